@@ -1,0 +1,144 @@
+"""Architecture: a rung of a ladder, declared in one file and found by discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from automl.core.clock import Deadline
+from automl.core.profile import Profile
+from automl.core.space import Settings, Space
+from automl.core.tasks import Task
+
+Arrays = dict[str, Any]
+"""Encoded inputs by block name; every value is a numpy array whose first axis is the rows."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Encoded rows to learn from.
+
+    inputs: {block: (rows, ...)} from the encoder; target: (rows,) class codes as int64, or standardised float64
+    values; sample_weight: (rows,) float64 with mean 1, or None.
+    shapes: {block: (width, dtype name, cardinalities or None)} as the encoder declares them; without them a net takes
+    the highest code that it sees for a column's cardinality.
+    """
+
+    inputs: Arrays
+    target: Any
+    sample_weight: Any = None
+    shapes: dict[str, tuple[int, str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The training rows of a fold and the rows that are predicted and stopped on."""
+
+    training: Training
+    validation: Training
+
+
+@dataclass(frozen=True)
+class FoldsResult:
+    """What training on folds with early stopping found.
+
+    predictions: one array a fold, of its validation rows at the shared stopping round: probabilities
+        (rows, classes), or values (rows,) on the scale of the target that went in.
+    rounds: the stopping round shared by all folds (0 where the learner has none).
+    curve: mean over the folds of the validation loss after each evaluated round, as (round, loss).
+    training_predictions: like predictions, of the training rows.
+    settings: as used, where the learner changed or completed them (a schedule compressed to fit the deadline);
+        `fit` with these repeats the training.
+    """
+
+    predictions: list[Any]
+    training_predictions: list[Any]
+    rounds: int = 0
+    curve: tuple[tuple[float, float], ...] = ()
+    settings: Settings | None = None
+
+
+class Fitted(Protocol):
+    """A trained learner that predicts and can say itself in ONNX."""
+
+    def predict(self, inputs: Arrays) -> Any:
+        """Probabilities (rows, classes), or values (rows,) on the scale of the target that was fitted."""
+
+    def graph(self, builder: Any, tensors: dict[str, str]) -> str:
+        """Append the learner to an automl.encoders.graph.GraphBuilder.
+
+        tensors: block name to the tensor that holds it. Returns the tensor of the probabilities
+        (batch, classes), or of the values (batch, 1).
+        """
+
+    def save(self, folder: Any) -> None:
+        """Write what training on or explaining needs (net.keras, trees.txt, coefficients.json)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a learner must know besides the arrays."""
+
+    task: Task
+    outputs: int
+    metric: str
+    jobs: int = 1
+
+
+class Learner(Protocol):
+    """How an architecture is trained. Both ways are deterministic given the seed."""
+
+    def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
+        """Train on every fold, with one stopping round shared by all (the best mean curve)."""
+
+    def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> Fitted:
+        """Train once for a fixed number of rounds, without looking at any other row."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate that needs no training: seconds for one cross-validated fit on two cores, bytes exported."""
+
+    seconds: float
+    size_bytes: int
+    flops_a_row: float = 0.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A declaration. A newcomer adds one file that holds one of these, called ARCHITECTURE.
+
+    rung: place in the ladder, 0 is the baseline. encoding: name of the modality's encoding that it takes.
+    fits: None, or the sentence why the rung is left out for a profile. reason: why it is worth trying.
+    learner: makes the learner; heavy libraries are imported inside it. needs_tensorflow: trains in the worker.
+    """
+
+    name: str
+    title: str
+    rung: int
+    tasks: frozenset[Task]
+    encoding: str
+    fits: Callable[[Profile], str | None]
+    reason: Callable[[Profile], str]
+    space: Callable[[Profile], Space]
+    cost: Callable[[Profile, Settings], Cost]
+    learner: Callable[[], Learner]
+    needs_tensorflow: bool = False
+    form: str = "refit"
+    paper: str = ""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What a kind of data brings: how to recognise it, its encodings and its ladder.
+
+    sense: (dataset, column profiles) -> (confidence from 0 to 1, the evidence in one sentence).
+    encoder: (profile, encoding name, settings) -> an unfitted encoder with fit, transform, graph and state.
+    ladder: the package whose modules declare ARCHITECTURE.
+    """
+
+    name: str
+    sense: Callable[..., tuple[float, str]]
+    encoder: Callable[..., Any]
+    ladder: str

@@ -1,0 +1,75 @@
+"""Case: everything that a check may look at. A check is one file in judge/checks that declares CHECK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.clock import Deadline
+from automl.core.dataset import Dataset
+from automl.core.evidence import Evidence
+from automl.core.finding import Finding, Section
+from automl.core.plan import Plan
+from automl.core.profile import Profile
+
+Array = np.ndarray[Any, Any]
+Predict = Callable[[pd.DataFrame], Array]
+"""Raw rows to probabilities (rows, classes), or to values (rows,)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A judged run. Only `profile` (and `plan`) are there before training; `trained` tells.
+
+    truth, prediction, baseline: of the judged rows: the sealed rows, or, below 500 rows, all rows by
+        cross-validation (`judged_on` says which, in words). Classification: codes and probabilities.
+    judged: the raw rows behind them (features and target), in the same order; row_ids: their positions in the data.
+    predict: the evaluated model on raw rows. model: {"bytes": ..., "milliseconds_a_row": ...,
+        "parity": {"probability": 1e-7, ...}} facts about the exported graph.
+    out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part.
+    deadline: checks that sample (importance, bootstrap) do less when it is near.
+    """
+
+    dataset: Dataset
+    profile: Profile
+    plan: Plan
+    evidence: Evidence | None = None
+    judged_on: str = ""
+    truth: Array = field(default_factory=lambda: np.zeros(0))
+    prediction: Array = field(default_factory=lambda: np.zeros(0))
+    baseline: Array = field(default_factory=lambda: np.zeros(0))
+    judged: pd.DataFrame = field(default_factory=pd.DataFrame)
+    row_ids: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    weight: Array | None = None
+    predict: Predict | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+    out_of_fold: Array = field(default_factory=lambda: np.zeros(0))
+    out_of_fold_truth: Array = field(default_factory=lambda: np.zeros(0))
+    deadline: Deadline = field(default_factory=lambda: Deadline(None))
+
+    @property
+    def trained(self) -> bool:
+        return self.evidence is not None and self.predict is not None
+
+    @property
+    def positive(self) -> int:
+        """The code of the positive class (1 where the task is not binary)."""
+        return self.profile.classes.index(self.profile.positive) if self.profile.positive in self.profile.classes else 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its code, and the function that makes its findings.
+
+    needs_model: it is skipped where only the data is known (`automl profile`).
+    """
+
+    code: str
+    title: str
+    section: Section
+    run: Callable[[Case], list[Finding]]
+    needs_model: bool = True

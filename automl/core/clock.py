@@ -1,0 +1,70 @@
+"""One deadline, shared by every stage of a run."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INNER_FRACTION = 0.97
+"""The share of the budget after which nothing may be under way any more."""
+
+
+def process_age_seconds() -> float:
+    """Seconds since this process was started, interpreter start-up included; 0 where the system does not tell."""
+    try:
+        started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return max(0.0, uptime - started_ticks / os.sysconf("SC_CLK_TCK"))
+
+
+@dataclass
+class Deadline:
+    """A hard limit on wall-clock time; `budget_seconds=None` is no limit (work is counted instead).
+
+    `spent_seconds` is what earlier sittings of the same run, or the start of the process, have used already.
+    """
+
+    budget_seconds: float | None
+    spent_seconds: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    started: float = field(init=False)
+    interrupted: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock() - self.spent_seconds
+
+    def interrupt(self) -> None:
+        """The user wants the best so far: no new search work is begun, what is there is finished."""
+        self.interrupted = True
+
+    @property
+    def elapsed_seconds(self) -> float:
+        return self.clock() - self.started
+
+    @property
+    def inner_seconds(self) -> float:
+        """When everything must be finished, in seconds from the start."""
+        return math.inf if self.budget_seconds is None else INNER_FRACTION * self.budget_seconds
+
+    def searching_seconds(self, reserve: float = 0.0) -> float:
+        """Seconds left for work that the result can do without: none once the user has interrupted."""
+        return 0.0 if self.interrupted else self.left_seconds(reserve)
+
+    def left_seconds(self, reserve: float = 0.0) -> float:
+        """Seconds that may still be spent when `reserve` seconds are kept back; never negative."""
+        return max(0.0, self.inner_seconds - self.elapsed_seconds - reserve)
+
+    def until(self, reserve: float = 0.0, share: float = 1.0) -> Deadline:
+        """A deadline of its own for one piece of work: `share` of what is left beyond the reserve."""
+        left = self.left_seconds(reserve) * share
+        return Deadline(None if math.isinf(left) else left / INNER_FRACTION, clock=self.clock)
+
+    @property
+    def expired(self) -> bool:
+        return self.left_seconds() <= 0.0

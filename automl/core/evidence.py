@@ -1,0 +1,98 @@
+"""Evidence: what was tried, how it scored, and each decision to climb or not with its test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of settings of one architecture, trained on the search folds (a line of trials.jsonl).
+
+    score: mean over the folds in the metric's own direction; None where the trial failed.
+    rounds: the stopping round (boosting rounds or epochs) that all folds share; 0 where there is none.
+    curve: mean validation score after each evaluated round, as [round, score] pairs.
+    status: "ok" or "failed"; message: why it failed.
+    """
+
+    architecture: str
+    number: int
+    settings: dict[str, Any]
+    seed: int
+    status: str = "ok"
+    score: float | None = None
+    fold_scores: tuple[float, ...] = ()
+    training_scores: tuple[float, ...] = ()
+    rounds: int = 0
+    curve: tuple[tuple[float, float], ...] = ()
+    message: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.architecture}-{self.number}"
+
+
+@dataclass(frozen=True)
+class Final:
+    """A rung's best settings, run again on fresh folds (fold seed B)."""
+
+    architecture: str
+    trial: int
+    fold_scores: tuple[float, ...]
+    score: float
+    seconds: float
+    size_bytes: int | None = None
+    row_milliseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One climb, taken or not. `gain` is positive where the candidate is better, in the metric's unit.
+
+    interval: 90 % confidence interval of the gain; p_value: one-sided, of the test named in `test`.
+    price: what the climb costs, such as {"seconds": 12.0, "bytes": 400000, "milliseconds_a_row": 0.1}.
+    """
+
+    candidate: str
+    incumbent: str
+    accepted: bool
+    gain: float
+    interval: tuple[float, float]
+    p_value: float
+    test: str
+    sentence: str
+    price: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the choice of the model rests on.
+
+    fresh_folds: how many folds the climbs were decided on.
+    champion: the architecture that was chosen; champion_trial: the number of its trial.
+    failures: architecture to the sentence why it was left out after it failed.
+    nested: fold scores of the repeated nested cross-validation (small data), else empty.
+    learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
+    """
+
+    metric: str
+    trials: tuple[Trial, ...]
+    finals: tuple[Final, ...]
+    decisions: tuple[Decision, ...]
+    champion: str
+    champion_trial: int
+    fresh_folds: int
+    rounds: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    nested: tuple[float, ...] = ()
+    learning_curve: tuple[tuple[float, float, float, float], ...] = ()
+    stopped: str = ""
+
+    def best_trial(self, architecture: str) -> Trial | None:
+        """The trial that the rung went on with, or None."""
+        chosen = {final.architecture: final.trial for final in self.finals}
+        for trial in self.trials:
+            if trial.architecture == architecture and trial.number == chosen.get(architecture):
+                return trial
+        return None

@@ -1,0 +1,93 @@
+"""Finding: one judged fact, with its numbers, its evidence and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """From what ends a run to what does not apply."""
+
+    STOP = "stop"
+    ISSUE = "issue"
+    TIP = "tip"
+    PASSED = "passed"
+    NOT_APPLICABLE = "not applicable"
+
+
+class Section(StrEnum):
+    """Where the report shows a finding, in the order of a decision-maker."""
+
+    SCORES = "scores"
+    TRUST = "trust"
+    FAILURES = "failures"
+    WHY = "why"
+    CHOICE = "choice"
+    DATA = "data"
+    DEPLOY = "deploy"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with its interval (95 % unless `level` says otherwise), in the unit named."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, set of bars or row of a matrix. `low` and `high` are its interval, `counts` the rows behind each point."""
+
+    name: str
+    x: tuple[Any, ...]
+    y: tuple[float | None, ...]
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as data; report/svg.py draws it and its table.
+
+    kind: "line" (numeric x and y, optional band), "scatter", "bar" (x are labels), "interval" (labels with
+        value, low, high), "histogram" (x are the bin edges: one more than y), "matrix" (a series a row:
+        name is the actual class, x the predicted classes, y the counts).
+    reference: "diagonal" (y = x), "zero" (y = 0) or "".
+    """
+
+    name: str
+    kind: str
+    title: str
+    how_to_read: str
+    series: tuple[Series, ...]
+    x_label: str = ""
+    y_label: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One judged fact.
+
+    code: stable, such as "AML101"; about: "evaluated", "shipped" or "data": what the fact is true of.
+    sentence: one sentence that stands alone; action: what to do, with a command where there is one.
+    table: {"columns": [...], "rows": [[...], ...]} where the evidence is rows rather than a figure.
+    """
+
+    code: str
+    title: str
+    severity: Severity
+    section: Section
+    sentence: str
+    about: str = "data"
+    numbers: dict[str, Number] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    table: dict[str, Any] = field(default_factory=dict)
+    action: str = ""

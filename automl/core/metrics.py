@@ -1,0 +1,193 @@
+"""Metrics in numpy, each in its own direction and unit.
+
+Truth: class codes (rows,) as integers, or values (rows,). Prediction: probabilities (rows, classes) with the
+classes in sorted order, or values (rows,). `positive` is the code of the positive class of a binary task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.errors import InputError, nearest
+from automl.core.tasks import ALL_TASKS, CLASSIFICATION, Task
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a prediction is scored.
+
+    compute: (truth, prediction, weight or None, positive) -> float, NaN where it is not defined.
+    unit: "" for a pure number, "target" for the unit of the target, "percent".
+    """
+
+    name: str
+    title: str
+    tasks: frozenset[Task]
+    greater_is_better: bool
+    compute: Callable[[Array, Array, Array | None, int], float]
+    unit: str = ""
+    short: str = ""
+
+    def score(self, truth: Array, prediction: Array, weight: Array | None = None, positive: int = 1) -> float:
+        return float(self.compute(truth, prediction, weight, positive))
+
+    def gain(self, candidate: float, incumbent: float) -> float:
+        """How much better the candidate is; positive is better whatever the direction of the metric."""
+        return candidate - incumbent if self.greater_is_better else incumbent - candidate
+
+    @property
+    def worst(self) -> float:
+        return -np.inf if self.greater_is_better else np.inf
+
+
+def metric(name: str) -> Metric:
+    """The metric of this name.
+
+    Raises InputError, with the nearest name, where there is none.
+    """
+    if name not in METRICS:
+        raise InputError(f'there is no metric called "{name}"', nearest(name, METRICS) or f"known: {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def default_metric(task: Task) -> str:
+    return {Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}[task]
+
+
+def metrics_for(task: Task) -> tuple[Metric, ...]:
+    return tuple(each for each in METRICS.values() if task in each.tasks)
+
+
+def roc_auc_binary(is_positive: Array, score: Array, weight: Array | None = None) -> float:
+    """Area under the ROC curve by ranks, ties counted half; NaN where only one class is there."""
+    order = np.argsort(score, kind="stable")
+    sorted_score, positive = score[order], is_positive[order].astype(np.float64)
+    weights = np.ones(len(score)) if weight is None else np.asarray(weight, np.float64)[order]
+    boundaries = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
+    positives = np.add.reduceat(positive * weights, boundaries)
+    negatives = np.add.reduceat((1.0 - positive) * weights, boundaries)
+    total = positives.sum() * negatives.sum()
+    if total == 0:
+        return float("nan")
+    below = np.r_[0.0, np.cumsum(negatives)[:-1]]
+    return float(np.sum(positives * (below + 0.5 * negatives)) / total)
+
+
+def average_precision_binary(is_positive: Array, score: Array, weight: Array | None = None) -> float:
+    """Area under the precision-recall curve as average precision: sum of precision x gain in recall."""
+    weights = np.ones(len(score)) if weight is None else np.asarray(weight, np.float64)
+    order = np.argsort(-score, kind="stable")
+    sorted_score, positive, weights = score[order], is_positive[order].astype(np.float64), weights[order]
+    ends = np.flatnonzero(np.r_[sorted_score[1:] != sorted_score[:-1], True])
+    hits, seen = np.cumsum(positive * weights)[ends], np.cumsum(weights)[ends]
+    if hits[-1] == 0:
+        return float("nan")
+    return float(np.sum(hits / seen * np.diff(np.r_[0.0, hits / hits[-1]])))
+
+
+def _mean(values: Array, weight: Array | None) -> float:
+    return float(np.average(values, weights=weight))
+
+
+def _roc_auc(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    if prediction.shape[1] == 2:
+        return roc_auc_binary(truth == positive, prediction[:, positive], weight)
+    areas = [roc_auc_binary(truth == code, prediction[:, code], weight) for code in range(prediction.shape[1])]
+    defined = [area for area in areas if not np.isnan(area)]
+    return float(np.mean(defined)) if defined else float("nan")
+
+
+def _average_precision(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return average_precision_binary(truth == positive, prediction[:, positive], weight)
+
+
+def log_losses(truth: Array, prediction: Array) -> Array:
+    """Cross-entropy of each row, probabilities clipped at 1e-15 and renormalised."""
+    clipped = np.clip(np.asarray(prediction, np.float64), 1e-15, 1.0)
+    clipped /= clipped.sum(axis=1, keepdims=True)
+    return np.asarray(-np.log(clipped[np.arange(len(truth)), truth]))
+
+
+def _log_loss(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return _mean(log_losses(truth, prediction), weight)
+
+
+def _brier(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    if prediction.shape[1] == 2:
+        return _mean((prediction[:, positive] - (truth == positive)) ** 2, weight)
+    hot = np.eye(prediction.shape[1])[truth]
+    return _mean(((prediction - hot) ** 2).sum(axis=1), weight)
+
+
+def _accuracy(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return _mean((prediction.argmax(axis=1) == truth).astype(np.float64), weight)
+
+
+def _recalls(truth: Array, predicted: Array, weight: Array | None, code: int) -> tuple[float, float, float]:
+    weights = np.ones(len(truth)) if weight is None else weight
+    hit = float(weights[(truth == code) & (predicted == code)].sum())
+    return hit, float(weights[truth == code].sum()), float(weights[predicted == code].sum())
+
+
+def _balanced_accuracy(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    predicted = prediction.argmax(axis=1)
+    parts = [_recalls(truth, predicted, weight, code) for code in np.unique(truth)]
+    return float(np.mean([hit / actual for hit, actual, _ in parts]))
+
+
+def _f1(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    predicted = prediction.argmax(axis=1)
+    codes = [positive] if prediction.shape[1] == 2 else np.unique(truth).tolist()
+    parts = [_recalls(truth, predicted, weight, code) for code in codes]
+    return float(np.mean([2 * hit / (actual + called) if actual + called else 0.0 for hit, actual, called in parts]))
+
+
+def _mse(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return _mean((prediction - truth) ** 2, weight)
+
+
+def _rmse(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return float(np.sqrt(_mse(truth, prediction, weight, positive)))
+
+
+def _mae(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    return _mean(np.abs(prediction - truth), weight)
+
+
+def _r2(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    spread = _mean((truth - np.average(truth, weights=weight)) ** 2, weight)
+    return 1.0 - _mse(truth, prediction, weight, positive) / spread if spread > 0 else float("nan")
+
+
+def _mape(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    known = truth != 0
+    if not known.any():
+        return float("nan")
+    return 100.0 * _mean(np.abs((prediction[known] - truth[known]) / truth[known]), None if weight is None else weight[known])
+
+
+_BINARY, _REGRESSION = frozenset({Task.BINARY}), frozenset({Task.REGRESSION})
+assert CLASSIFICATION | _REGRESSION == ALL_TASKS
+
+METRICS: dict[str, Metric] = {
+    each.name: each
+    for each in (
+        Metric("roc_auc", "ROC-AUC", CLASSIFICATION, True, _roc_auc),
+        Metric("average_precision", "PR-AUC (average precision)", _BINARY, True, _average_precision, short="PR-AUC"),
+        Metric("log_loss", "Log loss", CLASSIFICATION, False, _log_loss),
+        Metric("brier", "Brier score", CLASSIFICATION, False, _brier),
+        Metric("f1", "F1", CLASSIFICATION, True, _f1),
+        Metric("accuracy", "Accuracy", CLASSIFICATION, True, _accuracy),
+        Metric("balanced_accuracy", "Balanced accuracy", CLASSIFICATION, True, _balanced_accuracy),
+        Metric("r2", "R2", _REGRESSION, True, _r2),
+        Metric("rmse", "RMSE", _REGRESSION, False, _rmse, unit="target"),
+        Metric("mae", "MAE", _REGRESSION, False, _mae, unit="target"),
+        Metric("mape", "MAPE", _REGRESSION, False, _mape, unit="percent"),
+    )
+}

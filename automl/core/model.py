@@ -1,0 +1,156 @@
+"""Model: a model folder that predicts, from any kind of data frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from automl.core.errors import InputError
+from automl.core.predictor import Array, Columns, Predictor, PredictorError, encode_target, read_rows, write_predictions
+
+
+class Model:
+    """What is shipped: one graph from raw columns to predictions, and the contract that says what it takes.
+
+    Rows may be a pandas, polars or pyarrow frame, a list of dicts, one dict (one row) or the path of a file.
+    Further columns, another order, unseen categories and missing values are fine; a missing column is an InputError.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def folder(self) -> Path:
+        return self.predictor.folder
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """contract.json: the columns with their parse steps, the task and its classes."""
+        return self.predictor.contract
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the graph."""
+        return (self.folder / "model.onnx").stat().st_size
+
+    def predict(self, rows: Any) -> Array:
+        """(rows,) labels in the type that they came in, or float64 values."""
+        with _told_as_input_error():
+            return self.predictor.predict(self.rows(rows))
+
+    def predict_proba(self, rows: Any) -> Array:
+        """(rows, classes) float32 probabilities, in the order of `contract["classes"]`."""
+        with _told_as_input_error():
+            return self.predictor.predict_proba(self.rows(rows))
+
+    def rows(self, source: Any) -> Any:
+        """`source` as what the predictor takes: a path is read, polars and pyarrow become Columns."""
+        if type(source) is dict:
+            return source
+        if isinstance(source, str | os.PathLike):
+            with _told_as_input_error():
+                return read_rows(source, self.contract)
+        return as_columns(source)
+
+    def truth(self, rows: Any) -> Array:
+        """The target of `rows`: (rows,) class codes as int64 (-1 missing or unknown), or float64 with NaN.
+
+        Raises InputError where the target column is missing.
+        """
+        columns, target = self.rows(rows), self.contract["target"]
+        if target not in columns:
+            raise InputError(f'column "{target}", the target, is not in the data', "a score needs the truth")
+        return encode_target(columns[target], self.contract)
+
+    def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any) -> int:
+        """Write the prediction file (None: standard output), whole or not at all. Returns the number of rows."""
+        with _told_as_input_error():
+            return write_predictions(path, self.rows(rows), self.predictor)
+
+
+def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:
+    """The model in a model folder, or in a run folder that holds one. Nothing in the folder is executed.
+
+    Raises InputError where it is missing, damaged or made by a newer version.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"{path} is no folder" if path.exists() else f"{path} does not exist", "name a run or model folder")
+    if not (path / "contract.json").exists() and (path / "model").is_dir():
+        path = path / "model"
+    with _told_as_input_error():
+        return Model(Predictor(path, threads))
+
+
+def as_columns(frame: Any) -> Any:
+    """Columns from a polars or pyarrow frame, or another that narwhals knows; pandas, lists and dicts stay as they are.
+
+    Raises InputError for anything else.
+    """
+    library = type(frame).__module__.partition(".")[0]
+    if (library == "pandas" and hasattr(frame, "columns")) or isinstance(frame, list | tuple | Mapping):
+        return frame
+    if library == "polars":
+        return _columns_of_polars(frame)
+    if library == "pyarrow":
+        return _columns_of_arrow(frame)
+    import narwhals
+
+    try:
+        known = narwhals.from_native(frame)
+    except TypeError:
+        raise InputError(
+            f"rows cannot be read from {type(frame).__name__}", "give a data frame, a list of dicts, a dict or a path"
+        ) from None
+    if isinstance(known, narwhals.LazyFrame):
+        known = known.collect()
+    return _columns_of_arrow(known.to_arrow())
+
+
+def _columns_of_polars(frame: Any) -> Columns:
+    if hasattr(frame, "collect"):
+        frame = frame.collect()
+    if not hasattr(frame, "columns"):
+        raise InputError("a polars Series is no table", "give a DataFrame")
+    return Columns({name: _plain_polars(frame[name]) for name in frame.columns})
+
+
+def _plain_polars(series: Any) -> Any:
+    dtype = series.dtype
+    if dtype.is_numeric() and not dtype.is_decimal() and (dtype.is_float() or series.null_count() == 0):
+        return series.to_numpy()
+    if dtype.is_temporal() and str(dtype).startswith("Datetime"):
+        return series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy() if dtype.time_zone else series.to_numpy()
+    return series.to_list()
+
+
+def _columns_of_arrow(table: Any) -> Columns:
+    if not hasattr(table, "column_names"):
+        import pyarrow
+
+        if not isinstance(table, pyarrow.RecordBatch):
+            raise InputError(f"rows cannot be read from {type(table).__name__}", "give a pyarrow Table")
+        table = pyarrow.Table.from_batches([table])
+    return Columns({name: _plain_arrow(table.column(name)) for name in table.column_names})
+
+
+def _plain_arrow(column: Any) -> Any:
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_timestamp(kind):
+        return column.to_numpy()
+    if pyarrow.types.is_floating(kind) or (pyarrow.types.is_integer(kind) and column.null_count == 0):
+        return column.to_numpy()
+    return column.to_pylist()
+
+
+@contextmanager
+def _told_as_input_error() -> Iterator[None]:
+    try:
+        yield
+    except PredictorError as error:
+        raise InputError(str(error)) from None

@@ -1,0 +1,71 @@
+"""Plan: the ladder for a Profile, and everything else that a run needs to be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from automl.core.tasks import Task
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder.
+
+    reason: why it is in the ladder here; refused: the sentence why it is left out, or None.
+    expected_seconds: one cross-validated fit with default settings; expected_bytes: of the exported model.
+    trials: how many trials it gets where trials are counted instead of seconds.
+    """
+
+    architecture: str
+    rung: int
+    title: str
+    reason: str
+    refused: str | None = None
+    expected_seconds: float = 0.0
+    expected_bytes: int = 0
+    trials: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How rows are set apart. kind: random, stratified, grouped, time or given (a test file).
+
+    sealed_fraction: share of the rows that is used once, for judging; 0 below 500 rows.
+    keep_together: equal rows stay on one side of every split.
+    """
+
+    kind: str
+    sealed_fraction: float
+    folds: int
+    column: str | None = None
+    keep_together: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe: what is tried, in which order, how it is compared, and what it may cost."""
+
+    target: str
+    task: Task
+    metric: str
+    preset: str
+    seed: int
+    split: Split
+    rungs: tuple[Rung, ...]
+    budget_seconds: float | None = None
+    trials: int | None = None
+    positive: str | None = None
+    drop: tuple[str, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
+    weight: str | None = None
+    drop_leaks: bool = False
+    refit: bool = True
+    jobs: int = 1
+    memory_gb: float | None = None
+    samples: bool = True
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """The rungs that are tried, simplest first."""
+        return tuple(rung for rung in self.rungs if rung.refused is None)

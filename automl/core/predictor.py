@@ -1,0 +1,917 @@
+"""Predicts with a model folder: raw cells to clean values, clean values through model.onnx, predictions to a file.
+
+This file stands alone. It is part of automl, and a copy of it is predict.py in every model folder, so that there is
+one implementation. It needs numpy and onnxruntime; pandas for DataFrames, Parquet and dates.
+
+    python predict.py new.csv -o predictions.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+"""The newest contract.json that this file understands."""
+CHUNK_ROWS = 16_384
+MISSING_DATE = int(np.iinfo(np.int64).min)
+DELIMITERS = (",", ";", "\t", "|")
+FREE_EXPANSION_BYTES = 1 << 28
+EXPANSION_LIMIT = 500
+
+Array = np.ndarray[Any, Any]
+Parse = Mapping[str, Any]
+
+
+class PredictorError(ValueError):
+    """The rows, the file or the model folder cannot be used as given. The message is one sentence."""
+
+
+class Columns(dict[str, Any]):
+    """Named columns of equal length (lists or arrays): what a file is read into."""
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.values()))) if self else 0
+
+
+# --- parse steps -----------------------------------------------------------------------------------------------------
+
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+def canonical(value: Any) -> str:
+    """The one spelling of a category value, whatever type it came in; "" where it is missing.
+
+    Text is stripped, and "1.0" is "1" ("007" stays); whole numbers have no point; truth values are "True", "False".
+    """
+    if type(value) is str:
+        text = value.strip()
+        if text.endswith("0") and (whole := _WHOLE.fullmatch(text)):
+            return "0" if whole[1] == "-0" else whole[1]
+        # A lone surrogate cannot be handed to onnxruntime, which takes UTF-8.
+        return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    if is_missing(value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "True" if value else "False"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating | Decimal):
+        number = float(value)
+        if number.is_integer() and abs(number) < 2**63:
+            return str(int(number))
+        return repr(number) if isinstance(value, float | Decimal) else str(value)
+    if isinstance(value, np.datetime64):
+        return canonical(_from_datetime64(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time(0) and value.tzinfo is None else value.isoformat(" ")
+    if isinstance(value, bytes):
+        return canonical(value.decode("utf-8", "replace"))
+    return canonical(str(value))
+
+
+def is_missing(value: Any) -> bool:
+    """None, NaN, NaT and pandas.NA; not the empty string."""
+    if value is None:
+        return True
+    if isinstance(value, float | np.floating | Decimal):
+        return bool(value != value)
+    return type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, np.datetime64) and bool(np.isnat(value)))
+
+
+def parse_column(values: Any, parse: Parse) -> Array:
+    """Clean values of a raw column.
+
+    values: (rows,) pandas Series, numpy array or list, of strings or typed.
+    parse: {"as": "number" | "boolean" | "category" | "datetime", ...}, as in contract.json.
+    Returns (rows,): float64 with NaN for number and boolean, object strings with "" for category,
+    int64 epoch seconds with the smallest int64 for datetime. No cell raises: what cannot be read is missing.
+    """
+    return make_parser(parse).column(values)
+
+
+def parse_value(value: Any, parse: Parse) -> Any:
+    """`parse_column` for one cell: a float, a str or an int."""
+    return make_parser(parse).value(value)
+
+
+def make_parser(parse: Parse) -> Parser:
+    """The parse step made ready for many calls.
+
+    Raises PredictorError for a step that this version does not know.
+    """
+    parsers: dict[Any, type[Parser]] = {"number": Number, "boolean": Boolean, "category": Category, "datetime": Datetime}
+    if parse.get("as") not in parsers:
+        raise PredictorError(f'the parse step "{parse.get("as")}" is not known to this version')
+    return parsers[parse["as"]](parse)
+
+
+class Parser:
+    """A parse step. `value` parses any one cell; the others do the same for many at once."""
+
+    dtype: Any = np.float64
+    missing_value: Any = math.nan
+
+    def __init__(self, parse: Parse) -> None:
+        self.missing = {canonical(word).casefold() for word in parse.get("missing", ())} | {""}
+
+    def value(self, cell: Any) -> Any:
+        raise NotImplementedError
+
+    def column(self, values: Any) -> Array:
+        """(rows,) clean values."""
+        if str(getattr(values, "dtype", "")) == "category":
+            levels = self.column(_categorical(values).categories)
+            return _array([*levels.tolist(), self.missing_value], self.dtype)[_categorical(values).codes]
+        plain = plain_values(values)
+        if isinstance(plain, list):
+            return self.cells(plain)
+        return self.dates(plain) if plain.dtype.kind == "M" else self.numbers(plain)
+
+    def cells(self, cells: list[Any]) -> Array:
+        """Of Python values. Equal cells are parsed once, unless True could be taken for 1."""
+        if set(map(type, cells)) <= {str, float, int, type(None)}:
+            known = {cell: self.value(cell) for cell in dict.fromkeys(cells)}
+            return _array(list(map(known.__getitem__, cells)), self.dtype)
+        return _array([self.value(cell) for cell in cells], self.dtype)
+
+    def numbers(self, values: Array) -> Array:
+        """Of a numeric or boolean array."""
+        levels, codes = np.unique(values, return_inverse=True)
+        return _array([self.value(level) for level in levels], self.dtype)[codes]
+
+    def dates(self, values: Array) -> Array:
+        """Of a datetime64 array."""
+        levels, codes = np.unique(values, return_inverse=True)
+        return _array([self.value(level) for level in levels], self.dtype)[codes]
+
+
+class Number(Parser):
+    """Numbers, also as text such as "$1,234.50", "1.234,5" or "(12)"."""
+
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
+        self.decimal = parse.get("decimal", ".")
+        thousands = parse.get("thousands", "")
+        self.thousands = "[ \u00a0\u202f]" if thousands == " " else re.escape(thousands) if thousands else ""
+        self.grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{self.thousands}\d{{2,3}})*{self.thousands}\d{{3}}(?!\d)")
+        self.percent = bool(parse.get("percent", False))
+        self.removed = parse.get("remove", "") + ("%" if self.percent else "")
+        # A number that stands for missing must do so as text and typed alike; other words are no numbers anyway.
+        self.sentinels = frozenset(filter(math.isfinite, map(self._from_text, self.missing)))
+
+    def value(self, cell: Any) -> float:
+        if type(cell) is str:
+            number = self._direct(cell)
+            number = self._from_text(cell) if number is None else number
+        elif isinstance(cell, float | int | np.floating | np.integer | np.bool_ | Decimal):
+            number = _to_float(cell)
+        elif isinstance(cell, str | bytes):
+            return self.value(canonical(cell))
+        else:
+            return math.nan
+        return number if math.isfinite(number) and number not in self.sentinels else math.nan
+
+    def cells(self, cells: list[Any]) -> Array:
+        if self.decimal == "." and set(map(type, cells)) <= {str} and "_" not in "".join(cells):
+            try:
+                return self.numbers(np.array(cells, dtype=object).astype(np.float64))
+            except ValueError:
+                pass  # some cell is no plain number: read cell by cell
+        return super().cells(cells)
+
+    def numbers(self, values: Array) -> Array:
+        numbers = values.astype(np.float64)
+        numbers[~np.isfinite(numbers)] = math.nan
+        if self.sentinels:
+            numbers[np.isin(numbers, list(self.sentinels))] = math.nan
+        return numbers
+
+    def dates(self, values: Array) -> Array:
+        return np.full(len(values), math.nan)
+
+    def _direct(self, text: str) -> float | None:
+        """The quick way for plain numbers; None where the text needs a closer look."""
+        if self.decimal != "." or "_" in text:
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+    def _from_text(self, text: str) -> float:
+        text = text.strip().replace("\u2212", "-")
+        sign = 1.0
+        if text.startswith("(") and text.endswith(")"):
+            text, sign = text[1:-1], -1.0
+        scale = 100.0 if self.percent and text.endswith("%") else 1.0
+        for character in self.removed:
+            text = text.replace(character, "")
+        text = text.strip()
+        if self.thousands and (grouped := self.grouped.match(text)):
+            text = re.sub(self.thousands, "", grouped[0]) + text[grouped.end() :]
+        if self.decimal != ".":
+            text = "?" if "." in text else text.replace(self.decimal, ".")
+        try:
+            return math.nan if "_" in text else sign * float(text) / scale
+        except ValueError:
+            return math.nan
+
+
+class Boolean(Parser):
+    """Two-valued columns as 1 and 0."""
+
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
+        words = {canonical(word).casefold(): 1.0 for word in parse.get("true", ())}
+        words |= {canonical(word).casefold(): 0.0 for word in parse.get("false", ())}
+        # Typed columns of the same content come as truth values or 0 and 1, unless these words mean something else.
+        for true, false in (("true", "false"), ("1", "0")):
+            if true not in words and false not in words:
+                words |= {true: 1.0, false: 0.0}
+        self.words = {word: value for word, value in words.items() if word not in self.missing}
+
+    def value(self, cell: Any) -> float:
+        return self.words.get(canonical(cell).casefold(), math.nan)
+
+
+class Category(Parser):
+    """Levels, identifiers and text in their canonical spelling."""
+
+    dtype = object
+    missing_value = ""
+
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
+        self.aliases = dict(parse.get("aliases", {}))
+
+    def value(self, cell: Any) -> str:
+        text = canonical(cell)
+        return "" if text.casefold() in self.missing else self.aliases.get(text, text)
+
+
+class Datetime(Parser):
+    """Dates and times as epoch seconds; without a zone they are UTC."""
+
+    dtype = np.int64
+    missing_value = MISSING_DATE
+
+    def __init__(self, parse: Parse) -> None:
+        super().__init__(parse)
+        self.formats = list(parse.get("formats", ())) or ["ISO8601"]
+        self.known: dict[str, int] = {}
+
+    def value(self, cell: Any) -> int:
+        if is_missing(cell):
+            return MISSING_DATE
+        if isinstance(cell, np.datetime64):
+            return int(cell.astype("datetime64[s]").astype(np.int64))
+        if isinstance(cell, date):
+            moment = cell if isinstance(cell, datetime) else datetime(cell.year, cell.month, cell.day)
+            return int(((moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment) - _EPOCH) // _SECOND)
+        text = canonical(cell)
+        if text not in self.known:
+            if len(self.known) > 100_000:
+                self.known.clear()
+            self.known |= self._from_texts([text])
+        return self.known[text]
+
+    def cells(self, cells: list[Any]) -> Array:
+        if set(map(type, cells)) <= {str, float, int, type(None)}:
+            spelled = {cell: canonical(cell) for cell in dict.fromkeys(cells)}
+            known = self._from_texts(list(dict.fromkeys(spelled.values())))
+            return _array([known[spelled[cell]] for cell in cells], np.int64)
+        return super().cells(cells)
+
+    def dates(self, values: Array) -> Array:
+        return values.astype("datetime64[s]").astype(np.int64)
+
+    def _from_texts(self, texts: list[str]) -> dict[str, int]:
+        import pandas as pd
+
+        known = dict.fromkeys(texts, MISSING_DATE)
+        left = [text for text in texts if text.casefold() not in self.missing]
+        for pattern in self.formats:
+            if not left:
+                break
+            moments = pd.to_datetime(pd.Series(left, dtype=object), format=pattern, errors="coerce", utc=True)
+            seconds = moments.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64)
+            known |= dict(zip(left, seconds.tolist(), strict=True))
+            left = [text for text in left if known[text] == MISSING_DATE]
+        return known
+
+
+def plain_values(values: Any) -> Array | list[Any]:
+    """A numeric, boolean or datetime64 array, else a list of Python values. Zones are turned to UTC."""
+    dtype = getattr(values, "dtype", None)
+    if dtype is None:
+        return list(values)
+    kind = getattr(dtype, "kind", "O")
+    if kind == "m":
+        return np.asarray(values, dtype="timedelta64[us]").astype(np.float64) / 1e6
+    if isinstance(values, np.ndarray):
+        return values if kind in "iufbM" else values.tolist()
+    if kind == "M":
+        values = values.dt if hasattr(values, "dt") else values
+        moments = values.tz_convert(None) if values.tz is not None else values
+        moments = getattr(moments, "_parent", moments)
+        return np.asarray(moments.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")))
+    if kind in "iufb":
+        if isinstance(dtype, np.dtype) or not values.isna().any():
+            return np.asarray(values.to_numpy(dtype=bool if kind == "b" else f"{kind}{dtype.itemsize}"))
+        if kind == "f":
+            return np.asarray(values.to_numpy(dtype=f"f{dtype.itemsize}", na_value=math.nan))
+    return list(values.tolist())
+
+
+def _categorical(values: Any) -> Any:
+    return getattr(values, "cat", values)
+
+
+def _array(values: list[Any], dtype: Any) -> Array:
+    array = np.empty(len(values), dtype=dtype)
+    array[:] = values
+    return array
+
+
+def _to_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _from_datetime64(value: np.datetime64) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(microseconds=int(value.astype("datetime64[us]").astype(np.int64)))
+
+
+# --- the model folder ------------------------------------------------------------------------------------------------
+
+
+class Predictor:
+    """A model folder, ready to predict.
+
+    folder: holds model.onnx and contract.json. Nothing of it is executed.
+    threads: how many chunks of a large input are worked on at the same time; None is one a core.
+    Raises PredictorError where the folder is incomplete, damaged, newer than this file or refers to files outside.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.folder = Path(folder)
+        self.threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        self.contract = load_contract(self.folder)
+        self._session = _open_session(self.folder / "model.onnx")
+        self._inputs = [
+            (column["name"], column["input"], _FEED_DTYPES[column["dtype"]], make_parser(column["parse"]))
+            for column in self.contract["columns"]
+        ]
+        graph_inputs = {node.name for node in self._session.get_inputs()}
+        if graph_inputs != {name for _, name, _, _ in self._inputs}:
+            raise PredictorError(f"{self.folder} is damaged: contract.json and model.onnx do not take the same columns")
+        self._names = ["value"] if self.is_regression else ["label", "probabilities"]
+        if not set(self._names) <= {node.name for node in self._session.get_outputs()}:
+            raise PredictorError(f"{self.folder} is damaged: model.onnx does not give {' and '.join(self._names)}")
+
+    @property
+    def is_regression(self) -> bool:
+        return bool(self.contract["task"] == "regression")
+
+    def predict(self, rows: Any) -> Array:
+        """Labels in the type that they came in, or values as float64: (rows,).
+
+        rows: a DataFrame, a list of dicts, one dict (one row), or Columns. Further columns and any order are fine.
+        Raises PredictorError where a column is missing.
+        """
+        return self._labels(self._run(rows, self._names[:1])[0])
+
+    def predict_proba(self, rows: Any) -> Array:
+        """Probabilities (rows, classes) float32, in the order of contract["classes"]. See `predict`."""
+        if self.is_regression:
+            raise PredictorError("a regression model has no probabilities")
+        return self._run(rows, self._names[1:])[0]
+
+    def feeds(self, rows: Any) -> dict[str, Array]:
+        """What the graph takes: input name to an array (rows, 1)."""
+        if isinstance(rows, Mapping) and not _holds_columns(rows):
+            return self._feeds_of_row(rows)
+        columns = self._columns(rows)
+        for column, _, _, _ in self._inputs:
+            if getattr(columns[column], "ndim", 1) != 1:
+                raise PredictorError(f'the new data has more than one column "{column}"')
+        return {name: _feed(parser.column(columns[column]), dtype) for column, name, dtype, parser in self._inputs}
+
+    def _run(self, rows: Any, outputs: list[str]) -> list[Array]:
+        if isinstance(rows, Mapping) and not _holds_columns(rows):
+            return list(self._session.run(outputs, self._feeds_of_row(rows)))
+        feeds = self.feeds(rows)
+        total = len(rows) if not isinstance(rows, Mapping) else len(next(iter(rows.values())))
+        if total <= CHUNK_ROWS:
+            return list(self._session.run(outputs, feeds))
+        pieces = [
+            {name: values[start : start + CHUNK_ROWS] for name, values in feeds.items()} for start in range(0, total, CHUNK_ROWS)
+        ]
+        if self.threads == 1:
+            parts = [self._session.run(outputs, piece) for piece in pieces]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(self.threads) as pool:
+                parts = list(pool.map(lambda piece: self._session.run(outputs, piece), pieces))
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _feeds_of_row(self, row: Mapping[str, Any]) -> dict[str, Array]:
+        if not all(column in row for column, _, _, _ in self._inputs):
+            row = dict(zip(header_names(list(row)), row.values(), strict=True))
+            if not all(column in row for column, _, _, _ in self._inputs):
+                raise self._missing_columns(row)
+        feeds = {name: np.array([[parser.value(row[column])]], dtype=dtype) for column, name, dtype, parser in self._inputs}
+        for name, values in feeds.items():
+            if values.dtype == np.float32 and math.isinf(values[0, 0]):
+                feeds[name] = np.array([[math.nan]], dtype=np.float32)
+        return feeds
+
+    def _columns(self, rows: Any) -> Any:
+        """`rows` as something that gives a column by its name."""
+        if isinstance(rows, list | tuple):
+            rows = columns_of_records(rows)
+        wanted = [name for name, _, _, _ in self._inputs]
+        if all(name in rows for name in wanted):
+            return rows
+        given = dict(zip(header_names(list(rows)), rows, strict=True))
+        if not all(name in given for name in wanted):
+            raise self._missing_columns(given)
+        return Columns({name: rows[given[name]] for name in wanted})
+
+    def _missing_columns(self, rows: Iterable[Any]) -> PredictorError:
+        given = [str(name) for name in rows]
+        lacking = [name for name, _, _, _ in self._inputs if name not in given]
+        names = ", ".join(f'"{name}"' for name in lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+        verb = "column {} is" if len(lacking) == 1 else "columns {} are"
+        guess = _nearest(lacking[0], given) if lacking else ""
+        return PredictorError(f"{verb.format(names)} missing from the new data" + (f'; is "{guess}" meant?' if guess else ""))
+
+    def _labels(self, output: Array) -> Array:
+        if self.is_regression:
+            return output.reshape(-1).astype(np.float64)
+        kind = self.contract.get("class_type", "string")
+        if kind == "boolean":
+            if output.dtype.kind in "OU":
+                return np.array([str(label).casefold() in ("true", "1") for label in output], dtype=bool)
+            return output.astype(bool)
+        return output.astype(np.int64 if kind == "int64" else object)
+
+
+_FEED_DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64, "string": object, "int64": np.int64}
+
+
+def _feed(values: Array, dtype: Any) -> Array:
+    """(rows, 1) of the graph's type. What float32 cannot hold is infinite, and so missing."""
+    if dtype is np.float32:
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
+        values[np.isinf(values)] = math.nan
+    return values.astype(dtype, copy=False).reshape(-1, 1)
+
+
+def _holds_columns(rows: Mapping[str, Any]) -> bool:
+    return isinstance(rows, Columns) or isinstance(next(iter(rows.values()), None), list | np.ndarray)
+
+
+def load_contract(folder: Path) -> dict[str, Any]:
+    """contract.json of a model folder.
+
+    Raises PredictorError where it is missing, damaged or newer than this file.
+    """
+    path = Path(folder) / "contract.json"
+    try:
+        contract = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise PredictorError(f"{folder} is no model folder: contract.json is missing") from None
+    except OSError as error:
+        raise PredictorError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise PredictorError(f"{path} is damaged ({error})") from None
+    version = contract.get("format") if isinstance(contract, dict) else None
+    if not isinstance(version, int):
+        raise PredictorError(f"{path} is damaged (it has no format number)")
+    if version > FORMAT:
+        made_by = contract.get("automl", "a newer version")
+        raise PredictorError(f"{folder} was made by automl {made_by} (format {version}); this version reads format {FORMAT}")
+    try:
+        for column in contract["columns"]:
+            column["name"], column["parse"]["as"]
+            column.setdefault("input", column["name"])
+            _FEED_DTYPES[column["dtype"]]
+        if contract["task"] != "regression":
+            contract["classes"]
+    except (KeyError, TypeError) as error:
+        raise PredictorError(f"{path} is damaged ({error} is missing or wrong)") from None
+    return contract
+
+
+def _open_session(path: Path) -> Any:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PredictorError(f"{path.parent} is no model folder: model.onnx is missing") from None
+    except OSError as error:
+        raise PredictorError(f"{path} cannot be read ({error.strerror})") from None
+    # External data names its file under the key "location"; only then is the file walked field by field.
+    try:
+        outside = b"location" in content and _has_external_data(content)
+    except (IndexError, RecursionError):
+        raise PredictorError(f"{path} is damaged") from None
+    if outside:
+        raise PredictorError(f"{path} keeps weights in other files, which is refused for safety")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base class for what a damaged file can raise
+        raise PredictorError(f"{path} is damaged or needs a newer onnxruntime ({str(error).splitlines()[0][:200]})") from error
+
+
+# Message fields of ONNX by message: field number to the message in it. "tensor" is where external data can stand.
+_ONNX_FIELDS: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+
+
+def _has_external_data(content: bytes, message: str = "model") -> bool:
+    """Whether any tensor of a serialised ONNX message has external data. Raises IndexError where it is damaged."""
+    fields = _ONNX_FIELDS.get(message, {})
+    for number, value in _protobuf_fields(content):
+        if message == "tensor":
+            if number == 13 or (number == 14 and value != 0):
+                return True
+        elif number in fields and isinstance(value, bytes) and _has_external_data(value, fields[number]):
+            return True
+    return False
+
+
+def _protobuf_fields(content: bytes) -> Iterator[tuple[int, bytes | int]]:
+    position, end = 0, len(content)
+    while position < end:
+        key, position = _varint(content, position)
+        kind = key & 7
+        if kind == 0:
+            value, position = _varint(content, position)
+            yield key >> 3, value
+            continue
+        if kind == 2:
+            length, position = _varint(content, position)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise IndexError("unknown wire type")
+        if position + length > end:
+            raise IndexError("truncated")
+        yield key >> 3, content[position : position + length]
+        position += length
+
+
+def _varint(content: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[position]
+        value |= (byte & 127) << shift
+        position += 1
+        if byte < 128:
+            return value, position
+        shift += 7
+
+
+def encode_target(values: Any, contract: Mapping[str, Any]) -> Array:
+    """The truth of a target column as the model counts it.
+
+    Returns (rows,): class codes into contract["classes"] as int64, -1 where missing or no known class;
+    for regression float64 with NaN.
+    """
+    clean = parse_column(values, contract["target_parse"])
+    if contract["task"] == "regression":
+        return clean
+    codes = {canonical(name): code for code, name in enumerate(contract["classes"])}
+    if contract["target_parse"]["as"] == "boolean":
+        parser = make_parser(contract["target_parse"])
+        codes = {str(int(parser.value(name))): code for name, code in codes.items() if not math.isnan(parser.value(name))}
+    return np.array([codes.get(canonical(value), -1) for value in clean], dtype=np.int64)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    folded = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
+
+
+# --- files in --------------------------------------------------------------------------------------------------------
+
+
+def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
+    """New rows from CSV, TSV, JSON lines (also .gz, .xz) as Columns, or from Parquet as a DataFrame.
+
+    Raises PredictorError where the file cannot be read.
+    """
+    path = Path(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in (".gz", ".xz") else suffixes[-1] if suffixes else ""
+    content = read_bytes(path)
+    if kind in (".parquet", ".pq"):
+        return _read_parquet(path, content)
+    text, _ = decode_text(content, path.name)
+    if not text.strip():
+        raise PredictorError(f"{path} is empty")
+    if kind in (".jsonl", ".ndjson", ".json"):
+        return parse_json_lines(text, path.name)
+    wanted = [column["name"] for column in contract["columns"]]
+    return parse_csv(text, choose_delimiter(text, wanted), path.name)
+
+
+def _read_parquet(path: Path, content: bytes) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except ImportError:
+        raise PredictorError(f"{path} is a Parquet file, and reading it needs pyarrow") from None
+    except (OSError, ValueError) as error:
+        raise PredictorError(f"{path} is no readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked where its name ends in .gz or .xz.
+
+    Raises PredictorError where it cannot be read, or unpacks to so much that it must be a trap.
+    """
+    try:
+        content = path.read_bytes()
+        suffix = path.suffix.lower()
+        if suffix == ".gz":
+            import gzip
+
+            return _unpacked(gzip.open(io.BytesIO(content)), len(content), path)
+        if suffix == ".xz":
+            import lzma
+
+            return _unpacked(lzma.open(io.BytesIO(content)), len(content), path)
+        return content
+    except FileNotFoundError:
+        raise PredictorError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise PredictorError(f"{path} is a directory, not a file") from None
+    except PermissionError:
+        raise PredictorError(f"{path} cannot be read: no permission") from None
+    except PredictorError:
+        raise
+    except Exception as error:  # gzip, lzma and zlib have no common base class
+        raise PredictorError(f"{path} is damaged ({error})") from None
+
+
+def _unpacked(stream: Any, packed_bytes: int, path: Path) -> bytes:
+    limit = max(FREE_EXPANSION_BYTES, EXPANSION_LIMIT * packed_bytes)
+    content = bytes(stream.read(limit + 1))
+    if len(content) > limit:
+        raise PredictorError(f"{path} unpacks to more than {EXPANSION_LIMIT} times its size; unpack it yourself if you trust it")
+    return content
+
+
+def decode_text(content: bytes, name: str) -> tuple[str, str]:
+    """The text of a file and the encoding that it has: by its byte order mark, else UTF-8, else Windows-1252.
+
+    Raises PredictorError for what is no text.
+    """
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encoding = next((encoding for mark, encoding in marks.items() if content.startswith(mark)), "utf-8")
+    if encoding != "utf-16" and b"\0" in content:
+        raise PredictorError(f"{name} is no text file (it holds NUL bytes)")
+    try:
+        return content.decode(encoding), encoding
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    if encoding != "utf-8" or not text or sum(map(text.count, _CONTROLS)) > 0:
+        raise PredictorError(f"{name} is no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8")
+    return text, "cp1252"
+
+
+_CONTROLS = [chr(code) for code in range(32) if chr(code) not in "\t\n\v\f\r\x1a\x1b"]
+
+
+def choose_delimiter(text: str, wanted: Iterable[str]) -> str:
+    """The delimiter whose header has the most of the wanted columns."""
+    names = set(wanted)
+
+    def found(delimiter: str) -> tuple[int, int]:
+        header = {cell.strip() for record in first_records(text, delimiter, 1) for cell in record}
+        return len(names & header), len(header)
+
+    return max(DELIMITERS, key=found)
+
+
+def first_records(text: str, delimiter: str, count: int) -> list[list[str]]:
+    """At most `count` records from the first MiB of a CSV text; one that is cut off there is left out."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    head = text[: 1 << 20]
+    records = list(itertools.islice(filter(None, csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)), count + 1))
+    return records[:count] if len(records) > count or len(head) == len(text) else records[: max(1, len(records) - 1)]
+
+
+def csv_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV text with the line on which each begins; blank lines are left out.
+
+    Raises PredictorError where a quote is opened and never closed.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = text.rstrip().count("\n") + 1
+    line, width = 1, 0
+    for record in reader:
+        # The csv module takes the rest of the file as one cell where a quote is left open.
+        if reader.line_num > line and reader.line_num >= lines and "\n".join(text.split("\n")[line - 1 :]).count('"') % 2:
+            raise PredictorError(f"line {line} opens a quote that is never closed")
+        width = width or len(record)
+        if record and (width == 1 or len(record) > 1 or record[0].strip()):
+            yield line, record
+        line = reader.line_num + 1
+
+
+def header_names(record: Sequence[Any]) -> list[str]:
+    """Column names as text without blanks around them; one without a name is called by its position, as pandas does."""
+    return [str(name).strip() or f"Unnamed: {position}" for position, name in enumerate(record)]
+
+
+def parse_csv(text: str, delimiter: str, name: str) -> Columns:
+    """Columns of strings from a CSV text with a header.
+
+    Raises PredictorError with the line of the first record that has too many or too few cells.
+    """
+    names: list[str] = []
+    rows = []
+    for line, record in csv_records(text, delimiter):
+        if not names:
+            names = header_names(record)
+        elif len(record) != len(names):
+            cells = "1 cell" if len(record) == 1 else f"{len(record)} cells"
+            raise PredictorError(f"line {line} of {name} has {cells} where the header has {len(names)}")
+        else:
+            rows.append(record)
+    if not rows:
+        raise PredictorError(f"{name} has a header but no rows")
+    return Columns(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def parse_json_lines(text: str, name: str) -> Columns:
+    """Columns from JSON lines (one object a line) or one JSON array of objects.
+
+    Raises PredictorError with the line that is damaged.
+    """
+    if text.lstrip().startswith("["):
+        try:
+            records = json.loads(text)
+        except ValueError as error:
+            raise PredictorError(f"{name} is damaged ({error})") from None
+        if not all(isinstance(record, dict) for record in records):
+            raise PredictorError(f"{name} must hold an array of JSON objects")
+    else:
+        records = []
+        for line, content in enumerate(text.split("\n"), start=1):
+            if not content.strip():
+                continue
+            try:
+                record = json.loads(content)
+            except ValueError as error:
+                raise PredictorError(f"line {line} of {name} is no JSON ({error})") from None
+            if not isinstance(record, dict):
+                raise PredictorError(f"line {line} of {name} is no JSON object")
+            records.append(record)
+    if not records:
+        raise PredictorError(f"{name} has no rows")
+    return columns_of_records(records)
+
+
+def columns_of_records(records: Sequence[Mapping[Any, Any]]) -> Columns:
+    """Columns from one dict a row; what a row lacks is missing in it."""
+    names = dict.fromkeys(key for record in records for key in record)
+    return Columns({str(name): [record.get(name) for record in records] for name in names})
+
+
+# --- predictions out -------------------------------------------------------------------------------------------------
+
+
+def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor: Predictor) -> int:
+    """Predict `frame` and write a CSV: the id columns, `prediction` and `probability_<class>`, rows in order.
+
+    path: the file, which is there whole or not at all; None is standard output.
+    frame: a DataFrame or Columns. Returns the number of rows.
+    """
+    columns = predictor._run(frame, predictor._names)
+    labels = predictor._labels(columns[0])
+    ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
+    taken = {"prediction"} | {f"probability_{label}" for label in predictor.contract.get("classes", ())}
+    header = [f"{name}_input" if name in taken else name for name in ids] + ["prediction"]
+    cells: list[Iterable[str]] = [_id_cells(frame[name]) for name in ids]
+    if predictor.is_regression:
+        cells.append(columns[0].reshape(-1).astype(str).tolist())
+    else:
+        cells.append([neutral(str(label)) for label in labels])
+        header += [f"probability_{label}" for label in predictor.contract["classes"]]
+        cells += [probabilities.astype(str).tolist() for probabilities in columns[1].T]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([neutral(name) for name in header])
+    writer.writerows(zip(*cells, strict=True))
+    if path is None:
+        sys.stdout.write(buffer.getvalue())
+    else:
+        _write_whole(Path(path), buffer.getvalue())
+    return len(labels)
+
+
+def neutral(cell: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    if cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
+
+
+def _id_cells(values: Any) -> list[str]:
+    plain = plain_values(values) if str(getattr(values, "dtype", "")) != "category" else list(values)
+    return [neutral(cell if type(cell) is str else canonical(cell)) for cell in plain]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    if path.is_dir():
+        raise PredictorError(f"{path} is a directory; name a file to write to")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise PredictorError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of predict.py. Returns the exit code: 0, or 2 for wrong input."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="predict.py", description="Predict new rows with the model in this folder.")
+    parser.add_argument("data", help="CSV, TSV, JSON lines (also .gz, .xz) or Parquet file")
+    parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
+    choices = parser.parse_args(arguments)
+    try:
+        predictor = Predictor(Path(__file__).resolve().parent)
+        rows = write_predictions(choices.output, read_rows(choices.data, predictor.contract), predictor)
+    except PredictorError as error:
+        sys.stderr.write(f"predict.py: {error}\n")
+        return 2
+    if choices.output:
+        sys.stderr.write(f"{rows:,} rows written to {choices.output}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

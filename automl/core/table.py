@@ -1,0 +1,75 @@
+"""Clean columns, ready for encoders: what the parse steps make of a raw frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.predictor import parse_column
+from automl.core.profile import ColumnProfile
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Category:
+    """Strings as codes: codes (rows,) int32 into `levels`, -1 where missing. Levels are sorted."""
+
+    codes: Array
+    levels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Array) -> Category:
+        return Category(self.codes[rows], self.levels)
+
+    def strings(self) -> Array:
+        """The strings themselves, "" where missing: (rows,) object."""
+        return np.asarray([*self.levels, ""], dtype=object)[self.codes]
+
+    @classmethod
+    def from_strings(cls, values: Array) -> Category:
+        """From an object array of strings in which "" means missing."""
+        codes, levels = pd.factorize(np.asarray(values, dtype=object), sort=False)
+        names = [str(level) for level in levels]
+        order = np.argsort(np.asarray(names, dtype=object)) if names else np.zeros(0, np.int64)
+        rank = np.empty(len(names) + 1, np.int64)
+        rank[order] = np.arange(len(names))
+        rank[-1] = -1
+        ranked = rank[codes].astype(np.int32)
+        ordered = [names[position] for position in order]
+        if ordered and ordered[0] == "":
+            return cls(ranked - (ranked >= 0).astype(np.int32), tuple(ordered[1:]))
+        return cls(ranked, tuple(ordered))
+
+
+Column = Array | Category
+"""number, boolean: float64 with NaN; category: Category; datetime: int64 epoch seconds, smallest int64 missing."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Clean columns of equal length."""
+
+    columns: Mapping[str, Column]
+    rows: int
+
+    def take(self, rows: Array) -> Table:
+        return Table(
+            {name: column.take(rows) if isinstance(column, Category) else column[rows] for name, column in self.columns.items()},
+            len(rows),
+        )
+
+
+def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile]) -> Table:
+    """Run each column's parse step. Columns that the frame lacks are an error of the caller."""
+    clean: dict[str, Column] = {}
+    for column in columns:
+        values = parse_column(frame[column.name], column.parse)
+        clean[column.name] = Category.from_strings(values) if column.dtype == "string" else values
+    return Table(clean, len(frame))

@@ -1,0 +1,147 @@
+"""Scaling: imputes, centres, scales and bounds numbers, with an indicator where values are missing in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.encoders.graph import GraphBuilder
+
+Array = np.ndarray[Any, Any]
+
+STYLES = ("standard", "robust")
+HEAVY_TAIL = 4.0
+"""Columns of which half a percent lie this many quartile ranges from the median are taken to asinh."""
+FARTHEST = 1e4
+"""Values are cut at this many quartile ranges, so that their squares stay finite in float32."""
+STANDARD_BOUND = 10.0
+SMOOTH_BOUND = 3.0
+BINARY_FACTOR = 2.0 / np.sqrt(1.0 - 1.0 / SMOOTH_BOUND**2)
+"""Takes 0 and 1, centred at 1/2, to -1 and +1 after the smooth clip."""
+
+
+@dataclass(frozen=True)
+class ScaleEncoder:
+    """Scaled numbers, followed by missing indicators.
+
+    z = (x - median) / (quartile range), or, where that is 0, / (median distance of the values that are not the median).
+    standard: heavy tails through asinh(z); then mean 0, standard deviation 1, cut at +-10; missing = median.
+    robust: z / sqrt(1 + (z / 3)^2), within (-3, 3) (RealMLP, arXiv:2407.04491); missing = 0.
+    Columns that are binary become -1 and +1, and 0 where missing.
+
+    center, factor, mean, deviation: (columns,) float32; heavy, indicated: positions of columns.
+    """
+
+    style: str
+    columns: tuple[str, ...]
+    center: Array
+    factor: Array
+    mean: Array
+    deviation: Array
+    heavy: tuple[int, ...]
+    binary: tuple[int, ...]
+    indicated: tuple[int, ...]
+
+    @classmethod
+    def fit(cls, values: Array, whole: Array, columns: Sequence[str], style: str, binary: Sequence[int] = ()) -> ScaleEncoder:
+        """values, whole: (rows, columns) float32 with NaN. Indicators are made where `whole` has missing values."""
+        count = len(columns)
+        center, factor, heavy = np.zeros(count, np.float32), np.zeros(count, np.float32), []
+        mean, deviation = np.zeros(count, np.float32), np.ones(count, np.float32)
+        for position in range(count):
+            if position in binary:
+                center[position], factor[position] = 0.5, 2.0 if style == "standard" else BINARY_FACTOR
+                continue
+            known = np.sort(values[:, position].astype(np.float64))
+            known = known[: len(known) - int(np.isnan(known).sum())]
+            if not len(known) or known[0] == known[-1]:
+                center[position] = known[0] if len(known) else 0.0
+                continue
+            center[position], factor[position] = _robust(known)
+            scaled = np.clip((known - center[position]) * factor[position], -FARTHEST, FARTHEST)
+            if style == "standard":
+                if max(-scaled[int(0.005 * len(scaled))], scaled[int(0.995 * (len(scaled) - 1))]) > HEAVY_TAIL:
+                    heavy.append(position)
+                    scaled = np.arcsinh(scaled)
+                mean[position], deviation[position] = scaled.mean(), max(float(scaled.std()), 1e-6)
+        indicated = tuple(np.flatnonzero(np.isnan(whole).any(axis=0)).tolist())
+        return cls(style, tuple(columns), center, factor, mean, deviation, tuple(heavy), tuple(binary), indicated)
+
+    @property
+    def width(self) -> int:
+        return len(self.columns) + len(self.indicated)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return (*self.columns, *(f"{self.columns[position]} is missing" for position in self.indicated))
+
+    def transform(self, values: Array) -> Array:
+        """(rows, columns) float32 with NaN to (rows, width) float32 without."""
+        missing = np.isnan(values)
+        z = np.clip((values - self.center) * self.factor, np.float32(-FARTHEST), np.float32(FARTHEST))
+        if self.style == "standard":
+            if self.heavy:
+                z[:, self.heavy] = np.arcsinh(z[:, self.heavy])
+            z = np.clip((z - self.mean) * (1 / self.deviation), np.float32(-STANDARD_BOUND), np.float32(STANDARD_BOUND))
+        else:
+            z = z / np.sqrt(np.float32(1) + (z * np.float32(1 / SMOOTH_BOUND)) ** 2)
+        z = np.where(missing, self._fill(), z)
+        return np.concatenate([z, missing[:, self.indicated].astype(np.float32)], axis=1) if self.indicated else z
+
+    def graph(self, builder: GraphBuilder, tensor: str) -> str:
+        """tensor: (batch, columns) float32 with NaN. Returns (batch, width) float32."""
+
+        def constant(value: Any, hint: str) -> str:
+            return builder.initializer(np.asarray(value, np.float32), hint)
+
+        missing = builder.node("IsNaN", [tensor])
+        centred = builder.node("Sub", [tensor, constant(self.center, "center")])
+        z = builder.node("Mul", [centred, constant(self.factor, "factor")])
+        z = builder.node("Clip", [z, constant(-FARTHEST, "low"), constant(FARTHEST, "high")])
+        if self.style == "standard":
+            if self.heavy:
+                heavy = np.isin(np.arange(len(self.columns)), self.heavy)
+                z = builder.node("Where", [builder.initializer(heavy, "heavy"), builder.node("Asinh", [z]), z])
+            z = builder.node("Sub", [z, constant(self.mean, "mean")])
+            z = builder.node("Mul", [z, constant(1 / self.deviation, "deviation")])
+            z = builder.node("Clip", [z, constant(-STANDARD_BOUND, "low"), constant(STANDARD_BOUND, "high")])
+        else:
+            third = builder.node("Mul", [z, constant(1 / SMOOTH_BOUND, "third")])
+            square = builder.node("Mul", [third, third])
+            z = builder.node("Div", [z, builder.node("Sqrt", [builder.node("Add", [square, constant(1.0, "one")])])])
+        z = builder.node("Where", [missing, constant(self._fill(), "fill"), z])
+        if not self.indicated:
+            return z
+        positions = builder.initializer(np.asarray(self.indicated, np.int64), "indicated")
+        indicator = builder.node("Cast", [builder.node("Gather", [missing, positions], axis=1)], to=1)
+        return builder.node("Concat", [z, indicator], axis=1)
+
+    def _fill(self) -> Array:
+        """What a missing value becomes: the median, scaled as the others."""
+        if self.style == "robust":
+            return np.zeros(len(self.columns), np.float32)
+        return np.clip(-self.mean * (1 / self.deviation), -STANDARD_BOUND, STANDARD_BOUND).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        arrays = {name: getattr(self, name).tolist() for name in ("center", "factor", "mean", "deviation")}
+        positions = {name: list(getattr(self, name)) for name in ("heavy", "binary", "indicated")}
+        return {"style": self.style, "columns": list(self.columns), **arrays, **positions}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> ScaleEncoder:
+        arrays = {name: np.asarray(state[name], np.float32) for name in ("center", "factor", "mean", "deviation")}
+        positions = {name: tuple(state[name]) for name in ("heavy", "binary", "indicated")}
+        return cls(style=state["style"], columns=tuple(state["columns"]), **arrays, **positions)
+
+
+def _robust(known: Array) -> tuple[float, float]:
+    """Median and 1 / spread of sorted values that are not all equal."""
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    spread = high - low
+    if spread <= 0:
+        distance = np.abs(known - middle)
+        spread = np.median(distance[distance > 0])
+    return float(middle), float(1.0 / max(spread, 1e-30))

@@ -1,0 +1,276 @@
+"""Scores with bootstrap intervals over rows, many resamples at once.
+
+Every resample is a vector of row counts, so a score of a resample is the score of the rows weighted by their counts.
+Means and sums become matrix products; ranking metrics sort once and then only accumulate counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.case import Case
+from automl.core.finding import Number
+from automl.core.metrics import Metric, log_losses
+from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts
+from automl.judge.wording import number, unit_of
+
+Array = np.ndarray[Any, Any]
+Replicator = Callable[[Array], Array]
+"""Counts (resamples, rows) to one score a resample: (resamples,)."""
+
+RESAMPLES = 1000
+FEWEST_RESAMPLES = 200
+CELLS = 20_000_000
+"""Rows x resamples x classes above which fewer resamples are drawn."""
+CHUNK_CELLS = 1_000_000
+HURRY_SECONDS = 5.0
+"""With less time left than this the fewest resamples are drawn, and half of these in the very last moments."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of the judged model and of the baseline; `gain` is positive where the model is better."""
+
+    metric: Metric
+    model: Number
+    baseline: Number
+    gain: Interval
+
+
+def compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
+    """Scores of model and baseline on the judged rows, with paired 95 % percentile intervals."""
+    truth = case.truth
+    models = [replicator(each, truth, case.prediction, case.positive) for each in metrics]
+    baselines = [replicator(each, truth, case.baseline, case.positive) for each in metrics]
+    replicates = _run([*models, *baselines], case)
+    result = []
+    for position, metric in enumerate(metrics):
+        model, baseline = replicates[position], replicates[len(metrics) + position]
+        scores = [metric.score(truth, each, case.weight, case.positive) for each in (case.prediction, case.baseline)]
+        gains = model - baseline if metric.greater_is_better else baseline - model
+        known = gains[np.isfinite(gains)]
+        p = float((1 + (known <= 0).sum()) / (1 + len(known)))
+        result.append(
+            Comparison(
+                metric,
+                number(scores[0], *percentile_interval(model), unit=unit_of(metric, case.profile)),
+                number(scores[1], *percentile_interval(baseline), unit=unit_of(metric, case.profile)),
+                Interval(metric.gain(*scores), *percentile_interval(gains), p),
+            )
+        )
+    return result
+
+
+def headline(case: Case, metric: Metric) -> Number:
+    """The score that the report opens with.
+
+    Judged by nested cross-validation: the mean over its folds with the corrected resampled t interval
+    (fold scores are not independent); otherwise the bootstrap over the judged rows.
+    """
+    if case.evidence is not None and len(case.evidence.nested) > 1 and case.evidence.metric == metric.name:
+        ratio = 1.0 / (max(2, case.plan.split.folds) - 1)
+        mean, low, high, _ = corrected_resampled_t(case.evidence.nested, ratio)
+        return number(mean, low, high, unit=unit_of(metric, case.profile))
+    return compare(case, [metric])[0].model
+
+
+def score_replicates(metric: Metric, truth: Array, prediction: Array, case: Case, weight: Array | None = None) -> Array:
+    """Bootstrap replicates of one score on any rows of the case: (resamples,)."""
+    scorer = replicator(metric, truth, prediction, case.positive)
+    total = resamples_for(len(truth), _classes(prediction), case)
+    return np.concatenate([scorer(block) for block in count_blocks(len(truth), total, case.plan.seed, None, weight)])
+
+
+def resamples_for(rows: int, classes: int, case: Case) -> int:
+    """1,000 resamples, fewer where rows are many or time is short."""
+    left = case.deadline.left_seconds()
+    if left < HURRY_SECONDS:
+        return FEWEST_RESAMPLES if left > 0.3 * HURRY_SECONDS else FEWEST_RESAMPLES // 2
+    return int(np.clip(CELLS // max(1, rows * classes), FEWEST_RESAMPLES, RESAMPLES))
+
+
+def judged_groups(case: Case) -> Array | None:
+    """The group of every judged row where the split was by group, else None."""
+    column = case.plan.split.column
+    if case.plan.split.kind != "grouped" or column is None or column not in case.judged.columns:
+        return None
+    return np.asarray([str(value) for value in case.judged[column]])
+
+
+def count_blocks(
+    rows: int, resamples: int, seed: int, groups: Array | None = None, weight: Array | None = None
+) -> Iterator[Array]:
+    """Bootstrap counts in blocks of (some resamples, rows), multiplied by the rows' weights."""
+    size = max(1, CHUNK_CELLS // max(1, rows))
+    drawn = resampling_counts(rows, resamples, seed, groups)
+    for start in range(0, resamples, size):
+        block = np.stack([next(drawn) for _ in range(min(size, resamples - start))])
+        yield block if weight is None else block * np.asarray(weight, np.float64)
+
+
+def replicator(metric: Metric, truth: Array, prediction: Array, positive: int) -> Replicator:
+    """The score of a metric as a function of many resamples at once; any metric works, the known ones fast."""
+    prediction = np.asarray(prediction, np.float64)
+    if metric.name in _LOSSES:
+        return _mean_of(_LOSSES[metric.name](truth, prediction, positive), np.sqrt if metric.name == "rmse" else None)
+    if metric.name in _FAST:
+        return _FAST[metric.name](truth, prediction, positive)
+    return lambda counts: np.array([metric.score(truth, prediction, row, positive) for row in counts])
+
+
+def _run(replicators: list[Replicator], case: Case) -> list[Array]:
+    rows = len(case.truth)
+    total = resamples_for(rows, _classes(case.prediction), case)
+    blocks = count_blocks(rows, total, case.plan.seed, judged_groups(case), case.weight)
+    parts: list[list[Array]] = [[] for _ in replicators]
+    for block in blocks:
+        for position, each in enumerate(replicators):
+            parts[position].append(each(block))
+    return [np.concatenate(each) for each in parts]
+
+
+def _classes(prediction: Array) -> int:
+    """Columns that have to be ranked: one for binary and regression."""
+    return prediction.shape[1] if prediction.ndim == 2 and prediction.shape[1] > 2 else 1
+
+
+def _mean_of(values: Array, transform: Callable[[Array], Array] | None = None) -> Replicator:
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+
+    def score(counts: Array) -> Array:
+        result = _ratio(counts @ filled, counts @ known.astype(np.float64))
+        return result if transform is None else transform(result)
+
+    return score
+
+
+def _ratio(top: Array, bottom: Array) -> Array:
+    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
+
+
+def _brier_of(truth: Array, prediction: Array, positive: int) -> Array:
+    if prediction.shape[1] == 2:
+        return np.asarray((prediction[:, positive] - (truth == positive)) ** 2)
+    return np.asarray(((prediction - np.eye(prediction.shape[1])[truth]) ** 2).sum(axis=1))
+
+
+def _mape_of(truth: Array, prediction: Array, positive: int) -> Array:
+    return 100.0 * np.abs(prediction - truth) / np.where(truth == 0, np.nan, np.abs(truth))
+
+
+_LOSSES: dict[str, Callable[[Array, Array, int], Array]] = {
+    "log_loss": lambda truth, prediction, positive: log_losses(truth, prediction),
+    "brier": _brier_of,
+    "accuracy": lambda truth, prediction, positive: (prediction.argmax(axis=1) == truth).astype(np.float64),
+    "rmse": lambda truth, prediction, positive: np.asarray((prediction - truth) ** 2),
+    "mae": lambda truth, prediction, positive: np.abs(prediction - truth),
+    "mape": _mape_of,
+}
+
+
+def _ties(sorted_score: Array) -> Array:
+    return np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
+
+
+def _area_under_roc(is_positive: Array, score: Array) -> Replicator:
+    order = np.argsort(score, kind="stable")
+    starts, positive = _ties(score[order]), is_positive[order].astype(np.float64)
+
+    def area(counts: Array) -> Array:
+        drawn = counts[:, order]
+        positives = drawn * positive
+        negatives = drawn - positives
+        if len(starts) < len(order):
+            positives, negatives = (np.add.reduceat(each, starts, axis=1) for each in (positives, negatives))
+        below = np.cumsum(negatives, axis=1) - 0.5 * negatives
+        return _ratio((positives * below).sum(axis=1), positives.sum(axis=1) * negatives.sum(axis=1))
+
+    return area
+
+
+def _roc_auc(truth: Array, prediction: Array, positive: int) -> Replicator:
+    if prediction.shape[1] == 2:
+        return _area_under_roc(truth == positive, prediction[:, positive])
+    classes = [code for code in range(prediction.shape[1]) if 0 < int((truth == code).sum()) < len(truth)]
+    areas = [_area_under_roc(truth == code, prediction[:, code]) for code in classes]
+
+    def mean(counts: Array) -> Array:
+        values = np.array([area(counts) for area in areas]).reshape(len(areas), len(counts))
+        return _ratio(np.nansum(values, axis=0), np.isfinite(values).sum(axis=0).astype(np.float64))
+
+    return mean
+
+
+def _average_precision(truth: Array, prediction: Array, positive: int) -> Replicator:
+    score = -prediction[:, positive]
+    order = np.argsort(score, kind="stable")
+    starts, is_positive = _ties(score[order]), (truth == positive)[order].astype(np.float64)
+
+    def area(counts: Array) -> Array:
+        drawn = counts[:, order]
+        hits = drawn * is_positive
+        if len(starts) < len(order):
+            hits, drawn = (np.add.reduceat(each, starts, axis=1) for each in (hits, drawn))
+        seen = np.cumsum(drawn, axis=1)
+        precision = np.divide(np.cumsum(hits, axis=1), seen, out=np.zeros_like(seen), where=seen > 0)
+        return _ratio((precision * hits).sum(axis=1), hits.sum(axis=1))
+
+    return area
+
+
+def _by_class(truth: Array, prediction: Array, codes: list[int]) -> Callable[[Array], tuple[Array, Array, Array]]:
+    """Counts to (hits, actual rows, predicted rows), each (resamples, classes)."""
+    predicted = prediction.argmax(axis=1)
+    actual = np.stack([(truth == code) for code in codes], axis=1).astype(np.float64)
+    called = np.stack([(predicted == code) for code in codes], axis=1).astype(np.float64)
+    return lambda counts: (counts @ (actual * called), counts @ actual, counts @ called)
+
+
+def _f1(truth: Array, prediction: Array, positive: int) -> Replicator:
+    binary = prediction.shape[1] == 2
+    tally = _by_class(truth, prediction, [positive] if binary else [int(code) for code in np.unique(truth)])
+
+    def score(counts: Array) -> Array:
+        hits, actual, called = tally(counts)
+        each = np.nan_to_num(_ratio(2 * hits, actual + called))
+        present = np.ones_like(actual, dtype=bool) if binary else actual > 0
+        return _ratio((each * present).sum(axis=1), present.sum(axis=1).astype(np.float64))
+
+    return score
+
+
+def _balanced_accuracy(truth: Array, prediction: Array, positive: int) -> Replicator:
+    tally = _by_class(truth, prediction, [int(code) for code in np.unique(truth)])
+
+    def score(counts: Array) -> Array:
+        hits, actual, _ = tally(counts)
+        recalls = _ratio(hits, actual)
+        return _ratio(np.nansum(recalls, axis=1), np.isfinite(recalls).sum(axis=1).astype(np.float64))
+
+    return score
+
+
+def _r2(truth: Array, prediction: Array, positive: int) -> Replicator:
+    # Centred on the mean of all rows: sums of squares of large values would cancel.
+    centred = truth - truth.mean()
+    columns = np.stack([np.ones(len(truth)), centred, centred**2, (prediction - truth) ** 2], axis=1)
+
+    def score(counts: Array) -> Array:
+        total, first, second, squares = (counts @ columns).T
+        return 1.0 - _ratio(squares, second - _ratio(first**2, total))
+
+    return score
+
+
+_FAST: dict[str, Callable[[Array, Array, int], Replicator]] = {
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "f1": _f1,
+    "balanced_accuracy": _balanced_accuracy,
+    "r2": _r2,
+}

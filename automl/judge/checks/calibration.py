@@ -1,0 +1,89 @@
+"""AML301: whether probabilities come true as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.metrics import METRICS
+from automl.core.tasks import Task
+from automl.judge.curves import Reliability, plain, reliability
+from automl.judge.scoring import judged_on, not_applicable
+from automl.judge.wording import number, score_text
+
+TITLE = "Calibration"
+NOTICEABLE, LARGE = 0.02, 0.1
+
+
+def run(case: Case) -> list[Finding]:
+    if not case.profile.task.is_classification:
+        return not_applicable("AML301", TITLE, Section.TRUST, "Calibration of probabilities does not apply to a regression.")
+    if not len(case.truth):
+        return not_applicable("AML301", TITLE, Section.TRUST, "No rows were judged, so nothing is known about calibration.")
+    binary = case.profile.task is Task.BINARY
+    probability = case.prediction[:, case.positive] if binary else case.prediction.max(axis=1)
+    happened = case.truth == case.positive if binary else case.prediction.argmax(axis=1) == case.truth
+    found = reliability(probability, happened, case.weight, case.plan.seed)
+    brier = METRICS["brier"].score(case.truth, case.prediction, case.weight, case.positive)
+    brier_baseline = METRICS["brier"].score(case.truth, case.baseline, case.weight, case.positive)
+    off = found.error > max(found.largest_by_chance, NOTICEABLE)
+    over = _overconfident(found)
+    event = f'"{case.profile.positive}"' if binary else "the predicted class"
+    sentence = (
+        f"The probabilities of {event} are off by {found.error:.3f} on average on {judged_on(case)} (expected calibration error;"
+        f" perfectly calibrated ones would show up to {found.largest_by_chance:.3f} by chance), Brier score"
+        f" {score_text(METRICS['brier'], brier)}"
+    )
+    if off:
+        sentence += f"; they are {'too extreme' if over else 'off'}, most where the model says {_worst(found):.2f}"
+    return [
+        Finding(
+            code="AML301",
+            title=TITLE,
+            severity=(Severity.ISSUE if found.error > LARGE else Severity.TIP) if off else Severity.PASSED,
+            section=Section.TRUST,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={
+                "expected_calibration_error": number(found.error),
+                "largest_by_chance": number(found.largest_by_chance),
+                "brier": number(brier),
+                "baseline_brier": number(brier_baseline),
+            },
+            figures=(_figure(found, event),),
+            action="Use the ranking, not the probabilities as such, or optimise them: --metric log_loss." if off else "",
+        )
+    ]
+
+
+def _overconfident(found: Reliability) -> bool:
+    """High probabilities come true less often, and low ones more often, than they say."""
+    middle = found.predicted.mean()
+    signed = np.where(found.predicted > middle, found.predicted - found.observed, found.observed - found.predicted)
+    return bool((signed * found.counts).sum() > 0.5 * found.error * found.counts.sum())
+
+
+def _worst(found: Reliability) -> float:
+    return float(found.predicted[np.argmax(np.abs(found.predicted - found.observed) * found.counts)])
+
+
+def _figure(found: Reliability, event: str) -> Figure:
+    order = np.argsort(found.predicted, kind="stable")
+    series = Series(
+        "observed",
+        plain(found.predicted[order]),
+        plain(found.observed[order]),
+        plain(found.low[order]),
+        plain(found.high[order]),
+        tuple(int(count) for count in found.counts[order]),
+    )
+    how = (
+        f"Each point is a tenth of the judged rows: how probable the model said {event} is (right) and how often that came true"
+        " (up), with a 95 % interval. On the diagonal probabilities can be taken at their word; below it the model promises too"
+        " much."
+    )
+    return Figure("reliability", "line", "Reliability", how, (series,), "predicted probability", "observed frequency", "diagonal")
+
+
+CHECK = Check("AML301", TITLE, Section.TRUST, run)

@@ -1,0 +1,73 @@
+"""AML101: rows that stand in the data more than once, and what they would do to a random split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from automl.core.case import Case, Check
+from automl.core.finding import Finding, Number, Section, Severity
+from automl.core.metrics import Metric, metric
+from automl.judge.wording import count_text, number, percent_text, score_text, unit_of
+
+TITLE = "Duplicate rows"
+FEWEST_ROWS = 50
+"""A score on fewer rows without a copy would say nothing."""
+
+
+def run(case: Case) -> list[Finding]:
+    duplicates, split = case.profile.duplicates, case.plan.split
+    if not duplicates.rows:
+        return [Finding("AML101", TITLE, Severity.PASSED, Section.DATA, "No duplicate rows.")]
+    sentence = (
+        f"{count_text(duplicates.rows, 'row')} ({percent_text(duplicates.fraction)}) "
+        f"{'has' if duplicates.rows == 1 else 'have'} an exact copy; "
+        f"{percent_text(duplicates.straddling_fraction)} of a random 20 % part would have a copy in the other 80 %"
+    )
+    if duplicates.conflicting:
+        sentence += f", and {count_text(duplicates.conflicting, 'row')} with equal features differ in the target"
+    numbers = {
+        "rows": number(duplicates.rows),
+        "straddling_fraction": number(duplicates.straddling_fraction),
+        "conflicting": number(duplicates.conflicting),
+    }
+    severity, action = Severity.TIP, "The rows are not distinctive enough to call them copies; nothing was done."
+    if split.keep_together:
+        action = "Equal rows were kept on one side of every split, so they do not flatter the scores."
+    elif duplicates.distinctive:
+        severity = Severity.ISSUE if duplicates.straddling_fraction > 0.01 else Severity.TIP
+        action = "Remove the copies from the data and fit again: a model can remember a row that it is tested on."
+    without = _score_without_copies(case)
+    if without is not None:
+        chosen, everything, alone, rows = without
+        sentence += (
+            f"; on the {rows:,} judged rows without a copy elsewhere the {chosen.title} is {score_text(chosen, alone.value)} "
+            f"instead of {score_text(chosen, everything.value)}"
+        )
+        numbers |= {"score_all_rows": everything, "score_without_copies": alone}
+    return [Finding("AML101", TITLE, severity, Section.DATA, f"{sentence}.", numbers=numbers, action=action)]
+
+
+def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | None:
+    """(metric, score on all judged rows, score on those that have no copy outside, their number), or None."""
+    frame = case.dataset.frame
+    if not case.trained or not len(case.truth) or len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth):
+        return None
+    if case.dataset.test is not None or case.row_ids.max() >= len(frame):
+        return None
+    # Strings, because columns of mixed types cannot be hashed as they are.
+    hashes = pd.util.hash_pandas_object(frame.astype(str), index=False).to_numpy()
+    outside = np.ones(len(frame), dtype=bool)
+    outside[case.row_ids] = False
+    alone = ~np.isin(hashes[case.row_ids], hashes[outside])
+    if alone.all() or alone.sum() < FEWEST_ROWS:
+        return None
+    chosen = metric(case.plan.metric)
+    weight = case.weight
+    every = chosen.score(case.truth, case.prediction, weight, case.positive)
+    only = chosen.score(case.truth[alone], case.prediction[alone], None if weight is None else weight[alone], case.positive)
+    unit = unit_of(chosen, case.profile)
+    return chosen, Number(every, unit=unit), Number(only, unit=unit), int(alone.sum())
+
+
+CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False)

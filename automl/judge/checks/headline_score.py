@@ -1,0 +1,123 @@
+"""AML201: the score that the report opens with, with its interval and beside the baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.tasks import Task
+from automl.judge.bootstrap import compare, headline
+from automl.judge.curves import MOST_DOTS, plain, precision_recall_series, roc_series, sampled
+from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable, title_of
+from automl.judge.wording import interval_text, number, score_text, unit_of
+
+TITLE = "Score"
+MOST_CURVES = 6
+
+
+def run(case: Case) -> list[Finding]:
+    if not len(case.truth):
+        return not_applicable("AML201", TITLE, Section.SCORES, "No rows were judged, so there is no score.")
+    metric = headline_metric(case)
+    compared = compare(case, [metric])[0]
+    nested = is_nested(case)
+    model = headline(case, metric) if nested else compared.model
+    if not np.isfinite(model.value):
+        sentence = f"{metric.title} is undefined on the judged rows ({judged_on(case)}), because they hold one class only."
+        return not_applicable("AML201", TITLE, Section.SCORES, sentence)
+    better = "higher" if metric.greater_is_better else "lower"
+    champion = title_of(case, case.evidence.champion) if case.evidence else "The model"
+    method = (
+        "corrected resampled t over the folds of the nested cross-validation"
+        if nested
+        else "percentile bootstrap over the judged rows"
+    )
+    sentence = (
+        f"{champion} reaches a {metric.title} of {interval_text(metric, model)} on {judged_on(case)}, where {better} is better; "
+        f"the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
+    )
+    gain = compared.gain
+    return [
+        Finding(
+            code="AML201",
+            title=TITLE,
+            severity=Severity.PASSED,
+            section=Section.SCORES,
+            sentence=sentence,
+            about="evaluated",
+            numbers={
+                "score": model,
+                "baseline": compared.baseline,
+                "gain": number(gain.value, gain.low, gain.high, unit_of(metric, case.profile)),
+                "rows": number(len(case.truth)),
+            },
+            figures=_figures(case),
+        )
+    ]
+
+
+def _figures(case: Case) -> tuple[Figure, ...]:
+    if case.profile.task is Task.REGRESSION:
+        return (_predicted_against_actual(case),)
+    return tuple(figure for figure in (_roc(case), _precision_recall(case)) if figure is not None)
+
+
+def _shown_classes(case: Case) -> list[int]:
+    if case.profile.task is Task.BINARY:
+        return [case.positive]
+    counts = np.bincount(case.truth, minlength=case.prediction.shape[1])
+    return sorted(np.argsort(-counts, kind="stable")[:MOST_CURVES].tolist())
+
+
+def _name(case: Case, code: int) -> str:
+    return case.profile.classes[code] if code < len(case.profile.classes) else str(code)
+
+
+def _roc(case: Case) -> Figure | None:
+    series = [
+        roc_series(_name(case, code), case.truth == code, case.prediction[:, code], case.weight) for code in _shown_classes(case)
+    ]
+    found = tuple(each for each in series if each is not None)
+    how = (
+        "Each point is a threshold: how many of the class are found (up) for how many false alarms (right); "
+        "a curve near the upper left corner is good, the diagonal is guessing."
+    )
+    if not found:
+        return None
+    return Figure("roc", "line", "ROC curve", how, found, "false positive rate", "true positive rate", "diagonal")
+
+
+def _precision_recall(case: Case) -> Figure | None:
+    series = [
+        precision_recall_series(_name(case, code), case.truth == code, case.prediction[:, code], case.weight)
+        for code in _shown_classes(case)
+    ]
+    found = tuple(each for each in series if each is not None)
+    how = (
+        "Each point is a threshold: the share of the class that is found (right) and the share of the calls that are correct"
+        " (up); a curve that stays high to the right is good."
+    )
+    return Figure("precision_recall", "line", "Precision-recall curve", how, found, "recall", "precision") if found else None
+
+
+def _predicted_against_actual(case: Case) -> Figure:
+    rows = sampled(len(case.truth), case.plan.seed)
+    target = case.profile.target
+    how = "Each dot is a judged row; on the diagonal the prediction is exact, dots above it were predicted too high."
+    if len(rows) < len(case.truth):
+        how += f" {MOST_DOTS} rows drawn at random are shown."
+    series = Series("rows", plain(case.truth[rows]), plain(case.prediction[rows]))
+    return Figure(
+        "predicted_actual",
+        "scatter",
+        "Predicted against actual",
+        how,
+        (series,),
+        f"actual {target}",
+        f"predicted {target}",
+        "diagonal",
+    )
+
+
+CHECK = Check("AML201", TITLE, Section.SCORES, run)

@@ -1,0 +1,102 @@
+"""AML402: the rows that the model is most wrong about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Finding, Section, Severity
+from automl.core.metrics import log_losses
+from automl.core.profile import Kind
+from automl.judge.scoring import not_applicable
+from automl.judge.wording import figures_text, number, percent_text
+
+MOST_ROWS = 10
+MOST_COLUMNS = 8
+MOST_CHARACTERS = 60
+
+
+def run(case: Case) -> list[Finding]:
+    classification = case.profile.task.is_classification
+    title = "Most confident mistakes" if classification else "Largest errors"
+    if not len(case.truth):
+        return not_applicable("AML402", title, Section.FAILURES, "No rows were judged, so there are no errors to show.")
+    order = _mistakes(case) if classification else np.argsort(-np.abs(case.prediction - case.truth), kind="stable")
+    if not len(order):
+        return [
+            Finding(
+                "AML402", title, Severity.PASSED, Section.FAILURES, "The model makes no mistake on the judged rows.", "evaluated"
+            )
+        ]
+    worst = int(order[0])
+    row = int(case.row_ids[worst]) if len(case.row_ids) == len(case.truth) else worst
+    if classification:
+        predicted = int(case.prediction[worst].argmax())
+        told = (
+            f"The most confident mistake gives {percent_text(float(case.prediction[worst, predicted]))} to"
+            f' "{_class(case, predicted)}" where "{_class(case, int(case.truth[worst]))}" is true'
+        )
+    else:
+        told = (
+            f"The largest error is {figures_text(abs(float(case.prediction[worst] - case.truth[worst])))}: predicted "
+            f"{figures_text(float(case.prediction[worst]))} where {figures_text(float(case.truth[worst]))} is true"
+        )
+    shown = case.plan.samples
+    return [
+        Finding(
+            code="AML402",
+            title=title,
+            severity=Severity.TIP,
+            section=Section.FAILURES,
+            sentence=f"{told} (row {row:,})." if shown else f"{told}; rows are not shown because of --no-samples.",
+            about="evaluated",
+            numbers=(
+                {}
+                if classification
+                else {"largest_error": number(abs(float(case.prediction[worst] - case.truth[worst])), unit=case.profile.target)}
+            ),
+            table=_table(case, order[:MOST_ROWS]) if shown else {},
+            action=(
+                "Look at these rows: wrong labels, rare situations and broken values stand out here first. Rows are counted"
+                " from 0."
+            ),
+        )
+    ]
+
+
+def _mistakes(case: Case) -> np.ndarray:
+    """Rows put into a wrong class, the least expected truth first."""
+    wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
+    losses = log_losses(case.truth[wrong], case.prediction[wrong])
+    return np.asarray(wrong[np.argsort(-losses, kind="stable")])
+
+
+def _class(case: Case, code: int) -> str:
+    return case.profile.classes[code] if code < len(case.profile.classes) else str(code)
+
+
+def _table(case: Case, rows: np.ndarray) -> dict[str, Any]:
+    features = [column for column in case.profile.features if column.name in case.judged.columns and column.kind is not Kind.TEXT]
+    features = sorted(features, key=lambda column: -(column.association or 0.0))[:MOST_COLUMNS]
+    lines = []
+    for position in rows.tolist():
+        line: list[Any] = [int(case.row_ids[position]) if len(case.row_ids) == len(case.truth) else position]
+        if case.profile.task.is_classification:
+            called = int(case.prediction[position].argmax())
+            line += [_class(case, int(case.truth[position])), _class(case, called), float(case.prediction[position, called])]
+        else:
+            truth, predicted = float(case.truth[position]), float(case.prediction[position])
+            line += [truth, predicted, predicted - truth]
+        lines.append(line + [_cell(case.judged[column.name].iloc[position]) for column in features])
+    third = "probability" if case.profile.task.is_classification else "error"
+    return {"columns": ["row", "actual", "predicted", third, *(column.name for column in features)], "rows": lines}
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+
+
+CHECK = Check("AML402", "Largest errors", Section.FAILURES, run)

@@ -1,0 +1,70 @@
+"""AML205: whether the search flattered itself: out-of-fold score against sealed score."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Finding, Section, Severity
+from automl.core.statistics import percentile_interval
+from automl.judge.bootstrap import score_replicates
+from automl.judge.scoring import headline_metric, is_nested, not_applicable
+from automl.judge.wording import number, score_text, unit_of
+
+TITLE = "Search against sealed rows"
+
+
+def run(case: Case) -> list[Finding]:
+    if is_nested(case) or not len(case.truth):
+        return not_applicable(
+            "AML205",
+            TITLE,
+            Section.SCORES,
+            "No rows were sealed: nested cross-validation judges and so removes the optimism itself.",
+        )
+    if not len(case.out_of_fold) or len(case.out_of_fold) != len(case.out_of_fold_truth):
+        return not_applicable(
+            "AML205",
+            TITLE,
+            Section.SCORES,
+            "The out-of-fold predictions were not kept, so the optimism of the search is unknown.",
+        )
+    metric, unit = headline_metric(case), unit_of(headline_metric(case), case.profile)
+    searched = metric.score(case.out_of_fold_truth, case.out_of_fold, None, case.positive)
+    sealed = metric.score(case.truth, case.prediction, case.weight, case.positive)
+    optimism = metric.gain(searched, sealed)
+    if not np.isfinite(optimism):
+        return not_applicable(
+            "AML205", TITLE, Section.SCORES, f"{metric.title} is undefined on one of the two parts, so they cannot be compared."
+        )
+    sealed_draws = score_replicates(metric, case.truth, case.prediction, case, case.weight)
+    searched_draws = score_replicates(metric, case.out_of_fold_truth, case.out_of_fold, case)
+    pairs = min(len(sealed_draws), len(searched_draws))
+    # Two independent parts: drawing one against the other needs different resamples, hence the reversal.
+    drawn = searched_draws[:pairs][::-1] - sealed_draws[:pairs]
+    low, high = percentile_interval(drawn if metric.greater_is_better else -drawn)
+    told = (
+        f"{metric.title} {score_text(metric, searched)} out of fold in the search, {score_text(metric, sealed)} on the sealed"
+        " rows"
+    )
+    numbers = {
+        "out_of_fold": number(searched, *percentile_interval(searched_draws), unit=unit),
+        "sealed": number(sealed, *percentile_interval(sealed_draws), unit=unit),
+        "optimism": number(optimism, low, high, unit),
+    }
+    flattered = low > 0
+    sentence = (
+        f"The search was more hopeful than the sealed rows confirm ({told})."
+        if flattered
+        else f"The sealed rows confirm what the search promised ({told})."
+    )
+    action = (
+        "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
+        if flattered
+        else ""
+    )
+    severity = Severity.ISSUE if flattered else Severity.PASSED
+    return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
+
+
+CHECK = Check("AML205", TITLE, Section.SCORES, run)

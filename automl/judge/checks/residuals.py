@@ -1,0 +1,114 @@
+"""AML302: what the errors of a regression look like."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.statistics import percentile_interval
+from automl.judge.bootstrap import count_blocks, resamples_for
+from automl.judge.curves import MOST_DOTS, histogram_series, plain, sampled
+from automl.judge.scoring import judged_on, not_applicable
+from automl.judge.wording import figures_text, number
+
+TITLE = "Residuals"
+NOTICEABLE_BIAS = 0.02
+LARGE_BIAS = 0.1
+FUNNEL = 3.0
+FEWEST_ROWS = 50
+
+
+def run(case: Case) -> list[Finding]:
+    if case.profile.task.is_classification:
+        return not_applicable("AML302", TITLE, Section.TRUST, "Residuals do not apply to a classification.")
+    if not len(case.truth):
+        return not_applicable("AML302", TITLE, Section.TRUST, "No rows were judged, so there are no residuals.")
+    target, residual = case.profile.target, case.prediction - case.truth
+    bias = float(np.average(residual, weights=case.weight))
+    low, high = _bias_interval(case, residual)
+    spread = float(np.std(case.truth))
+    share = abs(bias) / spread if spread > 0 else 0.0
+    biased = (low > 0 or high < 0) and share > NOTICEABLE_BIAS
+    half = float(np.median(np.abs(residual)))
+    sentence = (
+        f'On {judged_on(case)} half of the predictions of "{target}" are off by less than {figures_text(half)}; on average they'
+        " are "
+        f"{figures_text(abs(bias))} too {'high' if bias > 0 else 'low'} (95 % interval of the bias {figures_text(low)} to"
+        f" {figures_text(high)})"
+    )
+    funnel = _funnel(case, residual)
+    if funnel > FUNNEL:
+        sentence += f", and errors are {figures_text(funnel)} times as large where the prediction is high as where it is low"
+    action = "Predictions are shifted: look whether the judged rows are like the training rows." if biased else ""
+    if funnel > FUNNEL and not biased:
+        action = "One interval for all rows would mislead: expect larger errors for larger predictions."
+    return [
+        Finding(
+            code="AML302",
+            title=TITLE,
+            severity=(
+                Severity.ISSUE
+                if biased and share > LARGE_BIAS
+                else Severity.TIP
+                if biased or funnel > FUNNEL
+                else Severity.PASSED
+            ),
+            section=Section.TRUST,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={
+                "bias": number(bias, low, high, target),
+                "median_absolute_error": number(half, unit=target),
+                "spread_ratio": number(funnel),
+            },
+            figures=_figures(case, residual),
+            action=action,
+        )
+    ]
+
+
+def _bias_interval(case: Case, residual: np.ndarray) -> tuple[float, float]:
+    blocks = count_blocks(len(residual), resamples_for(len(residual), 1, case), case.plan.seed, None, case.weight)
+    return percentile_interval(np.concatenate([block @ residual / np.maximum(block.sum(axis=1), 1e-300) for block in blocks]))
+
+
+def _funnel(case: Case, residual: np.ndarray) -> float:
+    """Median absolute error of the fifth with the highest predictions over that of the lowest; 1 where it cannot be told."""
+    if len(residual) < FEWEST_ROWS or np.ptp(case.prediction) == 0:
+        return 1.0
+    low, high = np.quantile(case.prediction, [0.2, 0.8])
+    below, above = (np.median(np.abs(residual[rows])) for rows in (case.prediction <= low, case.prediction >= high))
+    return float(above / below) if below > 0 else 1.0
+
+
+def _figures(case: Case, residual: np.ndarray) -> tuple[Figure, ...]:
+    target = case.profile.target
+    rows = sampled(len(residual), case.plan.seed)
+    drawn = f" {MOST_DOTS} rows drawn at random are shown." if len(rows) < len(residual) else ""
+    dots = Series("rows", plain(case.prediction[rows]), plain(residual[rows]))
+    scatter = Figure(
+        "residuals",
+        "scatter",
+        "Residual against prediction",
+        "Each dot is a judged row, above zero it was predicted too high; an even band around zero is good, a funnel or a bend is"
+        f" structure that the model missed.{drawn}",
+        (dots,),
+        f"predicted {target}",
+        "predicted - actual",
+        "zero",
+    )
+    how = "How often errors of each size occur; a narrow peak at zero is good, a long tail means that some rows are far off."
+    histogram = Figure(
+        "residual_histogram",
+        "histogram",
+        "Size of the errors",
+        how,
+        (histogram_series("rows", residual),),
+        "predicted - actual",
+        "rows",
+    )
+    return scatter, histogram
+
+
+CHECK = Check("AML302", TITLE, Section.TRUST, run)

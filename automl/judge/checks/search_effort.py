@@ -1,0 +1,48 @@
+"""AML604: how much was tried, and why the search ended."""
+
+from __future__ import annotations
+
+from automl.core.case import Case, Check
+from automl.core.finding import Finding, Section, Severity
+from automl.judge.scoring import title_of
+from automl.judge.wording import count_text, number
+
+TITLE = "Extent of the search"
+
+
+def run(case: Case) -> list[Finding]:
+    evidence = case.evidence
+    if evidence is None:
+        return []
+    tried = {trial.architecture for trial in evidence.trials}
+    untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in tried | set(evidence.failures)]
+    sentence = f"{count_text(len(evidence.trials), 'trial')} of {count_text(len(tried), 'rung')} were made"
+    if evidence.stopped:
+        sentence += f"; {evidence.stopped[0].lower()}{evidence.stopped[1:].rstrip('.')}"
+    action = ""
+    if untried:
+        names = ", ".join(title_of(case, rung.architecture) for rung in untried)
+        sentence += f"; no time was left for {names}"
+        longer = 3 * (case.plan.budget_seconds or 100.0)
+        action = (
+            f"Give it more time: --time {longer:.0f}."
+            if case.plan.trials is None
+            else f"Give it more trials: --trials {2 * case.plan.trials}."
+        )
+    per_rung = [[title_of(case, name), sum(trial.architecture == name for trial in evidence.trials)] for name in sorted(tried)]
+    return [
+        Finding(
+            code="AML604",
+            title=TITLE,
+            severity=Severity.TIP if untried else Severity.PASSED,
+            section=Section.CHOICE,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={"trials": number(len(evidence.trials)), "rungs_untried": number(len(untried))},
+            table={"columns": ["rung", "trials"], "rows": per_rung},
+            action=action,
+        )
+    ]
+
+
+CHECK = Check("AML604", TITLE, Section.CHOICE, run)

@@ -1,0 +1,88 @@
+"""How numbers, intervals and lists of names read in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from automl.core.finding import Number
+from automl.core.metrics import Metric
+from automl.core.profile import Profile
+
+
+def figures_text(value: float | None, digits: int = 3) -> str:
+    """A number with about `digits` significant digits and thousands separated: 0.927, 1,240, 3.1e-07."""
+    if value is None or not math.isfinite(value):
+        return "undefined"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 8:
+        return f"{value:.{digits - 1}e}"
+    decimals = digits if -1 <= size < 0 else max(0, digits - 1 - size)
+    return f"{value:,.{decimals}f}"
+
+
+def score_text(metric: Metric, value: float | None) -> str:
+    """A score in its own unit."""
+    if metric.unit == "percent":
+        return f"{figures_text(value)} %"
+    if not metric.unit and value is not None and math.isfinite(value) and abs(value) < 10:
+        return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else figures_text(value)
+    return figures_text(value)
+
+
+def interval_text(metric: Metric, number: Number) -> str:
+    """`0.927 (95 % interval 0.921 to 0.933)`; the bare value where there is no interval."""
+    value = score_text(metric, number.value)
+    if number.low is None or number.high is None:
+        return value
+    return f"{value} ({100 * number.level:.0f} % interval {score_text(metric, number.low)} to {score_text(metric, number.high)})"
+
+
+def percent_text(fraction: float) -> str:
+    """`12.3 %`; `below 0.1 %` instead of a misleading zero."""
+    if 0 < fraction < 0.001:
+        return "below 0.1 %"
+    return f"{100 * fraction:.1f} %"
+
+
+def count_text(number: int, one: str, many: str = "") -> str:
+    """`1 row`, `12,000 rows`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def names_text(names: Iterable[str], most: int = 5) -> str:
+    """`"a", "b" and 3 more`: names quoted, and no more of them than a sentence can carry."""
+    every = [f'"{name}"' for name in names]
+    shown, left = every[:most], len(every) - most
+    if left > 0:
+        return f"{', '.join(shown)} and {left:,} more"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
+
+
+def drop_command(names: Iterable[str], most: int = 5) -> str:
+    """The options that leave these columns out, quoted for a shell where they need it."""
+    shown = list(names)[:most]
+    return " ".join(f"--drop {quoted(name)}" for name in shown)
+
+
+def quoted(name: str) -> str:
+    """A name as one word of a shell command."""
+    plain = name and all(character.isalnum() or character in "_-." for character in name)
+    return name if plain else "'" + name.replace("'", "'\\''") + "'"
+
+
+def unit_of(metric: Metric, profile: Profile) -> str:
+    """The unit of a score: the target's name, "%" or nothing."""
+    return {"target": profile.target, "percent": "%"}.get(metric.unit, "")
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None where JSON could not hold it."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def number(value: float, low: float | None = None, high: float | None = None, unit: str = "", level: float = 0.95) -> Number:
+    """A Number whose missing bounds are None, never infinite."""
+    return Number(float(value), finite(low), finite(high), unit, level)

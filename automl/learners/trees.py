@@ -1,0 +1,241 @@
+"""Gradient boosted trees by LightGBM: one stopping round for all folds, and an ONNX graph of our own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.clock import Deadline
+from automl.core.errors import TrainingError
+from automl.core.files import write_text
+from automl.core.space import Settings
+from automl.core.tasks import Task
+from automl.encoders.graph import GraphBuilder
+from automl.learners.arrays import row_weights
+from automl.learners.baseline import ABSOLUTE_METRICS
+from automl.learners.tree_graph import parse_trees, tree_scores
+
+Array = np.ndarray[Any, Any]
+
+MOST_ROUNDS = 5000
+MOST_CURVE_POINTS = 200
+ROWS_FOR_THREADS = 10_000
+"""Below this many rows a second thread inside one booster costs more than it gains."""
+
+PARAMETERS = (
+    "learning_rate",
+    "num_leaves",
+    "max_depth",
+    "min_data_in_leaf",
+    "min_sum_hessian_in_leaf",
+    "feature_fraction",
+    "bagging_fraction",
+    "lambda_l1",
+    "lambda_l2",
+    "extra_trees",
+    "max_cat_to_onehot",
+    "cat_smooth",
+    "cat_l2",
+    "min_data_per_group",
+    "path_smooth",
+)
+"""Settings that go to LightGBM under the same name."""
+
+
+def joined(inputs: Arrays) -> tuple[Array, int]:
+    """The feature matrix (rows, features) float32, and how many of its columns, the first ones, are plain numbers."""
+    blocks = [inputs[name] for name in ("raw", "codes", "rows") if name in inputs]
+    matrix = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+    return np.ascontiguousarray(matrix, np.float32), matrix.shape[1] - (inputs["codes"].shape[1] if "codes" in inputs else 0)
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    """booster: a trained lightgbm.Booster; outputs as of the problem."""
+
+    booster: Any
+    problem: Problem
+
+    def predict(self, inputs: Arrays) -> Array:
+        matrix, _ = joined(inputs)
+        return _as_output(self.booster.predict(matrix, num_threads=self.problem.jobs), self.problem)
+
+    def graph(self, builder: GraphBuilder, tensors: dict[str, str]) -> str:
+        blocks = [tensors[name] for name in ("raw", "codes", "rows") if name in tensors]
+        matrix = builder.node("Concat", blocks, axis=1) if len(blocks) > 1 else blocks[0]
+        outputs = self.problem.outputs if self.problem.task is Task.MULTICLASS else 1
+        scores = tree_scores(builder, parse_trees(self.booster.model_to_string()), outputs, matrix)
+        if self.problem.task is Task.MULTICLASS:
+            return builder.node("Softmax", [scores], axis=1)
+        if self.problem.task is Task.REGRESSION:
+            return scores
+        second = builder.node("Sigmoid", [scores])
+        first = builder.node("Sigmoid", [builder.node("Neg", [scores])])
+        return builder.node("Concat", [first, second], axis=1)
+
+    def save(self, folder: Path) -> None:
+        write_text(Path(folder) / "trees.txt", self.booster.model_to_string())
+
+
+class TreesLearner:
+    """Needs the encoding "codes". Settings: PARAMETERS, and class_weight "none" or "balanced" (metrics of labels only)."""
+
+    def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
+        """All folds grow in step, so that the mean validation curve is known at every round and a deadline cuts all alike.
+
+        Raises TrainingError where the time is up before every fold has one round.
+        """
+        workers = max(1, min(problem.jobs, len(folds)))
+        with ThreadPoolExecutor(workers) as pool:
+            threads = max(1, problem.jobs // workers)
+            races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
+            curve, best = _race(races, settings, deadline, pool.map)
+            outcomes = list(pool.map(lambda race: race.at(best), races))
+        step = max(1, len(curve) // MOST_CURVE_POINTS)
+        points = sorted({*range(step, len(curve) + 1, step), 1, best, len(curve)})
+        return FoldsResult(
+            [validation for validation, _ in outcomes],
+            [training for _, training in outcomes],
+            rounds=best,
+            curve=tuple((float(number), float(curve[number - 1])) for number in points),
+        )
+
+    def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedTrees:
+        threads = problem.jobs if len(training.target) >= ROWS_FOR_THREADS else 1
+        booster = _booster(_dataset(training, problem, settings, threads), problem, settings, seed, threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(max(1, rounds)):
+                if booster.update():
+                    break
+        return FittedTrees(booster, problem)
+
+
+class _Race:
+    """One fold's booster and its validation loss after every round."""
+
+    def __init__(self, fold: Fold, problem: Problem, settings: Settings, seed: int, threads: int) -> None:
+        self._problem = problem
+        training = _dataset(fold.training, problem, settings, threads)
+        self._booster = _booster(training, problem, settings, seed, threads)
+        self._booster.add_valid(_dataset(fold.validation, problem, settings, threads, training), "validation")
+        self.losses: list[float] = []
+        self._stuck = False
+
+    def grow(self, rounds: int, deadline: Deadline) -> None:
+        """Some rounds more, fewer where the time is up. A booster that finds no split any more keeps its loss."""
+        for _ in range(rounds):
+            if deadline.expired:
+                return
+            if not self._stuck:
+                self._stuck = bool(self._booster.update())
+                grown = self._booster.current_iteration()
+                if self._stuck and grown <= len(self.losses):
+                    self.losses.append(self.losses[-1] if self.losses else np.inf)
+                    continue
+                self.losses.append(float(self._booster.eval_valid()[0][2]))
+            else:
+                self.losses.append(self.losses[-1])
+
+    def at(self, rounds: int) -> tuple[Array, Array]:
+        """The predictions of validation and training rows after so many rounds."""
+        while self._booster.current_iteration() > rounds:
+            self._booster.rollback_one_iter()
+        caught: list[Array] = []
+
+        def catch(prediction: Array, data: Any) -> tuple[str, float, bool]:
+            caught.append(np.array(prediction, np.float64))
+            return "caught", 0.0, False
+
+        self._booster.eval_valid(feval=catch)
+        self._booster.eval_train(feval=catch)
+        return _as_output(caught[0], self._problem), _as_output(caught[1], self._problem)
+
+
+def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Callable[..., Any]) -> tuple[Array, int]:
+    """Grow all until the mean curve has not improved for its patience. Returns the mean curve and its best round."""
+    rate = float(settings.get("learning_rate", 0.1))
+    chunk = int(np.clip(0.4 / rate, 5, 20))
+    while True:
+        list(spread(lambda race: race.grow(chunk, deadline), races))
+        common = min(len(race.losses) for race in races)
+        if common == 0:
+            raise TrainingError("the time was up before every fold had its first round of boosting")
+        curve = np.mean([race.losses[:common] for race in races], axis=0)
+        best = int(np.argmin(curve)) + 1
+        if deadline.expired or common >= MOST_ROUNDS or common - best >= patience(rate, best):
+            return curve, best
+
+
+def patience(learning_rate: float, best: int) -> int:
+    """Rounds without a better mean curve after which growing ends; slow learners get more."""
+    return int(np.clip(2.5 / learning_rate, 25, 250) + 0.1 * best)
+
+
+def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:
+    import lightgbm
+
+    matrix, plain = joined(training.inputs)
+    balanced = settings.get("class_weight") == "balanced" and reference is None
+    return lightgbm.Dataset(
+        matrix,
+        label=np.asarray(training.target, np.float64),
+        weight=row_weights(training, problem, balanced),
+        reference=reference,
+        categorical_feature=list(range(plain, matrix.shape[1])),
+        params=_dataset_parameters(settings, threads),
+        free_raw_data=True,
+    )
+
+
+def _dataset_parameters(settings: Settings, threads: int) -> dict[str, Any]:
+    names = ("min_data_in_leaf", "max_bin", "min_data_in_bin")
+    chosen = {name: settings[name] for name in names if name in settings}
+    return {"verbosity": -1, "num_threads": threads, "feature_pre_filter": False, "max_bin": 255, **chosen}
+
+
+def _booster(training: Any, problem: Problem, settings: Settings, seed: int, threads: int) -> Any:
+    import lightgbm
+
+    return lightgbm.Booster({**_dataset_parameters(settings, threads), **_parameters(problem, settings, seed)}, training)
+
+
+def _parameters(problem: Problem, settings: Settings, seed: int) -> dict[str, Any]:
+    if problem.task is Task.REGRESSION:
+        objective, metric = ("regression_l1", "l1") if problem.metric in ABSOLUTE_METRICS else ("regression", "rmse")
+    elif problem.task is Task.BINARY:
+        objective, metric = "binary", "binary_logloss"
+    else:
+        objective, metric = "multiclass", "multi_logloss"
+    parameters = {
+        "objective": objective,
+        "metric": metric,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed % 2**31,
+        "min_sum_hessian_in_leaf": 1e-3,
+        **{name: settings[name] for name in PARAMETERS if name in settings},
+    }
+    if problem.task is Task.MULTICLASS:
+        parameters["num_class"] = problem.outputs
+    if settings.get("bagging_fraction", 1.0) < 1.0:
+        parameters["bagging_freq"] = 1
+    return parameters
+
+
+def _as_output(prediction: Array, problem: Problem) -> Array:
+    """LightGBM's prediction as probabilities (rows, classes) or values (rows,)."""
+    if problem.task is Task.REGRESSION:
+        return np.asarray(prediction, np.float64)
+    if problem.task is Task.BINARY:
+        return np.stack([1.0 - prediction, prediction], axis=1)
+    if prediction.ndim == 1:
+        prediction = prediction.reshape(problem.outputs, -1).T
+    return np.asarray(prediction, np.float64)

@@ -1,0 +1,19 @@
+"""Tables: rows that stand for themselves, columns of numbers, categories and dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.core.architecture import Modality
+from automl.core.profile import Profile
+from automl.core.space import Settings
+from automl.modalities.tabular.sense import sense
+
+
+def _encoder(profile: Profile, encoding: str, settings: Settings) -> Any:
+    from automl.modalities.tabular.encoding import make_encoder
+
+    return make_encoder(profile, encoding, settings)
+
+
+MODALITY = Modality(name="tabular", sense=sense, encoder=_encoder, ladder="automl.modalities.tabular.ladder")

@@ -1,0 +1,91 @@
+"""Rung 1: logistic regression, or ridge and lasso, on scaled numbers and one-hot categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.core.architecture import Architecture, Cost
+from automl.core.profile import Kind, Profile
+from automl.core.space import Choice, Dimension, Float, Settings, Space
+from automl.core.tasks import ALL_TASKS
+
+ONEHOT_LEVELS, ONEHOT_WIDTH = 50, 2000
+MOST_CELLS = 6e6
+IMBALANCED = 0.3
+
+
+def fits(profile: Profile) -> str | None:
+    return None
+
+
+def reason(profile: Profile) -> str:
+    width = encoded_width(profile)
+    kind = "logistic regression" if profile.task.is_classification else "ridge regression"
+    return (
+        f"{kind} on {width:,} encoded columns from {profile.rows:,} rows trains in seconds, "
+        "and its coefficients can be read; a more complex model has to beat it"
+    )
+
+
+def space(profile: Profile) -> Space:
+    dimensions: dict[str, Dimension] = {
+        "penalty": Choice(("l2", "l1"), "l2"),
+        "strength": Float(1e-3, 1e2, 1.0, log=True),
+    }
+    starts: tuple[dict[str, Any], ...] = (
+        {"penalty": "l2", "strength": 1.0},
+        {"penalty": "l2", "strength": 0.05},
+        {"penalty": "l1", "strength": 0.5},
+        {"penalty": "l2", "strength": 20.0},
+    )
+    if imbalanced(profile):
+        dimensions["class_weight"] = Choice(("balanced", "none"), "balanced")
+    return Space(dimensions, starts)
+
+
+def cost(profile: Profile, settings: Settings) -> Cost:
+    width = encoded_width(profile)
+    outputs = profile.outputs
+    cells = min(profile.rows * width, max(MOST_CELLS, 20_000 * width))
+    seconds = 0.1 + 5 * cells * (2e-7 if settings.get("penalty") == "l2" else 8e-7) * max(1, outputs - 1)
+    names = sum(min(column.unique, ONEHOT_LEVELS) for column in profile.features_of(Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER))
+    size = 1500 + 4 * (width + 1) * outputs + 20 * names + 120 * len(profile.features)
+    return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * width * outputs)
+
+
+def encoded_width(profile: Profile) -> int:
+    """About how many columns the dense encoding makes."""
+    width = 0.0
+    for column in profile.features:
+        if column.kind in (Kind.NUMBER, Kind.BOOLEAN):
+            width += 1 + (column.missing_fraction > 0)
+        elif column.kind is Kind.DATETIME:
+            width += 10
+        else:
+            width += min(column.unique + (column.missing_fraction > 0), ONEHOT_LEVELS + 1)
+    return int(min(width, ONEHOT_WIDTH + len(profile.features)))
+
+
+def imbalanced(profile: Profile) -> bool:
+    """Whether class weights are worth a dimension of the search (learners obey them only for metrics of labels)."""
+    return bool(profile.class_counts) and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts)
+
+
+def learner() -> Any:
+    from automl.learners.linear import LinearLearner
+
+    return LinearLearner()
+
+
+ARCHITECTURE = Architecture(
+    name="linear",
+    title="Linear model",
+    rung=1,
+    tasks=ALL_TASKS,
+    encoding="dense",
+    fits=fits,
+    reason=reason,
+    space=space,
+    cost=cost,
+    learner=learner,
+)

@@ -1,0 +1,259 @@
+"""Looks at a Dataset and says what it is: kinds of columns, target and task, duplicates, suspected leaks; no training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.dataset import Dataset
+from automl.core.discovery import declarations
+from automl.core.errors import InputError, nearest
+from automl.core.events import Event, Listener, silent
+from automl.core.options import Options
+from automl.core.profile import ColumnProfile, Duplicates, Kind, Profile, Role, Suspicion
+from automl.core.table import Category, Column
+from automl.profiling.association import MOST_ROWS, associations, binned
+from automl.profiling.cells import MISSING_DATE, Cells, cells_of
+from automl.profiling.describe import clean_column, describe
+from automl.profiling.duplicates import column_hash, duplicate_columns, find_duplicates
+from automl.profiling.kinds import FORCEABLE, Verdict, forced, kind_of
+from automl.profiling.leaks import suspicions
+from automl.profiling.target import Target, choose_target, examine_target
+
+__all__ = ["profile"]
+
+Array = np.ndarray[Any, Any]
+_NOT_FEATURES = {
+    Kind.IDENTIFIER: (Role.IDENTIFIER, "it names the rows, so a model could only learn them by heart"),
+    Kind.CONSTANT: (Role.UNUSED, "it is the same in every row"),
+    Kind.TEXT: (Role.UNUSED, "text is not used by the ladder for tables yet"),
+}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The columns of a frame, looked at one by one."""
+
+    columns: tuple[ColumnProfile, ...]
+    clean: Mapping[str, Column]
+
+    def named(self, name: str) -> ColumnProfile:
+        return next(column for column in self.columns if column.name == name)
+
+    def replaced(self, changes: Mapping[str, Mapping[str, Any]]) -> Examined:
+        """With some fields of some columns changed: {column: {field: value}}."""
+        columns = tuple(dataclasses.replace(column, **changes.get(column.name, {})) for column in self.columns)
+        return Examined(columns, self.clean)
+
+
+def profile(dataset: Dataset, options: Options = Options(), listener: Listener = silent) -> Profile:  # noqa: B008
+    """Facts about a dataset, each with its evidence. Takes seconds and trains nothing.
+
+    Every row is looked at; only the association of columns with the target is computed on at most 20,000 rows.
+    Raises InputError where an option names what is not there, or nothing can be learned from the target.
+    """
+    listener(Event("profile", f"looking at {len(dataset.frame.columns):,} columns of {dataset.rows:,} rows", "start"))
+    names = [str(name) for name in dataset.frame.columns]
+    if not names:
+        raise InputError(f"{dataset.name} has no columns")
+    _check_names(names, options, dataset.name)
+    decimal = str(dataset.reading.get("decimal", "."))
+    target_name, target_evidence, notes = choose_target(names, options.target, _source(dataset))
+    _check_target_is_free(target_name, options)
+    cells = {name: cells_of(dataset.frame.iloc[:, at].rename(name)) for at, name in enumerate(names)}
+    target = examine_target(cells[target_name], kind_of(cells[target_name], decimal), options, decimal)
+    examined = _examine(cells, target, options, decimal)
+    listener(Event("profile", f'"{target_name}" is predicted: {target.task.value}'))
+    examined, same = _without_copies(examined)
+    duplicates = _duplicates(examined, target)
+    examined, leaks = _associated(examined, target)
+    if options.drop_leaks:
+        reason = "it may give the target away (left out with --drop-leaks)"
+        examined = examined.replaced({leak.column: {"role": Role.UNUSED, "reason": reason} for leak in leaks})
+    modality, modality_evidence = _modality(dataset, examined.columns)
+    found = Profile(
+        modality=modality,
+        modality_evidence=modality_evidence,
+        target=target_name,
+        target_evidence=target_evidence,
+        rows=dataset.rows,
+        columns=examined.columns,
+        duplicates=duplicates,
+        duplicate_columns=same,
+        suspected_leaks=tuple(leaks),
+        ordered_in_time=_ordered_in_time(examined),
+        notes=(*notes, *target.notes, *_ambiguous_dates(examined)),
+        **_of_target(target),
+    )
+    if not found.features:
+        raise InputError("no column is left to predict from", "every one is left out: " + _reasons(found))
+    listener(Event("profile", f"{len(found.features):,} of {len(names) - 1:,} columns can be learned from", "end"))
+    return found
+
+
+def _of_target(target: Target) -> dict[str, Any]:
+    return {
+        "task": target.task,
+        "task_evidence": target.task_evidence,
+        "target_parse": target.parse,
+        "classes": target.classes,
+        "class_counts": target.class_counts,
+        "class_type": target.class_type,
+        "positive": target.positive,
+        "target_statistics": target.statistics or {},
+        "rows_without_target": int((~target.known).sum()),
+    }
+
+
+def _source(dataset: Dataset) -> str:
+    """What to call the data in an error: the file's own name where there is one."""
+    return dataset.source.replace("\\", "/").rsplit("/", 1)[-1] or dataset.name
+
+
+def _check_names(names: list[str], options: Options, where: str) -> None:
+    asked = [
+        *(("--features", name) for name in options.features),
+        *(("--drop", name) for name in options.drop),
+        *(("--kind", name) for name in options.kinds),
+        *(("--weight", name) for name in (options.weight,) if name),
+        *(("--group", name) for name in (options.group,) if name),
+        *(("--time-column", name) for name in (options.time_column,) if name),
+    ]
+    known = set(names)
+    for option, name in asked:
+        if name not in known:
+            raise InputError(f'{option}: column "{name}" is not in {where}', nearest(name, names))
+    for name, kind in options.kinds.items():
+        if kind not in FORCEABLE:
+            raise InputError(
+                f'--kind: there is no kind "{kind}" (asked for column "{name}")',
+                nearest(kind, FORCEABLE) or f"known: {', '.join(FORCEABLE)}",
+            )
+
+
+def _check_target_is_free(target: str, options: Options) -> None:
+    for option, used in (("--drop", options.drop), ("--weight", (options.weight,)), ("--group", (options.group,))):
+        if target in used:
+            raise InputError(
+                f'"{target}" is the target and cannot be given to {option} as well', "name another target with --target"
+            )
+
+
+def _examine(cells: Mapping[str, Cells], target: Target, options: Options, decimal: str) -> Examined:
+    columns, clean = [], {}
+    for name, each in cells.items():
+        if name == target.name:
+            verdict = Verdict(
+                Kind.NUMBER if not target.task.is_classification else Kind.CATEGORY, target.task_evidence, target.parse
+            )
+        else:
+            verdict = kind_of(each, decimal)
+            if name in options.kinds:
+                verdict = forced(each, Kind(options.kinds[name]), verdict, decimal)
+        values = clean_column(each, verdict)
+        role, reason = (Role.TARGET, "it is what is predicted") if name == target.name else _role(name, verdict.kind, options)
+        if role is Role.WEIGHT:
+            _check_weight(name, values)
+        columns.append(describe(each, verdict, values, role, reason))
+        clean[name] = values
+    return Examined(tuple(columns), clean)
+
+
+def _role(name: str, kind: Kind, options: Options) -> tuple[Role, str]:
+    if name == options.weight:
+        return Role.WEIGHT, "it weighs the rows"
+    if name == options.group:
+        return Role.GROUP, "rows of one group are kept together in every split"
+    if name in options.drop:
+        return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "left out with --drop"
+    if options.features and name not in options.features:
+        return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "not among --features"
+    return _NOT_FEATURES.get(kind, (Role.FEATURE, ""))
+
+
+def _check_weight(name: str, values: Column) -> None:
+    if isinstance(values, Category) or values.dtype.kind != "f":
+        raise InputError(f'the weight column "{name}" holds no numbers', "choose another column with --weight")
+    if np.isnan(values).any() or (values < 0).any() or values.sum() <= 0:
+        raise InputError(f'the weight column "{name}" has missing or negative values', "every row needs a weight of 0 or more")
+
+
+def _without_copies(examined: Examined) -> tuple[Examined, tuple[tuple[str, str], ...]]:
+    """Duplicate columns keep their first copy only."""
+    features = [column for column in examined.columns if column.role is Role.FEATURE]
+    same = duplicate_columns(
+        [column.name for column in features], [column_hash(examined.clean[column.name]) for column in features]
+    )
+    changes = {copy: {"role": Role.UNUSED, "reason": f'it equals "{first}" in every row'} for first, copy in same}
+    return examined.replaced(changes), same
+
+
+def _duplicates(examined: Examined, target: Target) -> Duplicates:
+    """Rows that are equal in everything but identifiers and the columns that the user left out."""
+    rows = np.flatnonzero(target.known)
+    used = [
+        column
+        for column in examined.columns
+        if column.role is Role.FEATURE or (column.role is Role.UNUSED and column.kind is Kind.TEXT and "--" not in column.reason)
+    ]
+    taken = [examined.clean[column.name] for column in used]
+    return find_duplicates([each.take(rows) if isinstance(each, Category) else each[rows] for each in taken], target.values[rows])
+
+
+def _associated(examined: Examined, target: Target) -> tuple[Examined, list[Suspicion]]:
+    """With the association of every feature, and the suspected leaks."""
+    rows = np.flatnonzero(target.known)
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
+    truth = target.values[rows]
+    codes, numbers = {}, {}
+    for column in examined.columns:
+        if column.role is not Role.FEATURE:
+            continue
+        whole = examined.clean[column.name]
+        part = whole.take(rows) if isinstance(whole, Category) else whole[rows]
+        codes[column.name] = binned(part, column.kind)
+        if column.kind is Kind.NUMBER and not isinstance(part, Category):
+            numbers[column.name] = part
+    scores = associations(codes, truth, len(target.classes) if target.classes else None)
+    leaks = suspicions(target.task, scores, numbers, truth, target.name)
+    return examined.replaced({name: {"association": score} for name, score in scores.items()}), leaks
+
+
+def _modality(dataset: Dataset, columns: tuple[ColumnProfile, ...]) -> tuple[str, str]:
+    sensed = [(modality.sense(dataset, columns), modality.name) for modality in declarations("automl.modalities", "MODALITY")]
+    (confidence, evidence), name = max(sensed, key=lambda each: each[0][0])
+    if confidence <= 0:
+        raise InputError(f"no ladder fits {dataset.name}", evidence)
+    return name, evidence
+
+
+def _ordered_in_time(examined: Examined) -> str | None:
+    """The first date column that never (or in less than 1 % of the steps) turns back, in either direction."""
+    for column in examined.columns:
+        if column.kind is not Kind.DATETIME or column.missing_fraction > 0.05 or column.unique < 3:
+            continue
+        seconds = examined.clean[column.name]
+        assert not isinstance(seconds, Category)
+        steps = np.sign(np.diff(seconds[seconds != MISSING_DATE].astype(np.float64)))
+        if min((steps < 0).sum(), (steps > 0).sum()) <= 0.01 * np.abs(steps).sum():
+            return column.name
+    return None
+
+
+def _ambiguous_dates(examined: Examined) -> tuple[str, ...]:
+    return tuple(
+        f'the dates of "{column.name}" could be day or month first; {column.parse["formats"][0]} was taken'
+        for column in examined.columns
+        if column.role is Role.FEATURE and column.kind is Kind.DATETIME and "change places" in column.evidence
+    )
+
+
+def _reasons(found: Profile) -> str:
+    left_out = [column for column in found.columns if column.role is not Role.TARGET]
+    shown = "; ".join(f'"{column.name}": {column.reason}' for column in left_out[:5])
+    return shown + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "") if left_out else "there is only the target"

@@ -1,0 +1,112 @@
+"""A raw column as codes into its distinct values, so that every later look costs the distinct values only."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.predictor import canonical, parse_column
+
+Array = np.ndarray[Any, Any]
+MISSING_DATE = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a column.
+
+    codes: (rows,) position in `values`, -1 where there is no cell (None, NaN, NaT).
+    values: the distinct values; counts: rows of each. type: text, number, boolean or datetime.
+    declared_category: the frame itself says that these are categories.
+    """
+
+    name: str
+    codes: Array
+    values: Array
+    counts: Array
+    type: str
+    whole: bool = False
+    declared_category: bool = False
+
+    @property
+    def rows(self) -> int:
+        return len(self.codes)
+
+    @property
+    def present(self) -> int:
+        """Rows that have a cell at all."""
+        return int(self.counts.sum())
+
+    def spread(self, clean: Array, missing: Any) -> Array:
+        """Clean distinct values to (rows,) cells."""
+        return np.append(clean, np.asarray([missing], dtype=clean.dtype))[self.codes]
+
+    def parsed(self, parse: dict[str, Any]) -> Array:
+        """The distinct values after the parse step."""
+        if not len(self.values):
+            empty = {"number": np.float64, "boolean": np.float64, "datetime": np.int64}.get(parse["as"], object)
+            return np.zeros(0, empty)
+        return np.asarray(parse_column(pd.Series(self.values), parse))
+
+    def clean(self, parse: dict[str, Any]) -> Array:
+        """The column after the parse step, (rows,)."""
+        missing = {"number": np.nan, "boolean": np.nan, "datetime": MISSING_DATE}.get(parse["as"], "")
+        return self.spread(self.parsed(parse), missing)
+
+    def texts(self) -> list[str]:
+        """The distinct values as text, white space at the ends taken away."""
+        return [value.strip() if isinstance(value, str) else canonical(value) for value in self.values]
+
+
+def cells_of(series: pd.Series) -> Cells:
+    """What a column of a frame holds."""
+    name, declared = str(series.name), isinstance(series.dtype, pd.CategoricalDtype)
+    if declared:
+        series = series.astype(series.cat.categories.dtype)
+    if isinstance(series.dtype, pd.ArrowDtype):
+        series = pd.Series(series.astype(object), name=name).infer_objects()
+    if pd.api.types.is_timedelta64_dtype(series.dtype):
+        series = series.dt.total_seconds()
+    codes, values = _factorized(series)
+    kind = _type_of(series, values)
+    if kind == "boolean":
+        values = np.asarray(values, dtype=bool)
+    elif kind == "number":
+        values = np.asarray(pd.to_numeric(pd.Series(values)), dtype=None)
+    elif kind == "datetime":
+        values = np.asarray(pd.to_datetime(pd.Series(values), utc=True).dt.tz_localize(None))
+    counts = np.bincount(codes[codes >= 0], minlength=len(values))
+    return Cells(name, codes, values, counts, kind, kind == "number" and values.dtype.kind in "iu", declared)
+
+
+def _factorized(series: pd.Series) -> tuple[Array, Array]:
+    try:
+        codes, values = pd.factorize(series)
+    except TypeError:  # a cell holds a list or a dict
+        codes, values = pd.factorize(series.map(lambda cell: None if cell is None else str(cell)))
+    return np.asarray(codes, np.int64), np.asarray(values, dtype=object) if values.dtype.kind not in "biufMm" else np.asarray(
+        values
+    )
+
+
+def _type_of(series: pd.Series, values: Array) -> str:
+    """text, number, boolean or datetime."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return "datetime"
+    if not len(values) or isinstance(values[0], str):
+        return "text"
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return "boolean"
+    if all(isinstance(value, numbers.Real | decimal.Decimal) and not isinstance(value, bool) for value in values):
+        return "number"
+    return "datetime" if all(isinstance(value, datetime.date) for value in values) else "text"

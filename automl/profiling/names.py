@@ -1,0 +1,53 @@
+"""What a column's name hints at: identifiers, codes, classes, amounts. A hint never decides alone."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+_IDENTIFIER_WORDS = frozenset(
+    {"id", "ids", "uuid", "guid", "key", "pid", "rowid", "index", "idx", "serial", "sku", "isbn", "ssn"}
+)
+_IDENTIFIER_ENDINGS = frozenset({"no", "nr", "num", "number", "hash", "token"})
+_NOT_AN_ID = ("paid", "bid", "acid", "humid", "solid", "fluid", "mid", "avoid", "grid", "valid", "void", "lipid", "android")
+_POSTAL_WORDS = frozenset({"zip", "zipcode", "postcode", "postal", "plz"})
+_CLASS_WORDS = frozenset(
+    {"class", "classes", "label", "labels", "target", "type", "category", "species", "cluster", "method", "status", "diagnosis"}
+    | {"outcome", "kind", "segment", "digit", "fault", "group", "response", "y"}
+)
+_AMOUNT_WORDS = frozenset(
+    {"quality", "rating", "score", "grade", "count", "counts", "cnt", "age", "rings", "stars", "number", "num", "amount", "price"}
+    | {"cost", "rank", "total", "sum", "quantity", "qty", "days", "hours", "minutes", "seconds", "years", "value", "rate", "size"}
+    | {"points", "level", "sales", "demand", "duration", "income", "salary"}
+)
+TARGET_NAMES = ("target", "label", "labels", "class", "y", "outcome", "response")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of a column's name in lower case: "customerID" -> ("customer", "id")."""
+    return tuple(word.casefold() for word in _WORD.findall(name))
+
+
+def hints_identifier(name: str) -> bool:
+    parts = words(name)
+    if not parts:
+        return False
+    if _IDENTIFIER_WORDS & set(parts) or parts[-1] in _IDENTIFIER_ENDINGS:
+        return True
+    return len(parts[-1]) > 2 and parts[-1].endswith("id") and not parts[-1].endswith(_NOT_AN_ID)
+
+
+def hints_postal_code(name: str) -> bool:
+    return bool(_POSTAL_WORDS & set(words(name)))
+
+
+def hints_year(name: str) -> bool:
+    return bool({"year", "yr", "years"} & set(words(name)))
+
+
+def hints_class(name: str) -> bool:
+    return bool(_CLASS_WORDS & set(words(name)))
+
+
+def hints_amount(name: str) -> bool:
+    return bool(_AMOUNT_WORDS & set(words(name)))

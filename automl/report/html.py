@@ -1,0 +1,419 @@
+"""report.html: one page that needs no network and no script, made from report.json and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup, escape
+
+from automl.core import files
+from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.metrics import METRICS
+from automl.core.profile import Profile
+from automl.report import numbers, svg
+from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, next_commands, open_report
+
+MOST_BYTES = 1_000_000
+_TEXT_LIMIT = 400
+_PLAN_LIMIT = 20_000
+_SHOWN_IN_FULL = (Section.SCORES, Section.WHY, Section.CHOICE)
+_KNOWN_NAMES = {"p_value": "p", "bytes": "Size", "milliseconds_a_row": "Milliseconds a row", "score": "Score"}
+_FACTS = ("command", "python_call", "data_hash", "seed", "reading", "run_folder")
+_ABOUT = {"evaluated": "about the judged model", "shipped": "about the shipped model", "data": "about the data"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of long tables is shown; all of it is in report.json."""
+
+    columns: int
+    trials: int
+    rows: int
+
+
+_LIMITS = (Limits(200, 200, 60), Limits(60, 50, 20), Limits(20, 10, 5))
+
+
+def render(content: dict[str, Any]) -> str:
+    """The page for the content of a report.json, at most 1 MB: long tables are cut further where it would be more.
+
+    Raises InputError where the content is damaged or of a newer version.
+    """
+    opened = open_report(files.encode(content))
+    for limits in _LIMITS:
+        page = _environment().get_template("report.html").render(_view(opened, limits))
+        if len(page.encode("utf-8", "replace")) <= MOST_BYTES:
+            break
+    return page
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+    )
+    environment.filters.update(
+        number=numbers.number,
+        seconds=numbers.seconds,
+        bytes=numbers.size,
+        milliseconds=numbers.milliseconds,
+        percent=numbers.percent,
+        p=numbers.p_value,
+        rich=_rich,
+        cell=_cell,
+    )
+    return environment
+
+
+def _printable(value: Any) -> Any:
+    """Text without control characters, which no HTML page may hold; markup as it is."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return "" if value is None else value
+    return "".join(each if each.isprintable() or each in "\n\t" else " " for each in value)
+
+
+def _rich(text: Any) -> Markup:
+    """A sentence in which `words in backquotes` are code."""
+    parts = re.split(r"`([^`]+)`", str(_printable(str(text))))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+
+
+def _cell(value: Any) -> str:
+    """A cell of a table behind a figure."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = numbers.number(value)
+    return text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "…"
+
+
+def _view(opened: Report, limits: Limits) -> dict[str, Any]:
+    """What the template shows, in plain values."""
+    content, drawn = opened.content, _Anchors()
+    anchors = {id(each): drawn.of(each.code) for each in opened.findings}
+    sections = [_section(section, opened.findings, anchors, limits) for section in QUESTIONS]
+    return {
+        "report": content,
+        "profile": opened.profile,
+        "facts": {**dict.fromkeys(_FACTS), **opened.facts},
+        "headline": _headline(content["headline"], opened.plan.target),
+        "model": _model(content["model"]),
+        "actions": [{**each, "anchor": each["code"]} for each in content["actions"]],
+        "commands": next_commands(content),
+        "sections": {each["name"]: each for each in sections},
+        "counts": _counts(opened.findings),
+        "ladder": _ladder(opened, limits),
+        "data": _data(opened.profile, limits),
+        "versions": sorted((opened.facts.get("versions") or {}).items()),
+        "stages": list((opened.facts.get("seconds") or {}).items()),
+        "plan_yaml": _plan_yaml(opened),
+        "limits": limits,
+    }
+
+
+class _Anchors:
+    """Names for places in the page, each given once."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+
+    def of(self, name: str) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_-]", "-", name) or "finding"
+        self.seen[plain] = self.seen.get(plain, 0) + 1
+        return plain if self.seen[plain] == 1 else f"{plain}-{self.seen[plain]}"
+
+
+def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, str], limits: Limits) -> dict[str, Any]:
+    """The findings of one section: in full, folded, or as a line of the list of checks that passed."""
+    full, folded, listed = [], [], []
+    for each in by_severity([finding for finding in findings if finding.section is section]):
+        view = _finding(each, anchors[id(each)], limits)
+        evidence = bool(each.figures or each.table)
+        if each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP):
+            full.append(view)
+        elif section in _SHOWN_IN_FULL and each.severity is Severity.PASSED and (evidence or each.numbers):
+            full.append(view)
+        else:
+            (folded if evidence else listed).append(view)
+    question, intro = QUESTIONS[section]
+    passed = sum(each["severity"] == Severity.PASSED.value for each in listed)
+    return {
+        "name": section.value,
+        "question": question,
+        "intro": intro,
+        "full": full,
+        "folded": folded,
+        "listed": listed,
+        "listed_words": _listed_words(passed, len(listed) - passed),
+        "empty": not (full or folded or listed),
+    }
+
+
+def _listed_words(passed: int, other: int) -> str:
+    parts = [f"{passed} {'check' if passed == 1 else 'checks'} passed"] * bool(passed)
+    parts += [f"{other} {'does' if other == 1 else 'do'} not apply"] * bool(other)
+    return ", ".join(parts)
+
+
+def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
+    paired = {name: finding.numbers.get(f"{BASELINE}_{name}") for name in finding.numbers}
+    listed = {name: value for name, value in finding.numbers.items() if not _is_pair(name, finding.numbers)}
+    measures = [_measure(name, value, paired[name]) for name, value in listed.items()]
+    levels = {finding.numbers[name].level for name, each in zip(listed, measures, strict=True) if each["interval"]}
+    return {
+        "anchor": anchor,
+        "code": finding.code,
+        "title": finding.title,
+        "severity": finding.severity.value,
+        "about": _ABOUT.get(finding.about, finding.about),
+        "sentence": finding.sentence,
+        "action": finding.action,
+        "measures": measures,
+        "interval_title": f"{next(iter(levels)):.0%} interval".replace("%", " %") if len(levels) == 1 else "Interval",
+        "has_intervals": bool(levels),
+        "has_baseline": any(each["baseline"] for each in measures),
+        "note": finding.severity not in (Severity.STOP, Severity.ISSUE, Severity.TIP),
+        "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(finding.figures)],
+        "table": _table(finding.table, limits) if finding.table.get("columns") else None,
+    }
+
+
+def _is_pair(name: str, found: dict[str, Number]) -> bool:
+    """Whether a number is the baseline's value of another one."""
+    return name.removeprefix(f"{BASELINE}_") in found and name.startswith(f"{BASELINE}_")
+
+
+def _measure(name: str, value: Number, baseline: Number | None) -> dict[str, Any]:
+    text, interval = numbers.measured(value)
+    return {
+        "name": _name(name),
+        "value": text,
+        "interval": interval,
+        "baseline": numbers.beside(baseline, value) if baseline else "",
+    }
+
+
+def _name(name: str) -> str:
+    """A key as a person reads it: the metric's title, or words."""
+    if name in METRICS:
+        return METRICS[name].title
+    words = _KNOWN_NAMES.get(name) or name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _figure(figure: Figure, identity: str, limits: Limits) -> dict[str, Any]:
+    drawn = svg.draw(figure, identity)
+    return {
+        "identity": identity,
+        "title": figure.title,
+        "how_to_read": figure.how_to_read,
+        "svg": Markup(drawn),
+        "wide": float(re.search(r'viewBox="0 0 ([\d.]+)', drawn)[1]) > svg.WIDTH,  # type: ignore[index]
+        "table": _table(svg.table(figure), limits),
+    }
+
+
+def _table(table: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """A table, its columns right-aligned where they hold numbers, cut to what is shown."""
+    rows = [list(row) for row in table.get("rows") or []]
+    width = len(table["columns"])
+    numeric = [bool(rows) and all(row[at] is None or numbers.is_number(row[at]) for row in rows if at < len(row)) for at in range(width)]
+    return {
+        "columns": [str(column) for column in table["columns"]],
+        "numeric": numeric,
+        "rows": [(row + [None] * width)[:width] for row in rows[: limits.rows]],
+        "left_out": max(0, len(rows) - limits.rows),
+    }
+
+
+def _headline(headline: dict[str, Any] | None, target: str) -> dict[str, Any] | None:
+    if headline is None:
+        return None
+    score = files.decode(Number, headline["score"])
+    baseline = files.decode(Number, headline["baseline"]) if headline["baseline"] else None
+    value, interval = numbers.measured(score)
+    series = [("Model", score)] + ([("Baseline", baseline)] if baseline else [])
+    comparable = all(numbers.is_number(each.value) for _, each in series) and len(series) == 2
+    figure = Figure(
+        name="headline",
+        kind="interval",
+        title=f"{headline['title']}: model and baseline",
+        how_to_read="Each dot is a score, the line through it its interval.",
+        series=(
+            Series(
+                "",
+                tuple(name for name, _ in series),
+                tuple(each.value for _, each in series),
+                tuple(each.low for _, each in series),
+                tuple(each.high for _, each in series),
+            ),
+        ),
+    )
+    return {
+        "title": headline["title"],
+        "direction": "higher is better" if headline["greater_is_better"] else "lower is better",
+        "value": value,
+        "interval": interval,
+        "level": f"{100 * score.level:.0f} %",
+        "baseline": numbers.beside(baseline, score) if baseline else "",
+        "unit": f'in the unit of "{target}"' if headline["unit"] == "target" else "",
+        "judged_on": headline["judged_on"],
+        "svg": Markup(svg.draw(figure, "headline")) if comparable else "",
+    }
+
+
+def _model(model: dict[str, Any]) -> dict[str, Any]:
+    settings = [(name.replace("_", " "), _cell(value)) for name, value in model["settings"].items()]
+    return {**model, "settings": settings}
+
+
+def _counts(findings: Iterable[Finding]) -> list[tuple[str, int]]:
+    found = [each.severity for each in findings]
+    return [(severity.value, found.count(severity)) for severity in Severity if found.count(severity)]
+
+
+def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
+    metric = METRICS[opened.plan.metric]
+    titles = {rung.architecture: rung.title for rung in opened.plan.rungs}
+    rows = [_rung(each, titles) for each in opened.content["ladder"]]
+    scored = [each for each in opened.content["ladder"] if numbers.is_number(each["score"])]
+    figure = Figure(
+        name="ladder",
+        kind="interval",
+        title=f"{metric.short or metric.title} on fresh folds, simplest rung first",
+        how_to_read=(
+            f"Each dot is a rung's mean score on folds that its settings were not searched on, the line its 95 % interval; "
+            f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
+            "told by the gain and its p value in the table, not by whether two lines overlap."
+        ),
+        series=(
+            Series(
+                "",
+                tuple(each["title"] for each in scored),
+                tuple(each["score"] for each in scored),
+                tuple(each["low"] for each in scored),
+                tuple(each["high"] for each in scored),
+            ),
+        ),
+        x_label="Rung",
+        y_label=metric.title,
+    )
+    trials = opened.evidence.trials if opened.evidence else ()
+    return {
+        "rows": rows,
+        "metric": metric.short or metric.title,
+        "direction": "higher is better" if metric.greater_is_better else "lower is better",
+        "figure": _figure(figure, "ladder-figure", limits) if len(scored) > 1 else None,
+        "folds": opened.evidence.fresh_folds if opened.evidence else 0,
+        "stopped": opened.evidence.stopped if opened.evidence else "",
+        "tests": list(dict.fromkeys(each["test"] for each in opened.content["ladder"] if each["test"])),
+        "trials": [_trial(each, titles) for each in trials[: limits.trials]],
+        "trial_count": len(trials),
+        "split": opened.plan.split,
+        "metric_line": f"{metric.title}, {'higher' if metric.greater_is_better else 'lower'} is better",
+    }
+
+
+def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
+    score, interval = numbers.measured(Number(row["score"], row["low"], row["high"]))
+    low, high = row["gain_interval"] or (None, None)
+    gain, gain_interval = numbers.measured(Number(row["gain"], low, high), signed=True)
+    if row["refused"]:
+        outcome = "left out"
+    elif row["failed"]:
+        outcome = "failed"
+    elif row["chosen"]:
+        outcome = "chosen"
+    elif row["accepted"] is None:
+        outcome = "zero point" if row["architecture"] == BASELINE and numbers.is_number(row["score"]) else "not decided"
+    else:
+        outcome = "accepted" if row["accepted"] else "not accepted"
+    said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]
+    incumbent = titles.get(row["incumbent"] or "", row["incumbent"] or "")
+    return {
+        **row,
+        "score": score,
+        "interval": interval,
+        "gain": gain,
+        "gain_interval": gain_interval,
+        "outcome": outcome,
+        "said": said,
+        "incumbent": incumbent,
+    }
+
+
+def _trial(trial: Any, titles: dict[str, str]) -> dict[str, Any]:
+    known = [score for score in trial.fold_scores if numbers.is_number(score)]
+    decimals = numbers.decimals_for(trial.score, *((min(known), max(known)) if len(known) > 1 else (None, None)))
+    return {
+        "title": titles.get(trial.architecture, trial.architecture),
+        "number": trial.number,
+        "score": numbers.fixed(trial.score, decimals) if numbers.is_number(trial.score) else numbers.ABSENT,
+        "range": numbers.span(min(known), max(known), decimals) if len(known) > 1 else numbers.ABSENT,
+        "rounds": trial.rounds or None,
+        "settings": ", ".join(f"{name} {_cell(value)}" for name, value in trial.settings.items()),
+        "status": trial.status,
+        "message": trial.message,
+    }
+
+
+def _data(profile: Profile, limits: Limits) -> dict[str, Any]:
+    classification = profile.task.is_classification
+    columns = sorted(profile.columns, key=lambda each: each.name != profile.target)
+    figure = _class_figure(profile) if classification else _value_figure(profile)
+    return {
+        "columns": columns[: limits.columns],
+        "left_out": max(0, len(columns) - limits.columns),
+        "association": "ROC-AUC" if classification else "R2",
+        "associated": any(numbers.is_number(each.association) for each in columns),
+        "figure": _figure(figure, "target-figure", limits) if figure else None,
+    }
+
+
+def _class_figure(profile: Profile) -> Figure | None:
+    if not profile.classes or len(profile.classes) != len(profile.class_counts):
+        return None
+    pairs = sorted(zip(profile.classes, profile.class_counts, strict=True), key=lambda pair: -pair[1])
+    return Figure(
+        name="target",
+        kind="bar",
+        title=f"Rows by class of {profile.target}",
+        how_to_read="The length of a bar is the number of rows of the class. Much rarer classes are harder to learn and to judge.",
+        series=(Series("Rows", tuple(name for name, _ in pairs), tuple(float(count) for _, count in pairs)),),
+        x_label="Class",
+        y_label="Rows",
+    )
+
+
+def _value_figure(profile: Profile) -> Figure | None:
+    histogram = profile.target_statistics.get("histogram") or {}
+    edges, counts = histogram.get("edges") or [], histogram.get("counts") or []
+    if len(edges) != len(counts) + 1 or not counts:
+        return None
+    return Figure(
+        name="target",
+        kind="histogram",
+        title=f"Distribution of {profile.target}",
+        how_to_read="The height of a bar is the number of rows with a value in this range. A long tail makes large errors likely.",
+        series=(Series("Rows", tuple(edges), tuple(counts)),),
+        x_label=profile.target,
+        y_label="Rows",
+    )
+
+
+def _plan_yaml(opened: Report) -> str:
+    text = opened.facts.get("recipe") or yaml.safe_dump(
+        opened.content["plan"], sort_keys=False, allow_unicode=True, default_flow_style=False, width=110
+    )
+    return text if len(text) <= _PLAN_LIMIT else text[:_PLAN_LIMIT] + "\n# … the rest is in plan.yaml"

@@ -1,0 +1,260 @@
+"""The report as data: what is said, in which order, before any page is made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from automl.core import files
+from automl.core.errors import InputError
+from automl.core.evidence import Decision, Evidence, Final
+from automl.core.finding import Finding, Number, Section, Severity
+from automl.core.metrics import METRICS
+from automl.core.plan import Plan, Rung
+from automl.core.profile import Kind, Profile
+from automl.report.numbers import beside, is_number, mean_interval, measured, milliseconds, size
+from automl.report.verdict import verdict
+
+FORMAT = 1
+HEADLINE = "AML201"
+BASELINE = "baseline"
+LEVELS_WITHOUT_SAMPLES = 20
+SEVERITY_ORDER = tuple(Severity)
+
+QUESTIONS: dict[Section, tuple[str, str]] = {
+    Section.SCORES: ("How good is it?", "Scores of the model on rows that it was not trained on."),
+    Section.TRUST: ("Can the scores be trusted?", "Checks for leaks, overfitting and predictions that promise too much."),
+    Section.FAILURES: ("Where does it fail?", "Groups of rows on which the model does worse than on the rest."),
+    Section.WHY: ("Why does it predict what it predicts?", "What the model looks at. An influence is not a cause."),
+    Section.CHOICE: (
+        "How was it chosen?",
+        "All rungs are compared on the same folds. A more complex rung is accepted only where a test on fresh folds says that "
+        "it pays.",
+    ),
+    Section.DATA: ("What is in the data?", "What was found in the data before any model was trained."),
+    Section.DEPLOY: ("Can it be deployed?", "Facts about the exported model, which runs on onnxruntime alone."),
+}
+"""Section to its heading and the sentence below it, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """report.json, read back into the words that it was written from."""
+
+    profile: Profile
+    plan: Plan
+    evidence: Evidence | None
+    findings: tuple[Finding, ...]
+    facts: dict[str, Any]
+    content: dict[str, Any]
+
+
+def report(
+    profile: Profile, plan: Plan, evidence: Evidence | None, findings: Sequence[Finding], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that the pages say, with every number."""
+    facts = dict(facts)
+    return {
+        "format": FORMAT,
+        "name": str(facts.get("name") or plan.target),
+        "created": str(facts.get("created") or ""),
+        "verdict": verdict(findings),
+        "headline": _headline(plan, evidence, findings, facts),
+        "model": _model(plan, evidence, facts),
+        "actions": _actions(findings),
+        "ladder": _ladder(plan, evidence),
+        "findings": list(findings),
+        "profile": profile if plan.samples else _without_samples(profile),
+        "plan": plan,
+        "evidence": evidence,
+        "facts": facts,
+    }
+
+
+def open_report(content: dict[str, Any]) -> Report:
+    """The words behind a report.json.
+
+    Raises InputError where it is of a newer version or lacks a part.
+    """
+    version = content.get("format", 0) if isinstance(content, dict) else 0
+    if not isinstance(version, int) or version > FORMAT:
+        raise InputError(f"report.json has format {version}, this automl reads up to {FORMAT}", "install a newer automl")
+    try:
+        return Report(
+            profile=files.decode(Profile, content["profile"]),
+            plan=files.decode(Plan, content["plan"]),
+            evidence=files.decode(Evidence, content["evidence"]) if content["evidence"] else None,
+            findings=tuple(files.decode(Finding, each) for each in content["findings"]),
+            facts=content["facts"],
+            content=content,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"report.json is damaged ({type(error).__name__}: {error})") from None
+
+
+def by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    """The gravest first, then by code."""
+    return sorted(findings, key=lambda each: (SEVERITY_ORDER.index(each.severity), each.code))
+
+
+def summary(content: dict[str, Any]) -> list[str]:
+    """The report in a few lines for a terminal: verdict, score, model, top findings, what to do next."""
+    content = files.encode(content)
+    opened, said = open_report(content), content["verdict"]
+    lines = [f"{said['label']}: {said['reason']}"]
+    headline = content["headline"]
+    if headline:
+        lines.append(_headline_line(headline))
+    model = content["model"]
+    if model["title"]:
+        cost = [size(model["bytes"])] * is_number(model["bytes"])
+        cost += [f"{milliseconds(model['milliseconds_a_row'])} a row"] * is_number(model["milliseconds_a_row"])
+        price = f" ({', '.join(cost)})" if cost else ""
+        lines.append(f"Model: {model['title']}{price}")
+    grave = [each for each in by_severity(opened.findings) if each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP)]
+    lines += [f"  {each.severity.value:<5} {each.code}  {' '.join(each.sentence.split())}" for each in grave[:3]]
+    if len(grave) > 3:
+        lines.append(f"  and {len(grave) - 3} more in the report")
+    following = next_commands(content)
+    action = next((each["text"] for each in content["actions"]), following[0][1] if following else "")
+    if action:
+        lines.append(f"Next: {' '.join(action.split())}")
+    return lines
+
+
+def next_commands(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a user can do with the run now, as (purpose, command)."""
+    folder = content["facts"].get("run_folder")
+    if not folder or not content["model"]["architecture"]:
+        return []
+    quoted = f'"{folder}"' if " " in str(folder) else str(folder)
+    target = content["plan"]["target"] if isinstance(content["plan"], dict) else content["plan"].target
+    return [
+        ("Predict new rows", f"automl predict {quoted} new.csv -o predictions.csv"),
+        (f'Score new rows in which "{target}" is known', f"automl score {quoted} new.csv"),
+    ]
+
+
+def _headline_line(headline: dict[str, Any]) -> str:
+    score = files.decode(Number, headline["score"])
+    value, interval = measured(score)
+    baseline = headline["baseline"]
+    line = f"{headline['title']} {value}{f' ({interval})' if interval else ''}"
+    if baseline:
+        line += f", baseline {beside(files.decode(Number, baseline), score)}"
+    line += ", higher is better" if headline["greater_is_better"] else ", lower is better"
+    return f"{line}; judged on {headline['judged_on']}" if headline["judged_on"] else line
+
+
+def _headline(plan: Plan, evidence: Evidence | None, findings: Sequence[Finding], facts: dict[str, Any]) -> dict[str, Any] | None:
+    found = next((each.numbers for each in findings if each.code == HEADLINE), {})
+    score = found.get("score") or found.get("model")
+    metric = METRICS[plan.metric]
+    said = {
+        "metric": metric.name,
+        "title": metric.short or metric.title,
+        "greater_is_better": metric.greater_is_better,
+        "unit": metric.unit,
+    }
+    if score:
+        return {**said, "score": score, "baseline": found.get("baseline"), "judged_on": str(facts.get("judged_on") or "")}
+    finals = {final.architecture: final for final in evidence.finals} if evidence else {}
+    if evidence is None or evidence.champion not in finals:
+        return None
+    score, base = finals[evidence.champion], finals.get(BASELINE)
+    return {
+        **said,
+        "score": _number(score, plan),
+        "baseline": _number(base, plan) if base else None,
+        "judged_on": f"{evidence.fresh_folds} fresh folds (no sealed part was judged)",
+    }
+
+
+def _number(final: Final, plan: Plan) -> Number:
+    low, high = mean_interval(final.fold_scores, plan.split.folds) or (None, None)
+    return Number(final.score, low, high, unit=METRICS[plan.metric].unit)
+
+
+def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict[str, Any]:
+    shipped = facts.get("shipped") or {}
+    name = str(shipped.get("architecture") or (evidence.champion if evidence else ""))
+    trial = evidence.best_trial(evidence.champion) if evidence else None
+    title = next((rung.title for rung in plan.rungs if rung.architecture == name), name)
+    return {
+        "architecture": name,
+        "title": title,
+        "settings": trial.settings if trial else {},
+        "rounds": evidence.rounds if evidence else 0,
+        "bytes": shipped.get("bytes"),
+        "milliseconds_a_row": shipped.get("milliseconds_a_row"),
+        "refitted": shipped.get("refitted"),
+    }
+
+
+def _actions(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    wanted = [each for each in by_severity(findings) if each.action and SEVERITY_ORDER.index(each.severity) < 3]
+    actions: list[dict[str, str]] = []
+    for each in wanted:
+        if each.action not in [known["text"] for known in actions]:
+            actions.append(
+                {
+                    "severity": each.severity.value,
+                    "code": each.code,
+                    "title": each.title,
+                    "because": each.sentence,
+                    "text": each.action,
+                }
+            )
+    return actions
+
+
+def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
+    finals = {final.architecture: final for final in evidence.finals} if evidence else {}
+    decisions = {decision.candidate: decision for decision in evidence.decisions} if evidence else {}
+    rows = []
+    for rung in sorted(plan.rungs, key=lambda each: each.rung):
+        trials = [trial for trial in evidence.trials if trial.architecture == rung.architecture] if evidence else []
+        row = _rung(rung, finals.get(rung.architecture), decisions.get(rung.architecture), plan)
+        row["trials"], row["failed_trials"] = len(trials), sum(trial.status != "ok" for trial in trials)
+        row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
+        row["chosen"] = bool(evidence) and rung.architecture == evidence.champion if evidence else False
+        rows.append(row)
+    return rows
+
+
+def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan) -> dict[str, Any]:
+    low, high = (mean_interval(final.fold_scores, plan.split.folds) if final else None) or (None, None)
+    return {
+        "rung": rung.rung,
+        "architecture": rung.architecture,
+        "title": rung.title,
+        "reason": rung.reason,
+        "refused": rung.refused,
+        "score": final.score if final else None,
+        "low": low,
+        "high": high,
+        "fold_scores": final.fold_scores if final else (),
+        "seconds": final.seconds if final else None,
+        "bytes": final.size_bytes if final else None,
+        "milliseconds_a_row": final.row_milliseconds if final else None,
+        "incumbent": decision.incumbent if decision else None,
+        "gain": decision.gain if decision else None,
+        "gain_interval": decision.interval if decision else None,
+        "p_value": decision.p_value if decision else None,
+        "test": decision.test if decision else "",
+        "accepted": decision.accepted if decision else None,
+        "sentence": decision.sentence if decision else "",
+        "price": decision.price if decision else {},
+    }
+
+
+def _without_samples(profile: Profile) -> Profile:
+    """The profile without values that could point to single rows."""
+    kept = []
+    for column in profile.columns:
+        hide = column.kind in (Kind.TEXT, Kind.IDENTIFIER) or column.unique > LEVELS_WITHOUT_SAMPLES
+        statistics = {name: value for name, value in column.statistics.items() if name != "levels"} if hide else column.statistics
+        kept.append(dataclasses.replace(column, statistics=statistics))
+    return dataclasses.replace(profile, columns=tuple(kept))

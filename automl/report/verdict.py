@@ -1,0 +1,60 @@
+"""The verdict: one label, the reason for it in one sentence, and the rule that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.core.finding import Finding, Severity
+
+NOT_BETTER_THAN_BASELINE = "AML203"
+READY, CARE, DO_NOT_USE = "Ready", "Use with care", "Do not use"
+RULE = (
+    f"{DO_NOT_USE}: a check says stop, or the model is not better than the baseline ({NOT_BETTER_THAN_BASELINE}); "
+    f"{CARE}: a check found an issue, or no check was made; {READY}: otherwise."
+)
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """label: Ready, Use with care or Do not use; reason: one sentence; rule: how the label follows from the findings."""
+
+    label: str
+    reason: str
+    rule: str = RULE
+
+
+def verdict(findings: Sequence[Finding]) -> Verdict:
+    """The verdict that the findings give. It depends on nothing else."""
+    stops = [each for each in findings if each.severity is Severity.STOP]
+    issues = [each for each in findings if each.severity is Severity.ISSUE]
+    weak = [each for each in issues if each.code == NOT_BETTER_THAN_BASELINE]
+    checked = [each for each in findings if each.severity is not Severity.NOT_APPLICABLE]
+    if stops:
+        return Verdict(DO_NOT_USE, f"{_checks(len(stops))} {'says' if len(stops) == 1 else 'say'} stop: {_names(stops)}.")
+    if weak:
+        return Verdict(DO_NOT_USE, f"The model is not better than the baseline: {_names(weak)}.")
+    if issues:
+        return Verdict(CARE, f"{_checks(len(issues))} found an issue: {_names(issues)}.")
+    if not checked:
+        return Verdict(CARE, "No check was made, so nothing speaks for or against the model.")
+    tips = sum(each.severity is Severity.TIP for each in findings)
+    extra = f"; there {'is 1 tip' if tips == 1 else f'are {tips} tips'}" if tips else ""
+    return Verdict(READY, f"No check found an issue ({len(checked)} made{extra}).")
+
+
+def _checks(count: int) -> str:
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    return f"{words[count] if count < len(words) else count} check{'' if count == 1 else 's'}"
+
+
+def _names(findings: Sequence[Finding]) -> str:
+    names: list[str] = []
+    for each in findings:
+        name = f"{each.title.rstrip('.')} ({each.code})"
+        if name not in names:
+            names.append(name)
+    if len(names) > _NAMED:
+        return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

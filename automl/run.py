@@ -1,0 +1,380 @@
+"""A run from data to report: the only file that knows the order of the stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.core.case import Case
+from automl.core.clock import Deadline
+from automl.core.dataset import Dataset
+from automl.core.errors import InputError, TrainingError
+from automl.core.events import Event, Listener, silent
+from automl.core.evidence import Evidence, Trial
+from automl.core.files import decode, read_json, write_json
+from automl.core.finding import Finding, Section, Severity
+from automl.core.model import Model
+from automl.core.options import Options
+from automl.core.plan import Plan
+from automl.core.profile import Profile
+from automl.runfolder import RunFolder, claim, open_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run in its folder. Everything is read from there when it is asked for."""
+
+    folder: Path
+
+    @cached_property
+    def profile(self) -> Profile:
+        return decode(Profile, read_json(self.folder / "profile.json"))
+
+    @cached_property
+    def plan(self) -> Plan:
+        from automl.recipe import read_recipe
+
+        return read_recipe(self.folder / "plan.yaml")
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return decode(Evidence, read_json(self.folder / "evidence.json"))
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        return [decode(Finding, finding) for finding in read_json(self.folder / "findings.json")]
+
+    @cached_property
+    def model(self) -> Model:
+        """The shipped model."""
+        from automl.core.model import load
+
+        return load(self.folder / "model")
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def report_path(self) -> Path:
+        return self.folder / "report.html"
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """report.json: every number of the report."""
+        content: dict[str, Any] = read_json(self.folder / "report.json")
+        return content
+
+    def predict(self, rows: Any) -> Array:
+        """Labels in the type that the target came in, or values: (rows,)."""
+        return self.model.predict(rows)
+
+    def predict_proba(self, rows: Any) -> Array:
+        """Probabilities (rows, classes), classes in sorted order."""
+        return self.model.predict_proba(rows)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a rung, best first: its score on fresh folds (NaN where it was not run there) and on the search folds."""
+        import pandas as pd
+
+        from automl.core.metrics import metric
+
+        finals = {final.architecture: final for final in self.evidence.finals}
+        rows = []
+        for rung in self.plan.ladder:
+            trials = [trial for trial in self.evidence.trials if trial.architecture == rung.architecture]
+            scores = [trial.score for trial in trials if trial.score is not None]
+            better = max if metric(self.plan.metric).greater_is_better else min
+            final = finals.get(rung.architecture)
+            rows.append(
+                {
+                    "rung": rung.rung,
+                    "architecture": rung.architecture,
+                    "metric": self.plan.metric,
+                    "fresh_folds": final.score if final else np.nan,
+                    "search_folds": better(scores) if scores else np.nan,
+                    "trials": len(trials),
+                    "chosen": rung.architecture == self.evidence.champion,
+                }
+            )
+        board = pd.DataFrame(rows)
+        order = ["fresh_folds", "search_folds"]
+        return board.sort_values(order, ascending=not metric(self.plan.metric).greater_is_better, ignore_index=True)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A finished run.
+
+    Raises InputError where the folder is not one, is unfinished, damaged or of a newer version.
+    """
+    return Run(open_folder(Path(folder)))
+
+
+def fit(
+    source: Any,
+    options: Options = Options(),
+    out: Path | None = None,
+    fresh: bool = False,
+    listener: Listener = silent,
+    started: Deadline | None = None,
+    test: Any = None,
+    recipe: Plan | None = None,
+) -> Run:
+    """From data to a judged, exported model with its report.
+
+    source: a path, a DataFrame, or anything that automl.reading.read takes. started: the deadline of a caller whose
+    clock runs already. recipe: a Plan to run instead of the recommended one.
+    Raises InputError before anything is written where data or options cannot be used.
+    """
+    deadline = started or Deadline(options.budget_seconds if recipe is None else recipe.budget_seconds)
+    scratch = Path(tempfile.mkdtemp(prefix="automl-"))
+    sitting = Sitting(deadline, listener, scratch)
+    try:
+        sitting.start_worker(options, recipe)
+        dataset, profile, plan = sitting.look(source, options, test, recipe)
+        folder = claim(out, dataset, plan, fresh, listener)
+        try:
+            return sitting.work(folder, dataset, profile, plan, options)
+        finally:
+            folder.release()
+    finally:
+        sitting.close()
+
+
+def inspect(source: Any, options: Options = Options(), listener: Listener = silent) -> tuple[Profile, list[Finding]]:
+    """The profile of the data and what is judged from the data alone: no training."""
+    from automl.judge import judge
+    from automl.profiling import profile as profile_of
+    from automl.reading import read
+    from automl.recommending import recommend
+
+    dataset = read(source)
+    profile = profile_of(dataset, options, listener)
+    return profile, judge(Case(dataset, profile, recommend(profile, options)), listener)
+
+
+LEAST_SECONDS_FOR_WORKER = 45.0
+"""Below this budget the worker's libraries would eat the time they are meant to use."""
+SMALL_ROWS = 500
+NESTED_SHARE = 0.5
+
+
+@dataclass
+class Sitting:
+    """One process's work on a run."""
+
+    deadline: Deadline
+    listener: Listener
+    scratch: Path
+    worker: Any = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[Finding] = field(default_factory=list)
+
+    def start_worker(self, options: Options, recipe: Plan | None) -> None:
+        """At once, so that its slow imports overlap reading, profiling and the lower rungs."""
+        from automl.search.worker import Worker
+
+        budget = self.deadline.budget_seconds
+        if budget is not None and budget < LEAST_SECONDS_FOR_WORKER:
+            return
+        self.worker = Worker(self.scratch, self.scratch / "worker.log")
+        self.worker.start()
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.stop()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def look(self, source: Any, options: Options, test: Any, recipe: Plan | None) -> tuple[Dataset, Profile, Plan]:
+        """Read, profile, recommend."""
+        from automl.profiling import profile as profile_of
+        from automl.reading import read
+        from automl.recommending import recommend
+
+        with self.stage("read", "reading"):
+            dataset = read(source, test)
+        with self.stage("profile", f"profiling {dataset.rows:,} rows, {dataset.frame.shape[1]} columns"):
+            profile = profile_of(dataset, options, self.listener)
+            for note in profile.notes:
+                self.tell("profile", note)
+        with self.stage("recommend", "choosing the ladder"):
+            plan = recipe or recommend(profile, options)
+            if dataset.test is not None:
+                split = dataclasses.replace(plan.split, kind="given", sealed_fraction=0.0, reason="a test part was given")
+                plan = dataclasses.replace(plan, split=split)
+            self.tell("recommend", "ladder: " + " -> ".join(rung.architecture for rung in plan.ladder))
+        return dataset, profile, plan
+
+    def work(self, folder: RunFolder, dataset: Dataset, profile: Profile, plan: Plan, options: Options) -> Run:
+        """Everything that happens inside the run folder."""
+        from automl import search
+
+        folder.begin(dataset, profile, plan, options, self.deadline)
+        with self.stage("split", "splitting and encoding"):
+            prepared = search.prepare(dataset, profile, plan)
+        context = prepared.context
+        workshop = search.Workshop(context, self.scratch / "context", self.worker)
+        journal = search.Journal(folder.path, folder.path / "work", timed=plan.trials is None)
+        climb = search.Climb(context, journal, workshop, self.deadline, self.listener)
+        with self.stage("search", "climbing the ladder"):
+            evidence = climb.run()
+        from automl.search.shipping import candidates
+
+        chosen = candidates(evidence)
+        with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
+            evaluated = search.ship(
+                dataset, prepared, chosen, context.training_rows, workshop, folder.path / "evaluated", self.deadline
+            )
+        evidence = self.note_refusals(evidence, evaluated)
+        shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
+        with self.stage("judge", "judging on rows that were never used"):
+            case, evidence = self.case(folder, dataset, prepared, evidence, evaluated, climb)
+            findings = self.judge(case)
+        with self.stage("report", "writing the report"):
+            folder.finish(case, evidence, findings, shipped, self)
+        return Run(folder.path)
+
+    def note_refusals(self, evidence: Evidence, evaluated: Any) -> Evidence:
+        """A champion that could not be exported is replaced, and the report says so."""
+        for name, why in evaluated.refused.items():
+            sentence = f"{name} was chosen but not shipped ({why}); {evaluated.trial.architecture} is shipped instead."
+            self.notes.append(
+                Finding("AML304", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run")
+            )
+        trial = evaluated.trial
+        return dataclasses.replace(
+            evidence, champion=trial.architecture, champion_trial=trial.number, rounds=evaluated.facts.get("rounds", trial.rounds)
+        )
+
+    def refit(self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any) -> dict[str, Any]:
+        """The shipped model: the same settings on all rows; the evaluated one where there is no time or no difference."""
+        from automl.search import budget, ship
+
+        context = prepared.context
+        rows = np.arange(len(context.target))
+        copy = {**evaluated.facts, "refitted": False, "rows": len(context.training_rows)}
+        source, destination = folder.path / "evaluated", folder.path / "model"
+        shutil.rmtree(destination, ignore_errors=True)
+        shutil.copytree(source, destination)
+        same_rows = len(context.training_rows) == len(rows)
+        if same_rows:
+            return {**copy, "refitted": True}
+        judging = budget.judging_seconds(context.profile.rows, len(context.profile.features), context.plan.budget_seconds)
+        needed = 1.5 * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + 0.5 * judging
+        if not context.plan.refit or self.deadline.left_seconds() < needed:
+            return copy
+        with self.stage("refit", "fitting on all rows"):
+            try:
+                shipped = ship(dataset, prepared, [evaluated.trial], rows, workshop, destination, self.deadline)
+            except TrainingError as error:
+                sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
+                self.notes.append(Finding("AML305", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
+                return copy
+        return {**shipped.facts, "refitted": True, "rows": len(rows)}
+
+    def case(
+        self, folder: RunFolder, dataset: Dataset, prepared: Any, evidence: Evidence, evaluated: Any, climb: Any
+    ) -> tuple[Case, Evidence]:
+        """The judged rows with their predictions: the sealed part, or, on small data, all rows by nested cross-validation."""
+        from automl.core.predictor import Predictor
+
+        context = prepared.context
+        predictor = Predictor(folder.path / "evaluated")
+        predict = predictor.predict if predictor.is_regression else predictor.predict_proba
+        rows, prediction, baseline, evidence, judged_on = self.judged(prepared, evidence, climb, predict)
+        oof = climb.best(evidence.champion)
+        assert oof is not None and oof.predictions is not None
+        known = np.isfinite(oof.predictions.reshape(len(oof.predictions), -1)).all(axis=1)
+        case = Case(
+            dataset=dataset,
+            profile=context.profile,
+            plan=context.plan,
+            evidence=evidence,
+            judged_on=judged_on,
+            truth=context.target[rows],
+            prediction=prediction,
+            baseline=baseline,
+            judged=prepared.frame.iloc[rows].reset_index(drop=True),
+            row_ids=prepared.row_ids[rows],
+            weight=None if context.weight is None else context.weight[rows],
+            predict=lambda frame: np.asarray(predict(frame), np.float64),
+            model=evaluated.facts,
+            out_of_fold=oof.predictions[known],
+            out_of_fold_truth=context.target[known],
+            deadline=self.deadline,
+        )
+        folder.keep(case, context, oof.predictions)
+        return case, evidence
+
+    def judged(
+        self, prepared: Any, evidence: Evidence, climb: Any, predict: Callable[[Any], Array]
+    ) -> tuple[Array, Array, Array, Evidence, str]:
+        from automl.search.trial import fit_and_predict
+
+        context = prepared.context
+        simplest = climb.finalists()[0].trial
+        if len(prepared.sealed):
+            rows = prepared.sealed
+            prediction = np.asarray(predict(prepared.frame.iloc[rows]), np.float64)
+            baseline = fit_and_predict(context, simplest, context.training_rows, rows)
+            part = "the given test part" if context.plan.split.kind == "given" else "a sealed part"
+            return rows, prediction, baseline, evidence, f"{part} of {len(rows):,} rows that took no part in fitting or choosing"
+        nested = self.nest(prepared, evidence, climb, simplest)
+        if nested is None:
+            out = climb.best(evidence.champion).predictions
+            rows = np.flatnonzero(np.isfinite(out.reshape(len(out), -1)).all(axis=1))
+            baseline = climb.finalists()[0].predictions[rows]
+            return rows, out[rows], baseline, evidence, "the folds that also chose the model, for want of time: optimistic"
+        rows = np.flatnonzero(np.isfinite(nested.prediction.reshape(len(nested.prediction), -1)).all(axis=1))
+        evidence = dataclasses.replace(evidence, nested=nested.scores)
+        repeats = len(nested.scores) // climb.folds
+        how = f"all {len(rows):,} rows by nested cross-validation ({repeats} x {climb.folds} folds)"
+        return rows, nested.prediction[rows], nested.baseline[rows], evidence, how
+
+    def nest(self, prepared: Any, evidence: Evidence, climb: Any, simplest: Trial) -> Any:
+        from automl.search import nested_cross_validation
+
+        context = prepared.context
+        finalists = [outcome.trial for outcome in climb.finalists()]
+        local = [trial for trial in finalists if not context.architecture(trial.architecture).needs_tensorflow]
+        if context.architecture(evidence.champion).needs_tensorflow:
+            return None
+        repeats = 2 if context.profile.rows >= 100 else 3
+        deadline = self.deadline.until(share=NESTED_SHARE)
+        return nested_cross_validation(context, prepared.splitter, local, simplest, repeats, deadline)
+
+    def judge(self, case: Case) -> list[Finding]:
+        from automl.judge import judge
+
+        return [*self.notes, *judge(case, self.listener)]
+
+    @contextmanager
+    def stage(self, name: str, message: str) -> Iterator[None]:
+        """Tell that a stage begins, and keep what it cost."""
+        self.tell(name, message, "start")
+        began = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+    def tell(self, stage: str, message: str, kind: str = "progress") -> None:
+        left = self.deadline.left_seconds()
+        self.listener(Event(stage, message, kind, {"left_seconds": left if np.isfinite(left) else None}))
+
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

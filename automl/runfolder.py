@@ -1,0 +1,292 @@
+"""The run folder: claimed by one process, resumed after a crash, whole when it says that it is finished."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+import threading
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import automl
+from automl.core.case import Case
+from automl.core.clock import Deadline
+from automl.core.dataset import Dataset
+from automl.core.errors import InputError
+from automl.core.events import Event, Listener
+from automl.core.evidence import Evidence
+from automl.core.files import dump_json, encode, read_json, write_json
+from automl.core.finding import Finding
+from automl.core.options import Options
+from automl.core.plan import Plan
+from automl.core.profile import Profile
+
+FORMAT = 1
+LIBRARIES = ("automl", "tensorflow", "keras", "keras-tuner", "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "pandas")
+HEARTBEAT_SECONDS = 2.0
+MOST_SPENT = 0.75
+"""A resumed run counts at most this share of its budget as spent, so that it can still finish."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that the result depends on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = automl.__version__ if name == "automl" else "not installed"
+    return found
+
+
+def identity(dataset: Dataset, plan: Plan) -> str:
+    """Equal for runs that would give the same result: content, result-changing settings, library versions."""
+    parts = [dataset.content_hash, dump_json(plan), dump_json(versions())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass
+class RunFolder:
+    """A folder that this process holds the lock of."""
+
+    path: Path
+    lock: Any
+    identity: str
+    resumed: bool = False
+    beating: threading.Event = field(default_factory=threading.Event)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def begin(self, dataset: Dataset, profile: Profile, plan: Plan, options: Options, deadline: Deadline) -> None:
+        """Write the words that are known before the search, and start the heart-beat of consumed seconds."""
+        from automl.recipe import write_recipe
+
+        spent = _spent(self.path)
+        if self.resumed and deadline.budget_seconds is not None:
+            deadline.started -= min(spent, MOST_SPENT * deadline.budget_seconds)
+        self.record = {
+            "format": FORMAT,
+            "state": "running",
+            "identity": self.identity,
+            "name": dataset.name,
+            "source": dataset.source,
+            "data_hash": dataset.content_hash,
+            "command": command(dataset, options),
+            "options": options,
+            "versions": versions(),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        write_json(self.path / "run.json", self.record)
+        schema = {str(name): str(kind) for name, kind in dataset.frame.dtypes.items()}
+        described = {"name": dataset.name, "source": dataset.source, "content_hash": dataset.content_hash}
+        write_json(self.path / "dataset.json", {**described, "rows": dataset.rows, "columns": schema, "reading": dataset.reading})
+        write_json(self.path / "profile.json", profile)
+        write_recipe(plan, self.path / "plan.yaml")
+        threading.Thread(target=self._beat, args=(deadline,), daemon=True).start()
+
+    def _beat(self, deadline: Deadline) -> None:
+        while not self.beating.wait(HEARTBEAT_SECONDS):
+            if self.path.is_dir():
+                write_json(self.path / "heartbeat.json", {"spent_seconds": round(deadline.elapsed_seconds, 1)})
+
+    def keep(self, case: Case, context: Any, out_of_fold: np.ndarray[Any, Any]) -> None:
+        """What verifying recomputes the report from: folds, out-of-fold predictions, judged rows and predictions."""
+        from automl.search.context import save_folds
+
+        folder = self.path / "evaluated"
+        arrays = {"row_ids": case.row_ids, "truth": case.truth, "prediction": case.prediction, "baseline": case.baseline}
+        np.savez_compressed(folder / "predictions.npz", **arrays)
+        np.savez_compressed(folder / "out_of_fold.npz", prediction=out_of_fold, truth=context.target)
+        save_folds(context.search_folds, folder / "search_folds.npz")
+        save_folds(context.fresh_folds, folder / "fresh_folds.npz")
+
+    def finish(self, case: Case, evidence: Evidence, findings: list[Finding], shipped: dict[str, Any], sitting: Any) -> None:
+        """Evidence, findings and report; then, and only then, the folder says that it is finished."""
+        from automl.report import write_report
+
+        write_json(self.path / "evidence.json", evidence)
+        write_json(self.path / "findings.json", findings)
+        counted = case.plan.trials is not None
+        seconds = {name: round(value, 2) for name, value in sitting.seconds.items()}
+        facts = {
+            "name": case.dataset.name,
+            "run_folder": str(self.path),
+            "command": self.record["command"],
+            "python_call": python_call(case.dataset, case.plan),
+            "versions": self.record["versions"],
+            "seed": case.plan.seed,
+            "data_hash": case.dataset.content_hash,
+            "created": None if counted else self.record["created"],
+            "seconds": {} if counted else {**seconds, "total": round(sitting.deadline.elapsed_seconds, 2)},
+            "judged_on": case.judged_on,
+            "shipped": _untimed(shipped) if counted else shipped,
+            "evaluated": _untimed(case.model) if counted else case.model,
+            "reading": case.dataset.reading,
+        }
+        write_report(self.path, case.profile, case.plan, evidence, findings, facts)
+        elapsed = {**sitting.seconds, "total": sitting.deadline.elapsed_seconds}
+        write_json(self.path / "timing.json", {"seconds": elapsed, "shipped": shipped, "evaluated": case.model})
+        self.beating.set()
+        state = "interrupted" if sitting.deadline.interrupted else "finished"
+        write_json(self.path / "run.json", {**self.record, "state": state})
+        shutil.rmtree(self.path / "work", ignore_errors=True)
+        (self.path / "heartbeat.json").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self.beating.set()
+        self.lock.close()
+        (self.path / ".lock").unlink(missing_ok=True)
+
+
+def _untimed(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if "seconds" not in name}
+
+
+def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener: Listener) -> RunFolder:
+    """The folder for this run: the unfinished one of the same data and settings, else a new one.
+
+    Raises InputError where --out names a finished run, something that is no run, or a place that cannot be written.
+    """
+    wanted = identity(dataset, plan)
+    places = [out] if out is not None else _numbered(dataset.name)
+    for place in places:
+        if fresh and out is None:
+            break
+        found = _unfinished(place, wanted)
+        if found is not None and (lock := _lock(place)) is not None:
+            if fresh:
+                lock.close()
+                shutil.rmtree(place)
+                break
+            listener(Event("read", f"going on with the unfinished run {place} of the same data and settings (--fresh starts anew)"))
+            return RunFolder(place, lock, wanted, resumed=True)
+    try:
+        return _create(out, dataset.name, wanted, fresh)
+    except OSError as error:
+        place = out or Path("runs")
+        raise InputError(f"cannot write to {place} ({error.strerror})", "choose another folder with --out") from None
+
+
+def _create(out: Path | None, name: str, wanted: str, fresh: bool) -> RunFolder:
+    if out is not None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            kind = "holds a run already" if (out / "run.json").is_file() else "exists and is not empty"
+            raise InputError(f"{out} {kind}", "choose another folder with --out")
+        out.mkdir(parents=True, exist_ok=True)
+        place = out
+    else:
+        place = _next_free(name)
+    lock = _lock(place)
+    if lock is None:
+        raise InputError(f"{place} is in use by another run")
+    return RunFolder(place, lock, wanted)
+
+
+def _next_free(name: str) -> Path:
+    taken = [int(place.name.rpartition("-")[2]) for place in _numbered(name)]
+    number = max(taken, default=0) + 1
+    while True:
+        place = Path("runs") / f"{_slug(name)}-{number}"
+        try:
+            place.mkdir(parents=True)
+            return place
+        except FileExistsError:
+            number += 1
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "data"
+
+
+def _numbered(name: str) -> list[Path]:
+    pattern = re.compile(re.escape(_slug(name)) + r"-\d+")
+    found = [place for place in Path("runs").glob("*") if pattern.fullmatch(place.name)] if Path("runs").is_dir() else []
+    return sorted(found, key=lambda place: int(place.name.rpartition("-")[2]))
+
+
+def _unfinished(place: Path, wanted: str) -> dict[str, Any] | None:
+    if not (place / "run.json").is_file():
+        return None
+    try:
+        record: dict[str, Any] = read_json(place / "run.json")
+    except InputError:
+        return None
+    return record if record.get("state") == "running" and record.get("identity") == wanted else None
+
+
+def _lock(place: Path) -> Any:
+    """An exclusive lock on the folder, or None where another process holds it."""
+    handle = (place / ".lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
+    return handle
+
+
+def _spent(place: Path) -> float:
+    try:
+        return float(read_json(place / "heartbeat.json")["spent_seconds"])
+    except (InputError, KeyError, TypeError):
+        return 0.0
+
+
+def open_folder(folder: Path) -> Path:
+    """The folder, once it is sure that it holds a finished run that this version can read."""
+    if not folder.is_dir():
+        raise InputError(f"there is no run folder {folder}")
+    if not (folder / "run.json").is_file():
+        raise InputError(f"{folder} is no run folder: run.json is missing")
+    record = read_json(folder / "run.json")
+    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+        raise InputError(f"{folder / 'run.json'} is damaged (it has no format number)")
+    if record["format"] > FORMAT:
+        made_by = record.get("versions", {}).get("automl", "a newer version")
+        raise InputError(f"{folder} was made by automl {made_by}, which is newer than this one", "upgrade automl")
+    if record.get("state") == "running":
+        raise InputError(f"the run in {folder} is not finished", "run the same automl fit command again to go on with it")
+    return folder
+
+
+def command(dataset: Dataset, options: Options) -> str:
+    """The command line that makes this run again."""
+    words = ["automl", "fit", dataset.source]
+    for option in dataclasses.fields(Options):
+        value, default = getattr(options, option.name), _default(option)
+        if value == default:
+            continue
+        flag = {"kinds": "kind", "refit": "no-refit", "samples": "no-samples"}.get(option.name, option.name.replace("_", "-"))
+        if isinstance(value, bool):
+            words.append(f"--{flag}")
+        elif isinstance(value, dict):
+            words += [word for key, item in value.items() for word in (f"--{flag}", f"{key}={item}")]
+        elif isinstance(value, tuple):
+            words += [word for item in value for word in (f"--{flag}", str(item))]
+        else:
+            words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+def _default(option: dataclasses.Field[Any]) -> Any:
+    return option.default if option.default is not dataclasses.MISSING else option.default_factory()  # type: ignore[misc]
+
+
+def python_call(dataset: Dataset, plan: Plan) -> str:
+    amount = f"trials={plan.trials}" if plan.trials is not None else f"time={plan.budget_seconds:g}"
+    source = repr(os.path.basename(dataset.source)) if dataset.source.endswith((".csv", ".parquet")) else "data"
+    return f"automl.fit({source}, target={plan.target!r}, {amount}, preset={plan.preset!r}, seed={plan.seed})"
+
+
+__all__ = ["RunFolder", "claim", "encode", "identity", "open_folder", "versions"]

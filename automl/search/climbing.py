@@ -1,0 +1,309 @@
+"""The ladder, climbed: probe every rung, search near the champion, decide each climb on fresh folds."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from automl.core.clock import Deadline
+from automl.core.errors import AutomlError, TrainingError
+from automl.core.events import Event, Listener
+from automl.core.evidence import Decision, Evidence, Final, Trial
+from automl.core.plan import Rung
+from automl.core.space import Settings
+from automl.search import budget
+from automl.search.context import Context
+from automl.search.deciding import decide, worse_beyond_doubt
+from automl.search.journal import Journal
+from automl.search.trial import Outcome
+from automl.search.workshop import Workshop
+
+PATIENCE = 10
+"""Trials of each rung near the champion that may bring nothing before `fast` and `balanced` end early."""
+SLOWEST = 1.5
+"""A trial is begun only where this multiple of the slowest one of its rung would still fit."""
+LEAST_NET_SECONDS = 8.0
+REPEATS = 2
+
+
+@dataclass
+class Climb:
+    """One search. `outcomes` grows by trials; everything else is derived from it."""
+
+    context: Context
+    journal: Journal
+    workshop: Workshop
+    deadline: Deadline
+    listener: Listener
+    outcomes: list[Outcome] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    exhausted: set[str] = field(default_factory=set)
+    stopped: str = ""
+
+    def run(self) -> Evidence:
+        """Probe, search, decide."""
+        self.outcomes = self.journal.outcomes()
+        self._probe_all()
+        if not any(outcome.trial.score is not None for outcome in self.outcomes):
+            raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
+        self._search()
+        finals, decisions = self._decide()
+        champion = self._champion(finals, decisions)
+        return Evidence(
+            metric=self.context.plan.metric,
+            trials=tuple(outcome.trial for outcome in self.outcomes),
+            finals=tuple(finals),
+            decisions=tuple(decisions),
+            champion=champion.architecture,
+            champion_trial=champion.number,
+            fresh_folds=max((len(final.fold_scores) for final in finals), default=0),
+            rounds=champion.rounds,
+            failures=self.failures,
+            stopped=self.stopped,
+        )
+
+    # What is known so far
+
+    @property
+    def folds(self) -> int:
+        """Folds of one shuffling."""
+        return sum(fold.repeat == 0 for fold in self.context.search_folds)
+
+    def best(self, architecture: str) -> Outcome | None:
+        """The rung's finalist: the best score on the search folds, the earlier trial on a tie."""
+        scored = [each for each in self._of(architecture) if each.trial.score is not None]
+        if not scored:
+            return None
+        return max(scored, key=lambda each: (self._value(each), -each.trial.number))
+
+    def leader(self) -> Outcome | None:
+        """The best finalist of all rungs on the search folds."""
+        finalists = self.finalists()
+        return max(finalists, key=self._value) if finalists else None
+
+    def finalists(self) -> list[Outcome]:
+        found = [self.best(rung.architecture) for rung in self.context.plan.ladder]
+        return [outcome for outcome in found if outcome is not None]
+
+    def _of(self, architecture: str) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.trial.architecture == architecture]
+
+    def _value(self, outcome: Outcome) -> float:
+        score = outcome.trial.score
+        return -math.inf if score is None else self.context.metric.gain(score, 0.0)
+
+    def _is_net(self, architecture: str) -> bool:
+        return self.context.architecture(architecture).needs_tensorflow
+
+    def reserve(self) -> float:
+        """Seconds to keep for everything after the search: one set of fresh folds, two fits, judging, report."""
+        profile, plan = self.context.profile, self.context.plan
+        contenders = [each for each in self.finalists() if each is self.leader() or not self._hopeless(each)]
+        heaviest = max(contenders, key=lambda each: each.seconds, default=None)
+        fits = 2 if plan.refit else 1
+        shipping = budget.shipping_seconds(heaviest, heaviest is not None and self._is_net(heaviest.trial.architecture), fits)
+        judging = budget.judging_seconds(profile.rows, len(profile.features), plan.budget_seconds)
+        return budget.finals_seconds(contenders, 1) + shipping + judging
+
+    def _hopeless(self, outcome: Outcome) -> bool:
+        leader = self.leader()
+        return leader is not None and worse_beyond_doubt(outcome.trial, leader.trial, self.context.metric, self.folds)
+
+    # Probing
+
+    def _probe_all(self) -> None:
+        for rung in self.context.plan.ladder:
+            if any(outcome.trial.number == 0 for outcome in self._of(rung.architecture)):
+                continue
+            allowance = self._probe_allowance(rung)
+            if allowance is None:
+                self.failures[rung.architecture] = f"{rung.title} was not tried: there was no time left for it"
+                self._tell(self.failures[rung.architecture], "warning")
+                continue
+            self._tell(f"{rung.title}: first trial with default settings", architecture=rung.architecture)
+            self._record(self.workshop.probe(rung.architecture, allowance), rung)
+
+    def _probe_allowance(self, rung: Rung) -> Deadline | None:
+        """A deadline for a rung's first trial that leaves time to test and ship it; None where there is no such time."""
+        left = self.deadline.searching_seconds(self.reserve())
+        if math.isinf(left) or (rung.rung <= 1 and self.deadline.left_seconds() > 0):
+            return self.deadline.until()
+        if self._is_net(rung.architecture):
+            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (2.0 + 2 * budget.FIT_SHARE)
+            return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
+        share = 1.0 / (2.0 + 2 * budget.FIT_SHARE)
+        return self.deadline.until(self.reserve(), share) if left > 1.0 else None
+
+    def _record(self, outcome: Outcome, rung: Rung) -> None:
+        self.journal.record(outcome)
+        self.outcomes.append(outcome)
+        trial = outcome.trial
+        if trial.score is None:
+            if trial.number == 0:
+                self.failures[rung.architecture] = f"{rung.title} could not be trained: {trial.message}"
+            self._tell(f"{rung.title}, trial {trial.number}: failed ({trial.message})", "warning")
+            return
+        leader = self.leader()
+        best = "" if leader is None or leader.trial.score is None else f", best so far {leader.trial.score:.4g}"
+        self._tell(
+            f"{rung.title}, trial {trial.number}: {self.context.metric.title} {trial.score:.4g}{best}",
+            architecture=trial.architecture,
+            score=trial.score,
+        )
+
+    # Searching
+
+    def _search(self) -> None:
+        rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
+        if self.context.plan.trials is not None:
+            for rung in rungs.values():
+                while len(self._of(rung.architecture)) < (rung.trials or 1) and self._next_trial(rung, self.deadline.until()):
+                    continue
+            return
+        if self.workshop.worker is None:
+            self.stopped = "the budget leaves no time for a search: every rung was tried with its default settings"
+            return
+        while rung_name := self._next_rung():
+            deadline = self.deadline.until(self.reserve())
+            if not self._next_trial(rungs[rung_name], deadline):
+                self.exhausted.add(rung_name)
+        self.stopped = self.stopped or self._why_stopped()
+
+    def _next_rung(self) -> str | None:
+        """The rung near the champion that has had the least search time and whose next trial still fits."""
+        left = self.deadline.searching_seconds(self.reserve())
+        near = [each.trial.architecture for each in self.finalists() if not self._hopeless(each)]
+        near = [name for name in near if self.context.architecture(name).rung > 0 and name not in self.exhausted]
+        if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
+            return None
+        fitting = [name for name in near if SLOWEST * max(each.seconds for each in self._of(name)) < left]
+        return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+
+    def _gained_nothing(self, near: list[str]) -> bool:
+        """Whether each near rung has gone PATIENCE trials without a new best of its own."""
+        for name in near:
+            trials, best = self._of(name), self.best(name)
+            since = len(trials) if best is None else sum(each.trial.number > best.trial.number for each in trials)
+            if since < PATIENCE:
+                return False
+        return True
+
+    def _next_trial(self, rung: Rung, deadline: Deadline) -> bool:
+        recorded = [outcome.trial for outcome in self._of(rung.architecture)]
+        outcome = self.workshop.search(rung.architecture, recorded, deadline)
+        if outcome is None:
+            return False
+        self._record(outcome, rung)
+        failed = [each.trial.status == "failed" for each in self._of(rung.architecture)[-3:]]
+        return not (len(failed) == 3 and all(failed))
+
+    def _why_stopped(self) -> str:
+        if self.deadline.interrupted:
+            return "the run was interrupted: the best model so far was kept"
+        left = self.deadline.left_seconds(self.reserve())
+        searched = sum(outcome.trial.number > 0 for outcome in self.outcomes)
+        if math.isfinite(left) and left > 0.1 * (self.context.plan.budget_seconds or 0):
+            return f"ended early after {searched} search trials: the last ones gained nothing; about {left:.0f} s were not needed"
+        return f"the time was used up after {searched} search trials"
+
+    # Deciding
+
+    def _decide(self) -> tuple[list[Final], list[Decision]]:
+        """Each rung's finalist against the last accepted one, bottom up, on fresh folds."""
+        finals: list[Final] = []
+        decisions: list[Decision] = []
+        incumbent: tuple[Outcome, Final] | None = None
+        titles = {rung.architecture: rung.title for rung in self.context.plan.ladder}
+        repeats = self._repeats()
+        for outcome in self.finalists():
+            name = outcome.trial.architecture
+            if incumbent is not None and self._skips_fresh_folds(outcome, incumbent[0]):
+                decisions.append(self._rejected_on_search_folds(outcome, incumbent[0], titles))
+                continue
+            final = self._final(outcome, repeats, titles[name])
+            if final is None:
+                continue
+            finals.append(final)
+            if incumbent is None:
+                incumbent = (outcome, final)
+                continue
+            obey = self.context.plan.preset != "best"
+            decision = decide(final, incumbent[1], self.context.metric, self.folds, titles, obey)
+            decisions.append(decision)
+            self._tell(decision.sentence, stage="decide")
+            if decision.accepted:
+                incumbent = (outcome, final)
+        return finals, decisions
+
+    def _repeats(self) -> int:
+        """Shufflings of fresh folds that the time allows."""
+        if self.context.plan.trials is not None:
+            return REPEATS
+        contenders = [each for each in self.finalists() if not self._hopeless(each)]
+        twice = self.reserve() + budget.finals_seconds(contenders, 1)
+        return REPEATS if self.deadline.searching_seconds() > twice else 1
+
+    def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
+        """Slow rungs that are worse beyond doubt on the search folds are not run again."""
+        slow = outcome.seconds > 5.0
+        return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds)
+
+    def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome, titles: dict[str, str]) -> Decision:
+        ours, theirs = (self._as_final(each, each.trial.fold_scores) for each in (outcome, incumbent))
+        decision = decide(ours, theirs, self.context.metric, self.folds, titles, True)
+        sentence = (
+            f"{titles[ours.architecture]} was worse than {titles[theirs.architecture]} beyond doubt on the search folds "
+            f"({self.context.metric.title} {ours.score:.4g} against {theirs.score:.4g}): it was not run again on fresh folds."
+        )
+        return replace(decision, accepted=False, sentence=sentence, test="corrected resampled t over the search folds")
+
+    def _final(self, outcome: Outcome, repeats: int, title: str) -> Final | None:
+        """The finalist on fresh folds, as many as the time allows; None (and a failure) where it could not be run."""
+        done = self.journal.fresh(outcome.trial)
+        self._tell(f"{title}: best settings on fresh folds", stage="decide", architecture=outcome.trial.architecture)
+        wanted = [number for number, fold in enumerate(self.context.fresh_folds) if fold.repeat < repeats]
+        for number in wanted:
+            if number in done:
+                continue
+            started = time.monotonic()
+            try:
+                score = self.workshop.fresh(outcome.trial, number, self.deadline.until(self._after_finals(outcome)))
+            except AutomlError as error:
+                self.failures[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: {error}"
+                break
+            done[number] = (score, time.monotonic() - started)
+            self.journal.record_fresh(outcome.trial, number, *done[number])
+        whole = [number for number in wanted if number in done]
+        if len(whole) < self.folds:
+            return None
+        final = self._as_final(outcome, tuple(done[number][0] for number in whole))
+        return replace(final, seconds=sum(done[number][1] for number in whole) * self.folds / len(whole))
+
+    def _after_finals(self, outcome: Outcome) -> float:
+        plan, net = self.context.plan, self._is_net(outcome.trial.architecture)
+        judging = budget.judging_seconds(self.context.profile.rows, len(self.context.profile.features), plan.budget_seconds)
+        return judging + budget.shipping_seconds(outcome, net, 2 if plan.refit else 1)
+
+    def _as_final(self, outcome: Outcome, scores: tuple[float, ...]) -> Final:
+        declared = self.context.architecture(outcome.trial.architecture)
+        cost = declared.cost(self.context.profile, outcome.trial.settings)
+        mean = float(np.nanmean(scores))
+        return Final(declared.name, outcome.trial.number, scores, mean, outcome.seconds, size_bytes=cost.size_bytes)
+
+    def _champion(self, finals: list[Final], decisions: list[Decision]) -> Trial:
+        """The last accepted rung; without any final, the leader of the search folds."""
+        name = finals[0].architecture if finals else None
+        for decision in decisions:
+            if decision.accepted:
+                name = decision.candidate
+        chosen = self.best(name) if name else self.leader()
+        assert chosen is not None
+        return chosen.trial
+
+    def _tell(self, message: str, kind: str = "progress", stage: str = "search", **data: object) -> None:
+        left = self.deadline.left_seconds()
+        shown: Settings = {**data, "left_seconds": None if math.isinf(left) else left}
+        self.listener(Event(stage, message, kind, shown))

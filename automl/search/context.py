@@ -1,0 +1,147 @@
+"""What every trial of a run works on, and how it travels to the training worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Architecture, Modality, Problem
+from automl.core.discovery import declarations
+from automl.core.errors import InputError, nearest
+from automl.core.files import decode, read_json, write_json
+from automl.core.metrics import Metric, metric
+from automl.core.plan import Plan
+from automl.core.profile import Profile
+from automl.core.table import Category, Table
+from automl.splitting import FoldRows
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The clean data of a run with its folds.
+
+    table: all rows that have a target. target: (rows,) class codes (int64) or values (float64).
+    weight: (rows,) with mean 1, or None. training_rows: everything but the sealed part.
+    search_folds (seed A) serve search and stopping; fresh_folds (seed B) decide the climbs.
+    parity: rows on which an exported graph is held against the pipeline it came from.
+    """
+
+    profile: Profile
+    plan: Plan
+    table: Table
+    target: Array
+    weight: Array | None
+    training_rows: Array
+    search_folds: tuple[FoldRows, ...]
+    fresh_folds: tuple[FoldRows, ...]
+    parity: Table
+    encoded: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def modality(self) -> Modality:
+        return next(each for each in declarations("automl.modalities", "MODALITY") if each.name == self.profile.modality)
+
+    @cached_property
+    def architectures(self) -> dict[str, Architecture]:
+        found: list[Architecture] = declarations(self.modality.ladder, "ARCHITECTURE")
+        return {each.name: each for each in found}
+
+    def architecture(self, name: str) -> Architecture:
+        if name not in self.architectures:
+            raise InputError(f'there is no architecture called "{name}"', nearest(name, self.architectures))
+        return self.architectures[name]
+
+    @property
+    def metric(self) -> Metric:
+        return metric(self.plan.metric)
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.profile.task, self.profile.outputs, self.plan.metric, self.plan.jobs)
+
+    @property
+    def positive(self) -> int:
+        return self.profile.classes.index(self.profile.positive) if self.profile.positive in self.profile.classes else 1
+
+    def score(self, rows: Array, prediction: Array) -> float:
+        """The plan's metric over these rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return self.metric.score(self.target[rows], prediction, weight, self.positive)
+
+
+def save_context(context: Context, folder: Path) -> None:
+    """Write the context into `folder` for the worker: arrays without pickle, everything else as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "profile.json", context.profile)
+    write_json(folder / "plan.json", context.plan)
+    _save_table(context.table, folder / "table")
+    _save_table(context.parity, folder / "parity")
+    arrays = {"target": context.target, "training_rows": context.training_rows}
+    if context.weight is not None:
+        arrays["weight"] = context.weight
+    np.savez(folder / "rows.npz", **arrays)
+    for name, folds in (("search_folds", context.search_folds), ("fresh_folds", context.fresh_folds)):
+        save_folds(folds, folder / f"{name}.npz")
+
+
+def load_context(folder: Path) -> Context:
+    with np.load(folder / "rows.npz") as rows:
+        arrays = dict(rows)
+    return Context(
+        profile=decode(Profile, read_json(folder / "profile.json")),
+        plan=decode(Plan, read_json(folder / "plan.json")),
+        table=_load_table(folder / "table"),
+        target=arrays["target"],
+        weight=arrays.get("weight"),
+        training_rows=arrays["training_rows"],
+        search_folds=load_folds(folder / "search_folds.npz"),
+        fresh_folds=load_folds(folder / "fresh_folds.npz"),
+        parity=_load_table(folder / "parity"),
+    )
+
+
+def save_folds(folds: Iterable[FoldRows], path: Path) -> None:
+    arrays: dict[str, Array] = {}
+    for number, fold in enumerate(folds):
+        arrays[f"training_{number}"] = fold.training
+        arrays[f"validation_{number}"] = fold.validation
+        arrays[f"repeat_{number}"] = np.asarray(fold.repeat)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def load_folds(path: Path) -> tuple[FoldRows, ...]:
+    with np.load(path) as arrays:
+        count = len(arrays.files) // 3
+        return tuple(
+            FoldRows(arrays[f"training_{number}"], arrays[f"validation_{number}"], int(arrays[f"repeat_{number}"]))
+            for number in range(count)
+        )
+
+
+def _save_table(table: Table, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    names = list(table.columns)
+    levels = [column.levels if isinstance(column, Category) else None for column in table.columns.values()]
+    write_json(folder / "columns.json", {"names": names, "levels": levels, "rows": table.rows})
+    arrays = {
+        str(number): column.codes if isinstance(column, Category) else column
+        for number, column in enumerate(table.columns.values())
+    }
+    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+
+
+def _load_table(folder: Path) -> Table:
+    header = read_json(folder / "columns.json")
+    with np.load(folder / "arrays.npz") as arrays:
+        columns = {
+            name: arrays[str(number)] if levels is None else Category(arrays[str(number)], tuple(levels))
+            for number, (name, levels) in enumerate(zip(header["names"], header["levels"], strict=True))
+        }
+    return Table(columns, header["rows"])

@@ -1,0 +1,69 @@
+"""contract.json: what a model takes and gives, in the words of the user's own columns."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+
+import automl
+from automl.core.dataset import Dataset
+from automl.core.plan import Plan
+from automl.core.profile import ColumnProfile, Kind, Profile, Role
+from automl.core.table import Category, Table
+
+FORMAT = 1
+OUTPUTS = frozenset({"label", "probabilities", "value"})
+MOST_LEVELS = 200
+MOST_LEVELS_UNSAMPLED = 20
+
+
+def contract(
+    dataset: Dataset, profile: Profile, plan: Plan, table: Table, target: np.ndarray[Any, Any], architecture: str
+) -> dict[str, Any]:
+    """The contract of a model over all feature columns of the profile."""
+    return {
+        "format": FORMAT,
+        "automl": automl.__version__,
+        "name": dataset.name,
+        "architecture": architecture,
+        "task": str(profile.task),
+        "target": profile.target,
+        "target_parse": profile.target_parse,
+        "classes": list(profile.classes),
+        "class_type": profile.class_type,
+        "positive": profile.positive,
+        "columns": [_column(column, table, plan) for column in profile.features],
+        "id_columns": [column.name for column in profile.columns if column.role is Role.IDENTIFIER],
+        "target_standard_deviation": None if profile.task.is_classification else float(np.std(target)),
+        "data_hash": dataset.content_hash,
+        "created": None if plan.trials is not None else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def input_name(column: str) -> str:
+    """The graph's input for a column; outputs keep their own names."""
+    return f"{column}_in" if column in OUTPUTS else column
+
+
+def _column(column: ColumnProfile, table: Table, plan: Plan) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": column.name,
+        "input": input_name(column.name),
+        "kind": str(column.kind),
+        "dtype": column.dtype,
+        "parse": column.parse,
+        "missing_fraction": column.missing_fraction,
+    }
+    values = table.columns[column.name]
+    if isinstance(values, Category):
+        if len(values.levels) <= (MOST_LEVELS if plan.samples else MOST_LEVELS_UNSAMPLED):
+            described["levels"] = list(values.levels)
+    elif column.kind is Kind.DATETIME:
+        known = values[values != np.iinfo(np.int64).min]
+        if len(known):
+            described["minimum"], described["maximum"] = int(known.min()), int(known.max())
+    elif np.isfinite(values).any():
+        described["minimum"], described["maximum"] = float(np.nanmin(values)), float(np.nanmax(values))
+    return described

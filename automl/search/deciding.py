@@ -1,0 +1,72 @@
+"""Whether a higher rung pays: the corrected paired test on fresh folds, and the sentence that says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.core.evidence import Decision, Final
+from automl.core.metrics import Metric
+from automl.core.statistics import corrected_resampled_t
+
+ALPHA = 0.10
+"""One-sided level of the climb. The interval shown beside it is the two-sided one of 90 %."""
+
+
+def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, titles: dict[str, str], obey: bool) -> Decision:
+    """Compare two finals on the folds that both were scored on.
+
+    folds: folds of one shuffling; the corrected variance uses 1 / (folds - 1) as the ratio of test to training rows.
+    obey: the test decides; otherwise (preset best) the better mean does and the test is shown.
+    """
+    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
+    pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
+    gains = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
+    mean, low, high, p_value = corrected_resampled_t(gains, 1.0 / (folds - 1), 0.90)
+    accepted = bool(p_value < ALPHA if obey else mean > 0)
+    test = f"one-sided corrected resampled t over {count} fresh folds (Nadeau-Bengio)"
+    return Decision(
+        candidate.architecture,
+        incumbent.architecture,
+        accepted,
+        mean,
+        (low, high),
+        p_value,
+        test,
+        _sentence(candidate, incumbent, accepted, mean, p_value, metric, titles, obey),
+        price(candidate, incumbent),
+    )
+
+
+def price(candidate: Final, incumbent: Final) -> dict[str, float]:
+    """What the climb costs beyond the incumbent, in seconds of training a fold set, bytes and milliseconds a row."""
+    cost: dict[str, float] = {"seconds": candidate.seconds - incumbent.seconds}
+    if candidate.size_bytes is not None and incumbent.size_bytes is not None:
+        cost["bytes"] = float(candidate.size_bytes - incumbent.size_bytes)
+    if candidate.row_milliseconds is not None and incumbent.row_milliseconds is not None:
+        cost["milliseconds_a_row"] = candidate.row_milliseconds - incumbent.row_milliseconds
+    return cost
+
+
+def _sentence(
+    candidate: Final, incumbent: Final, accepted: bool, mean: float, p: float, metric: Metric, titles: dict[str, str], obey: bool
+) -> str:
+    ours, theirs = titles[candidate.architecture], titles[incumbent.architecture]
+    scores = f"{metric.title} {candidate.score:.4g} against {incumbent.score:.4g}"
+    chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    if accepted and obey:
+        return f"{ours} beats {theirs} on fresh folds ({scores}, {chance}): the climb pays."
+    if accepted:
+        return f"{ours} has the better expected score than {theirs} ({scores}, {chance}); the preset ships it."
+    if mean <= 0:
+        return f"{ours} is no better than {theirs} on fresh folds ({scores}): the simpler rung is enough."
+    return f"{ours} is ahead of {theirs} on fresh folds ({scores}), but by no more than chance explains ({chance}): not climbed."
+
+
+def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> bool:
+    """Whether a trial's own search folds already say that it is worse: its 90 % interval lies below zero."""
+    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
+    pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
+    gains = [metric.gain(ours, theirs) for ours, theirs in pairs]
+    return corrected_resampled_t(gains, 1.0 / (folds - 1), 0.90)[2] < 0

@@ -1,0 +1,98 @@
+"""Repeated nested cross-validation for small data: the choice itself is repeated inside every outer fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.clock import Deadline
+from automl.core.evidence import Final, Trial
+from automl.search.context import Context
+from automl.search.deciding import decide
+from automl.search.pipeline import fit_pipeline
+from automl.search.trial import gather, learner_of, scaled_rounds
+from automl.splitting import FoldRows, Splitter, plan_folds, seeds
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Nested:
+    """What the outer folds said.
+
+    scores: one an outer fold; prediction, baseline: (rows, ...) mean over the repeats, NaN for rows never predicted.
+    chosen: how often each architecture won inside.
+    """
+
+    scores: tuple[float, ...]
+    prediction: Array
+    baseline: Array
+    chosen: dict[str, int]
+
+
+def nested_cross_validation(
+    context: Context, splitter: Splitter, candidates: list[Trial], baseline: Trial, repeats: int, deadline: Deadline
+) -> Nested | None:
+    """Score the procedure "choose among the candidates, then fit" on rows that the choice has not seen.
+
+    candidates: the finalists with their settings, simplest first; those were found on all rows, the choice between
+    them is repeated inside. None where not even one shuffling of outer folds fits the deadline.
+    """
+    count = len([fold for fold in context.search_folds if fold.repeat == 0])
+    outer = splitter.folds(context.training_rows, count, repeats, seeds(context.plan.seed)("outer folds"))
+    folds: list[FoldRows] = []
+    predictions, baselines, scores = [], [], []
+    chosen: dict[str, int] = {}
+    for fold in outer:
+        if fold.repeat > 0 and deadline.expired:
+            break
+        if deadline.left_seconds() <= 0 and len(folds) < count:
+            return None
+        winner = _choose(context, splitter, candidates, fold.training)
+        chosen[winner.architecture] = chosen.get(winner.architecture, 0) + 1
+        prediction = _predict(context, winner, fold)
+        folds.append(fold)
+        predictions.append(prediction)
+        baselines.append(_predict(context, baseline, fold))
+        scores.append(context.score(fold.validation, prediction))
+    whole = len(folds) - len(folds) % count
+    return Nested(
+        tuple(scores[:whole]),
+        gather(context, folds[:whole], predictions[:whole]),
+        gather(context, folds[:whole], baselines[:whole]),
+        chosen,
+    )
+
+
+def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows: Array) -> Trial:
+    """The climb of the run on inner folds: a higher rung only where the corrected test says so."""
+    if len(candidates) == 1:
+        return candidates[0]
+    inner_count = plan_folds(context.plan.split, context.target[rows], context.profile.task)
+    inner = splitter.folds(rows, inner_count, 1, seeds(context.plan.seed)("inner folds"))
+    champion: tuple[Trial, Final] | None = None
+    titles = {name: declared.title for name, declared in context.architectures.items()}
+    for trial in candidates:
+        scores = tuple(context.score(fold.validation, _predict(context, trial, fold)) for fold in inner)
+        final = Final(trial.architecture, trial.number, scores, float(np.nanmean(scores)), 0.0)
+        obey = context.plan.preset != "best"
+        if champion is None or decide(final, champion[1], context.metric, inner_count, titles, obey).accepted:
+            champion = (trial, final)
+    assert champion is not None
+    return champion[0]
+
+
+def _predict(context: Context, trial: Trial, fold: FoldRows) -> Array:
+    architecture = context.architecture(trial.architecture)
+    pipeline = fit_pipeline(
+        context,
+        architecture,
+        learner_of(context, architecture),
+        trial.settings,
+        min(trial.rounds, scaled_rounds(context, trial, fold.training)),
+        trial.seed,
+        fold.training,
+    )
+    return pipeline.predict(context.table.take(fold.validation))

@@ -1,0 +1,82 @@
+"""The gate: an exported model must give, for raw rows, what the trained pipeline gives for clean ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.errors import ParityError
+from automl.core.predictor import Predictor
+from automl.core.profile import ColumnProfile, Kind, Profile
+
+Array = np.ndarray[Any, Any]
+
+TOLERANCE = 1e-4
+"""On probabilities, and on values in units of the target's standard deviation."""
+MOST_ROWS = 2000
+
+
+def parity_rows(profile: Profile, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Raw feature rows to compare on: rows of `frame` and edge rows (all missing, unseen, extreme)."""
+    names = [column.name for column in profile.features]
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.choice(len(frame), min(MOST_ROWS, len(frame)), replace=False))
+    usual = frame.iloc[chosen][names].astype(object)
+    template = usual.iloc[0].to_dict()
+    edges: list[dict[str, Any]] = [
+        {column.name: None for column in profile.features},
+        {column.name: _unseen(column) for column in profile.features},
+        {column.name: _extreme(column, 10.0) for column in profile.features},
+        {column.name: _extreme(column, -10.0) for column in profile.features},
+    ]
+    for column in profile.features[:50]:
+        edges.append({**template, column.name: None})
+        edges.append({**template, column.name: _unseen(column)})
+    return pd.concat([usual, pd.DataFrame(edges, columns=names, dtype=object)], ignore_index=True)
+
+
+def _unseen(column: ColumnProfile) -> Any:
+    if column.kind in (Kind.NUMBER, Kind.BOOLEAN):
+        return "0.123456789"
+    return "1931-07-09" if column.kind is Kind.DATETIME else "a level that was never seen \N{SNOWMAN}"
+
+
+def _extreme(column: ColumnProfile, factor: float) -> Any:
+    if column.kind in (Kind.NUMBER, Kind.BOOLEAN):
+        return repr(factor * max(abs(float(column.statistics.get(end) or 0.0)) for end in ("minimum", "maximum")) + factor)
+    return ("2199-12-31" if factor > 0 else "1900-01-01") if column.kind is Kind.DATETIME else ""
+
+
+def check_parity(folder: Path, raw: pd.DataFrame) -> dict[str, float]:
+    """Hold the model folder against the predictions that were left in it.
+
+    Returns {"difference": largest difference, "rows": rows compared, "tolerance": ...}; the difference of a value is
+    in standard deviations of the target. Raises ParityError beyond the tolerance or where a label flips that is no tie.
+    """
+    expected = np.load(folder / "parity.npy")
+    predictor = Predictor(folder)
+    scale = predictor.contract.get("target_standard_deviation") or 1.0
+    if predictor.contract["task"] == "regression":
+        found = np.asarray(predictor.predict(raw), np.float64)
+        reach = np.maximum(1.0, np.abs(expected) / (1000 * scale))  # float32 has seven digits inside the graph
+        difference = float(np.max(np.abs(found - expected) / scale / reach))
+    else:
+        found = np.asarray(predictor.predict_proba(raw), np.float64)
+        difference = float(np.max(np.abs(found - expected)))
+        _check_labels(predictor, raw, expected)
+    if not np.isfinite(found).all() or not difference <= TOLERANCE:
+        raise ParityError(f"the exported graph differs from the trained model by {difference:.2g} (allowed {TOLERANCE:g})")
+    (folder / "parity.npy").unlink()
+    return {"difference": difference, "rows": float(len(expected)), "tolerance": TOLERANCE}
+
+
+def _check_labels(predictor: Predictor, raw: pd.DataFrame, expected: Array) -> None:
+    classes = np.asarray(predictor.contract["classes"], dtype=object)
+    labels = np.asarray([str(label) for label in predictor.predict(raw)], dtype=object)
+    top = np.sort(expected, axis=1)
+    clear = top[:, -1] - top[:, -2] > 2 * TOLERANCE
+    if (labels[clear] != classes[expected.argmax(axis=1)][clear]).any():
+        raise ParityError("the exported graph gives another label than the trained model")

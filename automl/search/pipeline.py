@@ -1,0 +1,141 @@
+"""A pipeline: fitted encoder, fitted learner and the scale of the target; in Python and as one ONNX graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Architecture, Fitted, Fold, Learner, Training
+from automl.core.space import Settings
+from automl.core.table import Table
+from automl.core.tasks import Task
+from automl.search.context import Context
+from automl.search.target import SETTING, TargetScale
+from automl.splitting import FoldRows
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Clean rows in, predictions out."""
+
+    encoder: Any
+    fitted: Fitted
+    scale: TargetScale | None
+
+    def predict(self, table: Table) -> Array:
+        """Probabilities (rows, classes), or values (rows,) in the unit of the target."""
+        return as_prediction(self.fitted.predict(self.encoder.transform(table)), self.scale)
+
+
+def as_prediction(output: Array, scale: TargetScale | None) -> Array:
+    """A learner's output in the unit of the target; float64."""
+    output = np.asarray(output, np.float64)
+    return output if scale is None else scale.inverse(output.reshape(len(output)))
+
+
+@dataclass(frozen=True)
+class EncodedFolds:
+    """The folds as a learner takes them, with the target's scale of each."""
+
+    folds: list[Fold]
+    scales: list[TargetScale | None]
+
+
+def encode_fold(context: Context, architecture: Architecture, settings: Settings, rows: FoldRows) -> tuple[Fold, TargetScale | None]:
+    """Everything fitted on the training rows of the fold only; widths come from the whole training part."""
+    encoder, inputs = _encoded(context, architecture, settings, rows.training)
+    scale = _target_scale(context, settings, rows.training)
+
+    def part(positions: Array) -> Training:
+        return Training(
+            {name: block[positions] for name, block in inputs.items()},
+            _scaled(context, scale, positions),
+            None if context.weight is None else context.weight[positions],
+        )
+
+    return Fold(part(rows.training), part(rows.validation)), scale
+
+
+def encode_folds(context: Context, architecture: Architecture, settings: Settings, rows: list[FoldRows]) -> EncodedFolds:
+    pairs = [encode_fold(context, architecture, settings, each) for each in rows]
+    return EncodedFolds([fold for fold, _ in pairs], [scale for _, scale in pairs])
+
+
+def fit_pipeline(
+    context: Context, architecture: Architecture, learner: Learner, settings: Settings, rounds: int, seed: int, rows: Array
+) -> Pipeline:
+    """Fit on `rows` for a fixed number of rounds."""
+    encoder, inputs = _encoded(context, architecture, settings, rows)
+    scale = _target_scale(context, settings, rows)
+    training = Training(
+        {name: block[rows] for name, block in inputs.items()},
+        _scaled(context, scale, rows),
+        None if context.weight is None else context.weight[rows],
+    )
+    return Pipeline(encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
+
+
+def build_graph(pipeline: Pipeline, context: Context) -> Any:
+    """The whole pipeline as one onnx.ModelProto: raw columns in; label and probabilities, or value, out."""
+    from automl.encoders.graph import GraphBuilder
+
+    builder = GraphBuilder()
+    output = pipeline.fitted.graph(builder, pipeline.encoder.graph(builder))
+    profile = context.profile
+    if profile.task is Task.REGRESSION:
+        assert pipeline.scale is not None
+        builder.output(pipeline.scale.graph(builder, output), "value", "float64", ("batch", 1))
+        return builder.build()
+    best = builder.node("ArgMax", [output], axis=1, keepdims=0)
+    integers = profile.class_type in ("int64", "boolean")
+    if integers:
+        codes = list(range(len(profile.classes))) if profile.class_type == "boolean" else [int(each) for each in profile.classes]
+        labels = builder.initializer(np.asarray(codes, np.int64), "classes")
+        label = builder.node("Gather", [labels, best], axis=0)
+    else:
+        label = builder.node(
+            "LabelEncoder",
+            [best],
+            domain="ai.onnx.ml",
+            keys_int64s=list(range(len(profile.classes))),
+            values_strings=list(profile.classes),
+            default_string="",
+        )
+    builder.output(label, "label", "int64" if integers else "string", ("batch",))
+    builder.output(output, "probabilities", "float32", ("batch", len(profile.classes)))
+    return builder.build()
+
+
+def _encoded(context: Context, architecture: Architecture, settings: Settings, rows: Array) -> tuple[Any, dict[str, Array]]:
+    """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow."""
+    unfitted = context.modality.encoder(context.profile, architecture.encoding, settings)
+    key = (architecture.encoding, getattr(unfitted, "key", ""), hash(rows.tobytes()))
+    if key not in context.encoded:
+        encoder = unfitted.fit(context.table, rows, context.training_rows)
+        context.encoded[key] = (encoder, encoder.transform(context.table))
+        _forget_beyond(context.encoded, CACHE_BYTES)
+    kept: tuple[Any, dict[str, Array]] = context.encoded[key]
+    return kept
+
+
+CACHE_BYTES = 1 << 30
+"""Encoded tables of one context may take this much memory; the oldest go first."""
+
+
+def _forget_beyond(cache: dict[Any, Any], limit: int) -> None:
+    while len(cache) > 1 and sum(block.nbytes for _, blocks in cache.values() for block in blocks.values()) > limit:
+        cache.pop(next(iter(cache)))
+
+
+def _target_scale(context: Context, settings: Settings, rows: Array) -> TargetScale | None:
+    if context.profile.task is not Task.REGRESSION:
+        return None
+    return TargetScale.fit(context.target[rows], settings.get(SETTING) == "log")
+
+
+def _scaled(context: Context, scale: TargetScale | None, rows: Array) -> Array:
+    return context.target[rows] if scale is None else scale.forward(context.target[rows])

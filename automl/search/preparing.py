@@ -1,0 +1,114 @@
+"""From a profiled Dataset to the clean, split data that a search works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.dataset import Dataset
+from automl.core.errors import InputError, nearest
+from automl.core.plan import Plan
+from automl.core.predictor import encode_target, parse_column
+from automl.core.profile import Kind, Profile
+from automl.core.table import tabulate
+from automl.search.climbing import REPEATS
+from automl.search.context import Context
+from automl.search.parity import parity_rows
+from automl.splitting import Splitter, plan_folds, seeds
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A context with the raw rows behind it.
+
+    frame: the raw rows that have a target, in the order of the context's table (rows of a test file last).
+    row_ids: their positions in the data as read. sealed: positions in `frame` of the sealed part.
+    """
+
+    context: Context
+    frame: pd.DataFrame
+    row_ids: Array
+    sealed: Array
+    splitter: Splitter
+    parity_frame: pd.DataFrame
+
+
+def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
+    """Parse, drop rows without a target, seal and fold.
+
+    Raises InputError where a column that the plan names cannot be used as meant.
+    """
+    frame = dataset.frame if dataset.test is None else _with_test(dataset)
+    given = np.arange(len(frame)) >= dataset.rows
+    target = _target(frame, profile)
+    known = target >= 0 if profile.task.is_classification else np.isfinite(target)
+    if not known.all():
+        frame = frame.iloc[np.flatnonzero(known)]
+    row_ids, target, given = np.flatnonzero(known), target[known], given[known]
+    table = tabulate(frame, profile.features)
+    weight = _weight(frame, plan)
+    splitter = Splitter(profile.task, target, _groups(frame, profile, plan), _times(frame, profile, plan))
+    seed = seeds(plan.seed)
+    sealed = np.flatnonzero(given) if given.any() else splitter.seal(plan.split.sealed_fraction, seed("sealed part"))
+    training = np.setdiff1d(np.arange(len(frame)), sealed)
+    count = plan_folds(plan.split, target[training], profile.task)
+    looked_at = frame.iloc[sealed if len(sealed) else training]
+    parity_frame = parity_rows(profile, looked_at, seed("parity"))
+    context = Context(
+        profile=profile,
+        plan=plan,
+        table=table,
+        target=target,
+        weight=weight,
+        training_rows=training,
+        search_folds=tuple(splitter.folds(training, count, 1, seed("search folds"))),
+        fresh_folds=tuple(splitter.folds(training, count, REPEATS, seed("fresh folds"))),
+        parity=tabulate(parity_frame, profile.features),
+    )
+    return Prepared(context, frame, row_ids, sealed, splitter, parity_frame)
+
+
+def _with_test(dataset: Dataset) -> pd.DataFrame:
+    assert dataset.test is not None
+    for name in dataset.frame.columns:
+        if name not in dataset.test.columns:
+            raise InputError(f'column "{name}" is missing from the test data', nearest(name, dataset.test.columns))
+    return pd.concat([dataset.frame, dataset.test[list(dataset.frame.columns)]], ignore_index=True)
+
+
+def _target(frame: pd.DataFrame, profile: Profile) -> Array:
+    described = {"task": str(profile.task), "target_parse": profile.target_parse, "classes": list(profile.classes)}
+    return encode_target(frame[profile.target], described)
+
+
+def _weight(frame: pd.DataFrame, plan: Plan) -> Array | None:
+    if plan.weight is None:
+        return None
+    weight = parse_column(frame[plan.weight], {"as": "number"})
+    if not np.isfinite(weight).all() or (weight < 0).any() or weight.sum() == 0:
+        raise InputError(f'the weight column "{plan.weight}" needs a number of 0 or more in every row')
+    return np.asarray(weight / weight.mean())
+
+
+def _groups(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
+    if plan.split.kind == "grouped" and plan.split.column is not None:
+        return np.asarray(pd.factorize(frame[plan.split.column].astype(str))[0])
+    if plan.split.keep_together:
+        features = frame[[column.name for column in profile.features]]
+        return np.asarray(pd.factorize(pd.util.hash_pandas_object(features, index=False))[0])
+    return None
+
+
+def _times(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
+    if plan.split.kind != "time" or plan.split.column is None:
+        return None
+    column = profile.column(plan.split.column)
+    if column.kind not in (Kind.DATETIME, Kind.NUMBER, Kind.IDENTIFIER):
+        raise InputError(f'the time column "{column.name}" holds {column.kind} values', "give a column of dates or numbers")
+    parse = column.parse if column.parse.get("as") in ("datetime", "number") else {"as": "number"}
+    return np.nan_to_num(parse_column(frame[column.name], parse).astype(np.float64), nan=-np.inf)

@@ -1,0 +1,108 @@
+"""Fits a chosen trial, exports it, and lets it through the gate: or the next best one that passes."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core.clock import Deadline
+from automl.core.dataset import Dataset
+from automl.core.errors import AutomlError, ParityError, TrainingError
+from automl.core.evidence import Evidence, Trial
+from automl.core.predictor import Predictor
+from automl.search.contract import contract
+from automl.search.parity import check_parity
+from automl.search.preparing import Prepared
+from automl.search.workshop import Workshop
+
+Array = np.ndarray[Any, Any]
+
+LATENCY_CALLS = 30
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A model folder that passed the gate.
+
+    facts: bytes, milliseconds_a_row, parity, seconds, rounds. refused: architecture to the sentence why the gate
+    or the export turned it down.
+    """
+
+    trial: Trial
+    facts: dict[str, Any]
+    refused: dict[str, str]
+
+
+def ship(
+    dataset: Dataset, prepared: Prepared, candidates: list[Trial], rows: Array, workshop: Workshop, folder: Path, deadline: Deadline
+) -> Shipped:
+    """Fit on `rows` and export the first candidate that passes the gate. The folder appears whole or not at all.
+
+    Raises TrainingError where none does.
+    """
+    refused: dict[str, str] = {}
+    building = folder.with_name(f".{folder.name}.building")
+    for trial in candidates:
+        shutil.rmtree(building, ignore_errors=True)
+        try:
+            facts = _export(dataset, prepared, trial, rows, workshop, building, deadline)
+        except ParityError as error:
+            refused[trial.architecture] = f"refused at the gate: {error}"
+            continue
+        except AutomlError as error:
+            refused[trial.architecture] = str(error)
+            continue
+        _put_in_place(building, folder)
+        return Shipped(trial, facts, refused)
+    shutil.rmtree(building, ignore_errors=True)
+    raise TrainingError("no model could be exported", "; ".join(f"{name}: {why}" for name, why in refused.items()))
+
+
+def candidates(evidence: Evidence) -> list[Trial]:
+    """The champion, then what it beat, from the last accepted rung down."""
+    chosen = [evidence.champion]
+    chosen += [decision.incumbent for decision in reversed(evidence.decisions) if decision.incumbent not in chosen]
+    trials = {(trial.architecture, trial.number): trial for trial in evidence.trials}
+    numbers = {final.architecture: final.trial for final in evidence.finals} | {evidence.champion: evidence.champion_trial}
+    return [trials[name, numbers[name]] for name in dict.fromkeys(chosen) if name in numbers]
+
+
+def _export(
+    dataset: Dataset, prepared: Prepared, trial: Trial, rows: Array, workshop: Workshop, folder: Path, deadline: Deadline
+) -> dict[str, Any]:
+    context = prepared.context
+    described = contract(dataset, context.profile, context.plan, context.table, context.target[rows], trial.architecture)
+    facts = workshop.export(trial, rows, described, folder, deadline)
+    facts["parity"] = check_parity(folder, prepared.parity_frame)
+    facts["milliseconds_a_row"] = latency(folder, prepared)
+    facts["architecture"] = trial.architecture
+    return facts
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    building.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def latency(folder: Path, prepared: Prepared) -> float:
+    """Median milliseconds to predict one raw row given as a dict, measured here and now."""
+    predictor = Predictor(folder)
+    row = prepared.parity_frame.iloc[0].to_dict()
+    predict = predictor.predict if predictor.is_regression else predictor.predict_proba
+    predict(row)
+    measured = []
+    for _ in range(LATENCY_CALLS):
+        started = time.perf_counter()
+        predict(row)
+        measured.append(1000 * (time.perf_counter() - started))
+    return statistics.median(measured)

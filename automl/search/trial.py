@@ -1,0 +1,178 @@
+"""One trial on the search folds, one final on the fresh folds, one fit that is exported: what both processes run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core import predictor
+from automl.core.architecture import Architecture
+from automl.core.clock import Deadline
+from automl.core.errors import AutomlError, TrainingError
+from automl.core.evidence import Trial
+from automl.core.files import write_json, write_text
+from automl.core.space import Settings, Space
+from automl.search.context import Context
+from automl.search.pipeline import Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
+from automl.search.target import SETTING, with_target_scale
+from automl.splitting import FoldRows, seeds
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took."""
+
+    trial: Trial
+    predictions: Array | None
+    seconds: float
+
+
+def space_of(context: Context, architecture: Architecture) -> Space:
+    """The architecture's space for this profile, with what every learner can choose."""
+    return with_target_scale(architecture.space(context.profile), context.profile)
+
+
+def trial_seed(context: Context, architecture: str, number: int) -> int:
+    return seeds(context.plan.seed)(f"trial {architecture} {number}")
+
+
+def run_trial(context: Context, architecture: Architecture, number: int, settings: Settings, deadline: Deadline) -> Outcome:
+    """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error."""
+    started = time.monotonic()
+    trial = Trial(architecture.name, number, settings, trial_seed(context, architecture.name, number))
+    try:
+        outcome = _train(context, architecture, trial, deadline)
+    except AutomlError as error:
+        outcome = replace(trial, status="failed", message=str(error)), None
+    except Exception as error:  # the boundary at which a library's failure becomes a fact about the trial
+        outcome = replace(trial, status="failed", message=f"{type(error).__name__}: {error}"), None
+    return Outcome(outcome[0], outcome[1], time.monotonic() - started)
+
+
+def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array]:
+    rows = list(context.search_folds)
+    encoded = encode_folds(context, architecture, trial.settings, rows)
+    learner = learner_of(context, architecture)
+    result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
+    used = getattr(result, "settings", None)
+    settings = trial.settings if used is None else {**used, **_kept(trial.settings)}
+    predictions = [as_prediction(part, scale) for part, scale in zip(result.predictions, encoded.scales, strict=True)]
+    seen = [as_prediction(part, scale) for part, scale in zip(result.training_predictions, encoded.scales, strict=True)]
+    scores = tuple(context.score(fold.validation, part) for fold, part in zip(rows, predictions, strict=True))
+    if not np.isfinite(scores).any():
+        raise TrainingError(f"no fold of {architecture.title} gave a finite {context.metric.title}")
+    finished = replace(
+        trial,
+        settings=settings,
+        score=float(np.nanmean(scores)),
+        fold_scores=scores,
+        training_scores=tuple(context.score(fold.training, part) for fold, part in zip(rows, seen, strict=True)),
+        rounds=result.rounds,
+        curve=tuple((float(step), float(loss)) for step, loss in result.curve),
+    )
+    return finished, gather(context, rows, predictions)
+
+
+def _kept(settings: Settings) -> Settings:
+    """What the learner does not know and so may not have handed back."""
+    return {SETTING: settings[SETTING]} if SETTING in settings else {}
+
+
+def gather(context: Context, folds: list[FoldRows], predictions: list[Array]) -> Array:
+    """Out-of-fold predictions in the order of the table: NaN for rows that no fold predicted."""
+    shape = (len(context.target), *predictions[0].shape[1:])
+    total, times = np.zeros(shape), np.zeros(len(context.target))
+    for fold, part in zip(folds, predictions, strict=True):
+        total[fold.validation] += part
+        times[fold.validation] += 1
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / times.reshape(-1, *[1] * (total.ndim - 1)))
+
+
+_LEARNERS: dict[str, Any] = {}
+
+
+def learner_of(context: Context, architecture: Architecture) -> Any:
+    """One learner an architecture and process, so that what it compiled serves later trials as well."""
+    if architecture.name not in _LEARNERS:
+        _LEARNERS[architecture.name] = architecture.learner()
+    return _LEARNERS[architecture.name]
+
+
+def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> tuple[float, Array]:
+    """Score a trial's settings on one fresh fold: fixed rounds, nothing stopped or chosen there."""
+    architecture = context.architecture(trial.architecture)
+    if deadline.expired:
+        raise TrainingError("there was no time left")
+    pipeline = fit_pipeline(
+        context, architecture, learner_of(context, architecture), trial.settings, trial.rounds, trial.seed, rows.training
+    )
+    prediction = pipeline.predict(context.table.take(rows.validation))
+    return context.score(rows.validation, prediction), prediction
+
+
+def scaled_rounds(context: Context, trial: Trial, rows: Array) -> int:
+    """The stopping round of the folds for a fit on more rows: boosting rounds grow with the rows, epochs do not."""
+    learner = learner_of(context, context.architecture(trial.architecture))
+    if not getattr(learner, "rounds_scale_with_rows", False):
+        return trial.rounds
+    per_fold = float(np.mean([len(fold.training) for fold in context.search_folds]))
+    return max(1, round(trial.rounds * len(rows) / per_fold))
+
+
+def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Fit on `rows`, write a model folder, and leave the pipeline's predictions on the parity rows beside it.
+
+    Returns {"seconds", "export_seconds", "bytes"}; `parity.npy` in the folder is read and removed by the gate.
+    """
+    import onnx
+
+    started = time.monotonic()
+    architecture = context.architecture(trial.architecture)
+    rounds = scaled_rounds(context, trial, rows)
+    pipeline = fit_pipeline(
+        context, architecture, learner_of(context, architecture), trial.settings, rounds, trial.seed, rows
+    )
+    fitted = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    model = build_graph(pipeline, context)
+    onnx.save(model, str(folder / "model.onnx"))
+    write_json(folder / "contract.json", contract)
+    write_text(folder / "predict.py", Path(predictor.__file__).read_text(encoding="utf-8"))
+    write_text(folder / "requirements.txt", requirements())
+    save_net(pipeline, folder / "net")
+    np.save(folder / "parity.npy", pipeline.predict(context.parity))
+    return {
+        "seconds": fitted - started,
+        "export_seconds": time.monotonic() - fitted,
+        "bytes": (folder / "model.onnx").stat().st_size,
+        "rounds": rounds,
+    }
+
+
+def save_net(pipeline: Pipeline, folder: Path) -> None:
+    """What one needs to train on: the learner's own files and the encoder's state."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    pipeline.fitted.save(folder)
+    write_json(folder / "encoder.json", {"encoder": pipeline.encoder.state(), "target_scale": pipeline.scale})
+
+
+def requirements() -> str:
+    """What predict.py needs, at the lowest versions whose operators the graph uses."""
+    return "numpy>=1.26\npandas>=2.2\nonnxruntime>=1.20\n"
+
+
+def fit_and_predict(context: Context, trial: Trial, rows: Array, predicted: Array) -> Array:
+    """Fit a trial's settings on `rows` and predict others of the same table."""
+    architecture = context.architecture(trial.architecture)
+    learner = learner_of(context, architecture)
+    pipeline = fit_pipeline(context, architecture, learner, trial.settings, scaled_rounds(context, trial, rows), trial.seed, rows)
+    return pipeline.predict(context.table.take(predicted))

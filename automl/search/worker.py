@@ -1,0 +1,203 @@
+"""The training worker: a process of its own for KerasTuner and TensorFlow, driven by JSON lines over pipes.
+
+Ending the worker is how a deadline, an interrupt, a memory cap or a native crash is survived.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from automl.core.clock import Deadline
+from automl.core.errors import AutomlError, TrainingError
+from automl.core.evidence import Trial
+from automl.core.files import decode, dump_json
+
+OVERTIME_SECONDS = 2.0
+"""How far a job may run past its own deadline before the worker is ended."""
+
+
+@dataclass
+class Worker:
+    """The parent's end. Jobs run one at a time; a job that outlives its limit ends the process.
+
+    folder: where the context was saved. log: what the process writes to stderr goes there.
+    """
+
+    folder: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    answers: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+
+    def start(self) -> None:
+        """Start the process; it imports its libraries while the caller goes on."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        self.answers = queue.Queue()
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        command = [sys.executable, "-m", "automl.search.worker"]
+        paths = [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
+
+    def open(self, context_folder: Path) -> None:
+        self.send({"do": "open", "folder": str(context_folder)})
+
+    def send(self, job: dict[str, Any]) -> None:
+        assert self.process is not None and self.process.stdin is not None
+        try:
+            self.process.stdin.write((dump_json(job, indent=None) + "\n").encode())
+            self.process.stdin.flush()
+        except OSError as error:
+            raise TrainingError(f"the training worker ended ({error})") from None
+
+    def ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """Run a job and wait for its answer.
+
+        Raises TrainingError where the worker died, failed or had to be ended.
+        """
+        left = deadline.left_seconds()
+        limit = None if left == float("inf") else left
+        self.send({**job, "seconds": limit})
+        answer = self._wait(None if limit is None else limit + OVERTIME_SECONDS)
+        if "error" in answer:
+            raise TrainingError(answer["error"])
+        return answer
+
+    def _wait(self, seconds: float | None) -> dict[str, Any]:
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            try:
+                answer = self.answers.get(timeout=None if until is None else max(0.01, until - time.monotonic()))
+            except queue.Empty:
+                self.stop()
+                raise TrainingError("a job in the training worker ran out of time") from None
+            if answer is None:
+                code = self.process.wait() if self.process is not None else None
+                raise TrainingError(f"the training worker ended with code {code}")
+            if answer.get("ready"):
+                continue
+            return answer
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def _listen(pipe: IO[bytes] | None, answers: queue.Queue[dict[str, Any] | None]) -> None:
+    assert pipe is not None
+    for line in pipe:
+        answers.put(json.loads(line))
+    answers.put(None)
+
+
+class Session:
+    """The worker's end: what a job does."""
+
+    def __init__(self) -> None:
+        self.context: Any = None
+        self.tuners: dict[str, Any] = {}
+        self.folder = Path()
+
+    def answer(self, job: dict[str, Any]) -> dict[str, Any]:
+        from automl.search.context import load_context
+
+        if job["do"] == "open":
+            self.folder = Path(job["folder"])
+            self.context, self.tuners = load_context(self.folder), {}
+            return {"ready": True}
+        seconds = job.get("seconds")
+        deadline = Deadline(None if seconds is None else seconds / 0.97)
+        handlers = {"trial": self.trial, "fresh": self.fresh, "export": self.export}
+        return handlers[job["do"]](job, deadline)
+
+    def trial(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """One more trial of an architecture, chosen by its oracle."""
+        import numpy as np
+
+        from automl.search.trial import Outcome, run_trial, space_of
+        from automl.search.tuning import PortfolioOracle, TrialTuner, search_once
+        from automl.splitting import seeds
+
+        context, name = self.context, job["architecture"]
+        done: list[Outcome] = []
+
+        def run(number: int, settings: dict[str, Any]) -> Outcome:
+            done.append(run_trial(context, context.architecture(name), number, settings, self.deadline))
+            return done[-1]
+
+        self.deadline = deadline
+        recorded = [decode(Trial, trial) for trial in job["recorded"]]
+        oracle = PortfolioOracle(
+            space_of(context, context.architecture(name)), context.metric, seeds(context.plan.seed)(f"space {name}"), recorded
+        )
+        tuner = TrialTuner(oracle, run, self.folder / "keras_tuner" / name)
+        if not search_once(tuner) or not done:
+            return {"exhausted": True}
+        outcome = done[0]
+        path = self.folder / "trial.npy"
+        if outcome.predictions is not None:
+            np.save(path, outcome.predictions)
+        return {"trial": outcome.trial, "seconds": outcome.seconds, "predictions": outcome.predictions is not None}
+
+    def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        from automl.search.trial import run_fresh
+
+        rows = self.context.fresh_folds[job["fold"]]
+        score, _ = run_fresh(self.context, decode(Trial, job["trial"]), rows, deadline)
+        return {"score": score}
+
+    def export(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        import numpy as np
+
+        from automl.search.trial import fit_and_export
+
+        rows = np.load(job["rows"])
+        return fit_and_export(self.context, decode(Trial, job["trial"]), rows, job["contract"], Path(job["folder"]))
+
+
+def main() -> None:
+    """Answer jobs until standard input ends. Standard output carries answers only; whatever libraries print goes to stderr."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    threading.Thread(target=_preload, daemon=True).start()
+    session = Session()
+    for line in sys.stdin.buffer:
+        try:
+            answer = session.answer(json.loads(line))
+        except AutomlError as error:
+            answer = {"error": str(error)}
+        except Exception as error:  # the boundary of the process: the parent decides what a failed job means
+            import traceback
+
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write((dump_json(answer, indent=None) + "\n").encode())
+
+
+def _preload() -> None:
+    """Import the slow libraries at once, while the parent still reads and profiles."""
+    import automl.search.tuning  # noqa: F401
+
+
+if __name__ == "__main__":
+    main()

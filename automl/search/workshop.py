@@ -1,0 +1,87 @@
+"""Where jobs are run: in this process, or in the training worker for what needs TensorFlow; and what each one cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core.clock import Deadline
+from automl.core.errors import TrainingError
+from automl.core.evidence import Trial
+from automl.core.files import decode
+from automl.search.context import Context, save_context
+from automl.search.trial import Outcome, fit_and_export, run_fresh, run_trial, space_of
+from automl.search.worker import Worker
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Workshop:
+    """Runs trials, fresh folds and exports of any architecture, wherever it has to run.
+
+    worker: None where the budget leaves no time for one; architectures that need TensorFlow fail there.
+    """
+
+    context: Context
+    folder: Path
+    worker: Worker | None
+    opened: bool = field(default=False, init=False)
+
+    def probe(self, architecture: str, deadline: Deadline) -> Outcome:
+        """The first trial of a rung: its default settings."""
+        declared = self.context.architecture(architecture)
+        if declared.needs_tensorflow:
+            outcome = self.search(architecture, [], deadline)
+            assert outcome is not None
+            return outcome
+        return run_trial(self.context, declared, 0, space_of(self.context, declared).default(), deadline)
+
+    def search(self, architecture: str, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
+        """The next trial that KerasTuner's oracle proposes, or None where the space is searched out."""
+        number = max((trial.number for trial in recorded), default=-1) + 1
+        started = time.monotonic()
+        try:
+            answer = self._ask({"do": "trial", "architecture": architecture, "recorded": recorded}, deadline)
+        except TrainingError as error:
+            failed = Trial(architecture, number, {}, 0, status="failed", message=str(error))
+            return Outcome(failed, None, time.monotonic() - started)
+        if answer.get("exhausted"):
+            return None
+        predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
+        return Outcome(decode(Trial, answer["trial"]), predictions, answer["seconds"])
+
+    def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> float:
+        """The trial's settings on one fresh fold."""
+        if self.context.architecture(trial.architecture).needs_tensorflow:
+            return float(self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)["score"])
+        return run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)[0]
+
+    def export(self, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
+        """Fit on `rows` and write a model folder; `parity.npy` in it waits for the gate."""
+        if not self.context.architecture(trial.architecture).needs_tensorflow:
+            return fit_and_export(self.context, trial, rows, contract, folder)
+        np.save(self.folder / "rows.npy", rows)
+        job = {"do": "export", "trial": trial, "rows": str(self.folder / "rows.npy"), "contract": contract, "folder": str(folder)}
+        return self._ask(job, deadline)
+
+    def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        if self.worker is None:
+            raise TrainingError("the budget leaves no time for the training worker")
+        if self.worker.process is None or self.worker.process.poll() is not None:
+            self.worker.start()
+            self.opened = False
+        if not self.opened:
+            if not (self.folder / "profile.json").is_file():
+                save_context(self.context, self.folder)
+            self.worker.open(self.folder)
+            self.opened = True
+        return self.worker.ask(job, deadline)
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.stop()

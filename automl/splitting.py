@@ -1,0 +1,173 @@
+"""Sets rows apart: a sealed part that is used once, and folds, by class, by group or in time order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.errors import InputError
+from automl.core.plan import Split
+from automl.core.tasks import Task
+
+Array = np.ndarray[Any, Any]
+
+STRATA = 20
+"""Regression targets are dealt out by this many equally filled bins, so that every part sees the whole range."""
+
+LEAST_ROWS_OF_A_CLASS = 3
+"""Rows of a class rarer than this stay in training: there is nothing to measure on them."""
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """Row positions of one fold: learned from, and predicted. `repeat` counts the shufflings."""
+
+    training: Array
+    validation: Array
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Splitter:
+    """Knows what must stay together and in which order.
+
+    target: (rows,) class codes or values. groups: (rows,) integer group of each row, or None: rows of a group
+    are never divided. times: (rows,) sortable, or None: later rows are never used to predict earlier ones.
+    """
+
+    task: Task
+    target: Array
+    groups: Array | None = None
+    times: Array | None = None
+
+    def seal(self, fraction: float, seed: int) -> Array:
+        """The rows of the sealed part, ascending; none where the fraction is 0."""
+        rows = self._measurable(np.arange(len(self.target)))
+        if fraction <= 0:
+            return np.zeros(0, np.int64)
+        if self.times is not None:
+            return self._last(rows, fraction)
+        parts = max(2, round(1 / fraction))
+        return np.sort(rows[self._deal(rows, parts, seed) == 0])
+
+    def folds(self, rows: Array, count: int, repeats: int, seed: int) -> list[FoldRows]:
+        """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it."""
+        if count < 2:
+            raise InputError("cross-validation needs at least 2 folds", "give --folds 2 or more")
+        if self.times is not None:
+            return [fold for repeat in range(repeats) for fold in self._rolling(rows, count, repeat, seed)]
+        folds = []
+        measurable = self._measurable(rows)
+        for repeat in range(repeats):
+            part = self._deal(measurable, count, seed + 7919 * repeat)
+            for number in range(count):
+                validation = np.sort(measurable[part == number])
+                folds.append(FoldRows(np.setdiff1d(rows, validation), validation, repeat))
+        return folds
+
+    def _measurable(self, rows: Array) -> Array:
+        """The rows that may be predicted: those of classes with rows enough."""
+        if not self.task.is_classification:
+            return rows
+        counts = np.bincount(self.target[rows].astype(np.int64))
+        return rows[counts[self.target[rows].astype(np.int64)] >= LEAST_ROWS_OF_A_CLASS]
+
+    def _strata(self, rows: Array, parts: int) -> Array:
+        if self.task.is_classification:
+            return np.asarray(self.target[rows].astype(np.int64))
+        bins = max(1, min(STRATA, len(rows) // (2 * parts)))
+        return np.asarray(np.argsort(np.argsort(self.target[rows], kind="stable"), kind="stable") * bins // max(1, len(rows)))
+
+    def _deal(self, rows: Array, parts: int, seed: int) -> Array:
+        """The part of each row: every class (or range of the target) spread evenly, groups whole."""
+        generator = np.random.default_rng(seed)
+        strata = self._strata(rows, parts)
+        part = np.full(len(rows), -1, np.int64)
+        counts = np.zeros((parts, int(strata.max(initial=0)) + 1))
+        single = np.ones(len(rows), bool)
+        if self.groups is not None:
+            _, group, sizes = np.unique(self.groups[rows], return_inverse=True, return_counts=True)
+            single = sizes[group] == 1
+            self._deal_groups(group, single, strata, counts, part, generator)
+        for stratum in range(counts.shape[1]):
+            members = np.flatnonzero(single & (strata == stratum))
+            fewest_first = np.lexsort((generator.random(parts), counts.sum(axis=1), counts[:, stratum]))
+            part[generator.permutation(members)] = np.resize(fewest_first, len(members))
+            counts[:, stratum] += np.bincount(part[members], minlength=parts)
+        return part
+
+    @staticmethod
+    def _deal_groups(
+        group: Array, single: Array, strata: Array, counts: Array, part: Array, generator: np.random.Generator
+    ) -> None:
+        """Groups of several rows, largest first, each to the part that most lacks the strata of its rows."""
+        members: dict[int, list[int]] = {}
+        for position in np.flatnonzero(~single):
+            members.setdefault(int(group[position]), []).append(int(position))
+        order = [list(members)[number] for number in generator.permutation(len(members))]
+        totals = np.bincount(strata, minlength=counts.shape[1]).astype(np.float64) / len(counts)
+        for name in sorted(order, key=lambda name: -len(members[name])):
+            added = np.bincount(strata[members[name]], minlength=counts.shape[1])
+            fullness = ((counts + added) / np.maximum(totals, 1.0)) @ (added / added.sum())
+            chosen = int(np.argmin(fullness))
+            counts[chosen] += added
+            part[members[name]] = chosen
+
+    def _last(self, rows: Array, fraction: float) -> Array:
+        assert self.times is not None
+        ordered = rows[np.argsort(self.times[rows], kind="stable")]
+        cut = self._between_times(ordered, round(len(ordered) * (1 - fraction)))
+        return np.sort(ordered[cut:])
+
+    def _between_times(self, ordered: Array, cut: int) -> int:
+        """The cut moved forward so that equal times stay on one side."""
+        assert self.times is not None
+        while 0 < cut < len(ordered) and self.times[ordered[cut]] == self.times[ordered[cut - 1]]:
+            cut += 1
+        return cut
+
+    def _rolling(self, rows: Array, count: int, repeat: int, seed: int) -> list[FoldRows]:
+        """Expanding windows. Other seeds and repeats shift the cuts, so that fresh folds are other folds."""
+        assert self.times is not None
+        ordered = rows[np.argsort(self.times[rows], kind="stable")]
+        shift = np.random.default_rng([seed, repeat]).uniform(0.0, 0.5)
+        edges = [self._between_times(ordered, round(len(ordered) * (step + shift) / (count + 1))) for step in range(1, count + 2)]
+        edges[-1] = len(ordered)
+        folds = [
+            FoldRows(np.sort(ordered[:start]), np.sort(ordered[start:end]), repeat)
+            for start, end in zip(edges[:-1], edges[1:], strict=True)
+            if 0 < start < end
+        ]
+        if len(folds) < 2:
+            raise InputError("the time column has too few different times to split by", "leave --time-column out")
+        return folds
+
+
+def plan_folds(split: Split, target: Array, task: Task) -> int:
+    """Folds that the rows support: the plan's, fewer where the smallest measurable class has fewer rows."""
+    if not task.is_classification:
+        return max(2, min(split.folds, len(target) // 2))
+    counts = np.bincount(target.astype(np.int64))
+    measurable = counts[counts >= LEAST_ROWS_OF_A_CLASS]
+    if len(measurable) < 2:
+        raise InputError(
+            f"at least two classes need {LEAST_ROWS_OF_A_CLASS} rows each; here {len(measurable)} has",
+            "add rows, or join rare classes",
+        )
+    return int(max(2, min(split.folds, measurable.min())))
+
+
+Seeded = Callable[[str], int]
+
+
+def seeds(seed: int) -> Seeded:
+    """Independent seeds by purpose, all from the seed of the run."""
+
+    def of(purpose: str) -> int:
+        words = [seed & 0xFFFFFFFF, *purpose.encode()]
+        return int(np.random.SeedSequence(words).generate_state(1)[0] & 0x7FFFFFFF)
+
+    return of

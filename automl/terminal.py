@@ -1,0 +1,232 @@
+"""What a person sees in the terminal: progress on stderr, results as plain text."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from automl.core.clock import Deadline
+from automl.core.events import Event
+
+if TYPE_CHECKING:
+    from automl.core.finding import Finding
+    from automl.core.plan import Plan
+    from automl.core.profile import Profile
+    from automl.core.scoring import Scores
+    from automl.run import Run
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person says it: "8 s", "2 min 05 s", "1 h 10 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes as a person says them: "812 B", "56 kB", "1.2 MB"."""
+    if count < 1e3:
+        return f"{count:.0f} B"
+    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Rows in aligned columns under their names; numbers stand right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(name), *(len(row[place]) for row in cells), 0) for place, name in enumerate(columns)]
+    right = [
+        bool(rows) and all(isinstance(row[place], int | float) or row[place] is None for row in rows)
+        for place in range(len(columns))
+    ]
+    lines = [list(columns), *cells]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if flush else text.ljust(width) for text, width, flush in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+class Progress:
+    """A listener that shows what a run does: one live line in a terminal, else a plain line a stage.
+
+    Used as a context manager; warnings are always shown, on a line of their own.
+    """
+
+    def __init__(self, deadline: Deadline, quiet: bool = False, stream: TextIO | None = None) -> None:
+        self.deadline = deadline
+        self.quiet = quiet
+        self.stream = stream or sys.stderr
+        self.stage = ""
+        self.message = ""
+        self._live: Any = None
+
+    def __enter__(self) -> Progress:
+        if not self.quiet and self.stream.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=self.stream), get_renderable=self._line, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        new_stage, self.stage, self.message = event.stage != self.stage, event.stage, event.message
+        if event.kind == "warning":
+            self.line(f"warning: {event.message}")
+        elif not self.quiet and (event.kind == "end" or (self._live is None and (new_stage or event.kind == "start"))):
+            self.line(f"{duration(self.deadline.elapsed_seconds):>6}  {event.stage:<9}  {event.message}")
+
+    def line(self, text: str) -> None:
+        """Write a line that stays, above the live one."""
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.console.print(Text(text), soft_wrap=True)
+        else:
+            self.stream.write(f"{text}\n")
+            self.stream.flush()
+
+    def _line(self) -> Any:
+        from rich.text import Text
+
+        left = "" if self.deadline.budget_seconds is None else f"  {duration(self.deadline.left_seconds())} left"
+        return Text.assemble(
+            (f"{self.stage or 'start':<9}", "bold"), f"  {self.message}", (left, "dim"), overflow="ellipsis", no_wrap=True
+        )
+
+
+class Interruption:
+    """Whether the user asked to finish early."""
+
+    asked = False
+
+
+@contextmanager
+def interruptible(deadline: Deadline, progress: Progress) -> Iterator[Interruption]:
+    """The first Ctrl-C ends the search and keeps the best model so far; the second leaves (KeyboardInterrupt)."""
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interruption.asked:
+            raise KeyboardInterrupt
+        interruption.asked = True
+        deadline.interrupt()
+        progress.line("finishing with the best model so far; press Ctrl-C again to leave at once")
+
+    earlier = signal.signal(signal.SIGINT, handle)
+    try:
+        yield interruption
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def describe_findings(findings: Sequence[Finding]) -> str:
+    """What needs attention, the worst first: a line a finding, with what to do about it."""
+    marks = {"stop": "STOP ", "issue": "issue", "tip": "tip  "}
+    lines = []
+    for severity, mark in marks.items():
+        for finding in findings:
+            if finding.severity == severity:
+                lines.append(f"  {mark}  {finding.code}  {finding.sentence}")
+                if finding.action:
+                    lines.append(f"                 {finding.action}")
+    return "\n".join(lines)
+
+
+def describe_profile(profile: Profile) -> str:
+    """A Profile for reading: what is predicted, and what every column holds."""
+    kind = f"{profile.task.value} ({profile.task_evidence})"
+    head = [f"target    {profile.target} ({profile.target_evidence})", f"task      {kind}"]
+    head.append(f"rows      {profile.rows:,}, {len(profile.features)} features of {len(profile.columns)} columns")
+    if profile.classes:
+        counts = zip(profile.classes, profile.class_counts, strict=True)
+        shown = [f"{name} {count:,}" for name, count in list(counts)[:10]]
+        head.append(f"classes   {', '.join(shown)}{' ...' if len(profile.classes) > 10 else ''}")
+    rows = [
+        (
+            column.name,
+            column.kind.value,
+            column.role.value,
+            f"{column.missing_fraction:.1%}",
+            column.unique,
+            column.reason or column.evidence,
+        )
+        for column in profile.columns[:60]
+    ]
+    body = table(("column", "kind", "role", "missing", "unique", "why"), rows)
+    more = [f"... and {len(profile.columns) - 60:,} more columns"] if len(profile.columns) > 60 else []
+    return "\n".join([*head, *(f"note      {note}" for note in profile.notes), "", body, *more])
+
+
+def describe_plan(plan: Plan) -> str:
+    """A Plan for reading: the ladder, each rung with its reason or why it is left out."""
+    limit = f"{plan.trials} trials" if plan.trials is not None else duration(plan.budget_seconds or 0.0)
+    sealed = f"{plan.split.sealed_fraction:.0%} of the rows set aside" if plan.split.sealed_fraction else "no rows set aside"
+    split = f"{plan.split.kind}, {plan.split.folds} folds, {sealed}{f' ({plan.split.reason})' if plan.split.reason else ''}"
+    rows = [
+        (
+            rung.rung,
+            rung.architecture,
+            "left out" if rung.refused else duration(rung.expected_seconds),
+            "" if rung.refused else size(rung.expected_bytes),
+            rung.refused or rung.reason,
+        )
+        for rung in plan.rungs
+    ]
+    head = [
+        f"target    {plan.target} ({plan.task.value})",
+        f"metric    {plan.metric}",
+        f"budget    {limit} ({plan.preset})",
+        f"split     {split}",
+    ]
+    return "\n".join([*head, "", table(("rung", "model", "one fit", "size", "why"), rows)])
+
+
+def describe_run(run: Run) -> str:
+    """The outcome of a run for reading: the verdict, what needs attention, where everything is."""
+    from automl.report.verdict import verdict
+
+    attention, judged = describe_findings(run.findings), verdict(run.findings)
+    return "\n".join(
+        [
+            f"{judged.label}: {judged.reason}",
+            *(["", attention] if attention else []),
+            "",
+            f"model   {run.folder / 'model'}",
+            f"report  {run.report_path}",
+        ]
+    )
+
+
+def describe_scores(scores: Scores) -> str:
+    """Scores for reading: a line a metric, in its own direction and unit."""
+    from automl.core.metrics import METRICS
+
+    rows = [
+        (METRICS[name].title, value, "higher" if METRICS[name].greater_is_better else "lower")
+        for name, value in scores.values.items()
+    ]
+    left_out = f", {scores.left_out:,} left out (no target that the model knows)" if scores.left_out else ""
+    return f"{table(('metric', 'score', 'better is'), rows)}\n\n{scores.rows:,} rows scored{left_out}"

@@ -1,0 +1,393 @@
+"""NetLearner: trains a Keras net on folds with one stopping epoch for all, and again for a fixed number of epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.core import metrics
+from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.clock import Deadline
+from automl.core.errors import TrainingError
+from automl.core.space import Settings
+from automl.training.backend import tensorflow
+from automl.training.export import export
+from automl.training.losses import check_loss
+from automl.training.program import CONSTANTS, OPTIMIZERS, PER_STEP, Data, Factors, Layout, Program, dropout_rates, no_decay_on_vectors, structure
+from automl.training.schedules import flat_cosine, learning_rates
+
+Array = np.ndarray[Any, Any]
+Shapes = dict[str, tuple[int, str, Any]]
+"""Block name to (width, dtype name, cardinalities or None), as the modality's encoder declares it."""
+Build = Callable[[Shapes, Problem, Settings], Any]
+
+LEAST_EPOCHS = 5
+PATIENCE_FRACTION = 0.4
+STORED_BYTES = 256 * 2**20
+"""Weights kept while training, from which the best epoch is taken afterwards."""
+MOST_EVALUATIONS = 64
+SAFETY = 1.1
+CAPACITY_FACTOR = 1.3
+"""Room for the refit on all rows: the folds see the training part, of which a sealed fifth is missing."""
+EXACT_ABOVE_ROWS = 300_000
+SAMPLE_ROWS = 64
+KEPT_PROGRAMS = 4
+SKEWED_METRICS = frozenset({"f1", "balanced_accuracy"})
+"""Metrics of labels under imbalance: only there may class weights bend the probabilities."""
+
+DEFAULTS: Settings = {
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "momentum": 0.9,
+    "beta_2": 0.99,
+    "weight_decay": 1e-2,
+    "schedule": "one_cycle",
+    "warmup_fraction": 0.2,
+    "dropout_schedule": "constant",
+    "clip_norm": 1.0,
+    "label_smoothing": 0.0,
+    "focal_gamma": 2.0,
+    "huber_delta": 1.0,
+    "class_weight": "none",
+    "jit": True,
+}
+"""What the training loop reads from the settings, where an architecture leaves it out."""
+
+
+@dataclass
+class NetFitted:
+    """A trained net: plain Keras layers with the weights in place."""
+
+    net: Any
+    problem: Problem
+    program: Program
+    sample: Arrays = field(repr=False)
+
+    def predict(self, inputs: Arrays) -> Array:
+        """Probabilities (rows, classes), or values (rows,)."""
+        self.program.load(self.net.get_weights())
+        return _finish(self.program.predict(inputs), self.problem)
+
+    def graph(self, builder: Any, tensors: dict[str, str]) -> str:
+        """Append the net to an ONNX graph; see automl.core.architecture.Fitted.
+
+        Raises ParityError where onnxruntime and Keras disagree.
+        """
+        model = export(self.net, self.sample)
+        (output,) = builder.merge(model, {name: tensors[name] for name in self.sample}).values()
+        return str(builder.node("Softmax", [output], axis=-1) if self.problem.task.is_classification else output)
+
+    def save(self, folder: Any) -> None:
+        """Write net.keras: layers and weights, no code."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.net.save(Path(folder) / "net.keras")
+
+
+def load_net(folder: Any) -> Any:
+    """The Keras net that NetFitted.save wrote, read in Keras' safe mode."""
+    tensorflow()
+    import keras
+
+    import automl.training.layers  # noqa: F401  registers the layers by name
+
+    return keras.saving.load_model(Path(folder) / "net.keras", compile=False, safe_mode=True)
+
+
+@dataclass
+class _Run:
+    """The training of one fold while it goes on: weights and validation losses of the evaluated epochs."""
+
+    validation: Training
+    training: Training
+    weights: dict[int, list[Array]] = field(default_factory=dict)
+    losses: dict[int, float] = field(default_factory=dict)
+
+
+class NetLearner:
+    """Trains the nets of one architecture; keeps the compiled program for the next trial of the same structure."""
+
+    def __init__(self, build: Build, defaults: Settings | None = None, factors: Factors = no_decay_on_vectors) -> None:
+        self.build = build
+        self.defaults = {**DEFAULTS, **(defaults or {})}
+        self.factors = factors
+        self.programs: dict[tuple[Any, ...], Program] = {}
+
+    def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
+        """Train on every fold in turn; the stopping epoch is the best of the mean validation curve.
+
+        Where the schedule does not fit into the deadline it is compressed: fewer epochs for all folds, told in
+        `FoldsResult.settings`, which `fit` takes.
+
+        Raises TrainingError where not even a handful of epochs fits, or where the loss is not finite.
+        """
+        used = self._complete(settings, len(folds[0].training.target))
+        pace = Pace(deadline, len(folds), int(used["epochs"]))
+        while True:
+            try:
+                return self._fit_folds(folds, problem, used, seed, pace)
+            except _Compress as shorter:
+                used = {**used, "epochs": shorter.epochs}
+                pace.compress(shorter.epochs)
+
+    def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
+        """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
+        used = self._complete(settings, len(training.target))
+        training = _weighted(training, problem, used)
+        shapes = shapes_of([training])
+        net, program = self._prepare(shapes, problem, used, seed, len(training.target))
+        trainer = _Trainer(program, net, used, program.data(training.inputs, training.target, training.sample_weight), seed)
+        for _ in range(rounds):
+            trainer.epoch()
+        net.set_weights(program.state())
+        return NetFitted(net, problem, program, {name: values[:SAMPLE_ROWS] for name, values in training.inputs.items()})
+
+    def _fit_folds(self, folds: list[Fold], problem: Problem, used: Settings, seed: int, pace: Pace) -> FoldsResult:
+        runs = []
+        shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
+        for number, fold in enumerate(folds):
+            training = _weighted(fold.training, problem, used)
+            rows = len(fold.training.target) + len(fold.validation.target)
+            net, program = self._prepare(shapes, problem, used, seed + number, rows)
+            data = program.data(training.inputs, training.target, training.sample_weight)
+            trainer = _Trainer(program, net, used, data, seed + number)
+            run = _Run(fold.validation, fold.training)
+            self._run_fold(trainer, run, problem, pace, len(folds))
+            runs.append(run)
+        return _result(runs, program, problem, used)
+
+    def _run_fold(self, trainer: _Trainer, run: _Run, problem: Problem, pace: Pace, folds: int) -> None:
+        every = _evaluate_every(pace.limit, trainer.program, folds)
+        pace.start_fold()
+        while trainer.done < pace.limit:
+            trainer.epoch()
+            done = trainer.done
+            if done % every == 0 or done == pace.limit:
+                run.weights[done] = trainer.program.state()
+                prediction = _finish(trainer.program.predict(run.validation.inputs), problem)
+                run.losses[done] = validation_loss(problem, run.validation, prediction)
+                best = min(run.losses, key=lambda epoch: run.losses[epoch])
+                if done - best > max(10, PATIENCE_FRACTION * int(trainer.settings["epochs"])):
+                    pace.limit = done
+            pace.epoch_done(done)
+
+    def _complete(self, settings: Settings, rows: int) -> Settings:
+        used = {**self.defaults, **settings}
+        if used["optimizer"] not in OPTIMIZERS:
+            raise TrainingError(f'there is no optimizer called "{used["optimizer"]}"', f"known: {', '.join(OPTIMIZERS)}")
+        if used["optimizer"] == "sgd" and "sgd_learning_rate" in settings:
+            used["learning_rate"] = settings["sgd_learning_rate"]
+        used.setdefault("batch_size", batch_size_for(rows))
+        used.setdefault("epochs", epochs_for(rows, int(used["batch_size"])))
+        return used
+
+    def _prepare(self, shapes: Shapes, problem: Problem, used: Settings, seed: int, rows: int) -> tuple[Any, Program]:
+        """A net with fresh weights and the program that trains nets of its structure, compiled before or new."""
+        tensorflow(problem.jobs)
+        import keras
+
+        keras.utils.set_random_seed(seed % 2**32)
+        net = self.build(shapes, problem, used)
+        default = "cross_entropy" if problem.task.is_classification else "mse"
+        loss = check_loss(str(used.get("loss", default)), problem.task)
+        key = (structure(net), int(used["batch_size"]), used["optimizer"], loss, bool(used["jit"]), problem.outputs)
+        program = self.programs.pop(key, None)
+        if program is None or program.layout.capacity < rows:
+            capacity = rows if rows > EXACT_ABOVE_ROWS else math.ceil(CAPACITY_FACTOR * rows / 256) * 256
+            layout = Layout(capacity, int(used["batch_size"]), str(used["optimizer"]), loss, bool(used["jit"]))
+            program = Program(net, layout, self.factors)
+        self.programs[key] = program
+        if len(self.programs) > KEPT_PROGRAMS:
+            self.programs.pop(next(iter(self.programs)))
+        program.load(net.get_weights())
+        return net, program
+
+
+class _Compress(Exception):
+    """The schedule must be shorter to fit into the deadline."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(f"{epochs} epochs fit")
+        self.epochs = epochs
+
+
+class Pace:
+    """Watches the deadline over the epochs of all folds; without a limit it never looks at the clock.
+
+    limit: epochs that each fold is trained, at most the length of the schedule. The first fold can still be started
+    again on a shorter schedule; later folds can only stop earlier on the same one, as the mean curve ends with the
+    shortest fold.
+    """
+
+    def __init__(self, deadline: Deadline, folds: int, epochs: int) -> None:
+        self.deadline, self.folds = deadline, folds
+        self.limited = not math.isinf(deadline.left_seconds())
+        self.compress(epochs)
+
+    def compress(self, epochs: int) -> None:
+        self.epochs = self.limit = epochs
+        self.fold = 0
+        self.marks: list[float] = []
+
+    def start_fold(self) -> None:
+        self.fold += 1
+        self.marks = []
+
+    def epoch_done(self, done: int) -> None:
+        """Compare what is left to do with what is left of the time, from the second epoch of a fold on.
+
+        Raises _Compress in the first fold, TrainingError where too few epochs fit.
+        """
+        if not self.limited:
+            return
+        self.marks.append(self.deadline.clock())
+        left = self.deadline.left_seconds()
+        if len(self.marks) < 2:
+            if left <= 0:
+                raise self._too_slow(0)
+            return
+        seconds = SAFETY * (self.marks[-1] - self.marks[0]) / (len(self.marks) - 1)
+        rest = self.limit - done + (self.folds - self.fold) * self.limit
+        if rest * seconds <= left:
+            return
+        if self.fold == 1 and done < self.limit / 2:
+            fitting = int(left / seconds / self.folds)
+            if fitting < LEAST_EPOCHS:
+                raise self._too_slow(fitting)
+            raise _Compress(min(fitting, self.limit - 1))
+        fitting = int((left / seconds + done) / (self.folds - self.fold + 1))
+        if fitting < max(LEAST_EPOCHS, 0.3 * self.epochs):
+            raise self._too_slow(fitting)
+        self.limit = min(self.limit, fitting)
+
+    def _too_slow(self, fitting: int) -> TrainingError:
+        return TrainingError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted into the time left")
+
+
+class _Trainer:
+    """Epochs of one net on one set of rows, on the schedule of its settings."""
+
+    def __init__(self, program: Program, net: Any, settings: Settings, data: Data, seed: int) -> None:
+        self.program, self.settings, self.data, self.seed = program, settings, data, seed
+        self.rates = dropout_rates(net)
+        self.done = 0
+        self.steps = program.steps(data.rows)
+        self.per_step = _per_step(settings, self.steps * int(settings["epochs"]))
+        shape = settings["focal_gamma"] if program.layout.loss == "focal" else settings["huber_delta"]
+        self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
+        assert len(self.constants) == len(CONSTANTS)
+
+    def epoch(self) -> float:
+        """Train one more epoch; returns its mean loss. Raises TrainingError where that is not finite."""
+        generator = np.random.default_rng([self.seed % 2**32, self.done])
+        order = generator.permutation(self.data.rows)
+        first = self.done * self.steps
+        loss = self.program.epoch(
+            self.data, order, self.per_step[first : first + self.steps], self.constants, self.rates, int(generator.integers(2**31))
+        )
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss was not finite in epoch {self.done + 1}", "a lower learning rate may help")
+        self.done += 1
+        return loss
+
+
+def validation_loss(problem: Problem, validation: Training, prediction: Array) -> float:
+    """What early stopping minimises: 1 - ROC-AUC, squared or absolute error where these are the metric, else log loss."""
+    truth, weight = validation.target, validation.sample_weight
+    if problem.task.is_classification:
+        if problem.metric == "roc_auc":
+            area = metrics.metric("roc_auc").score(truth, prediction, weight)
+            if not math.isnan(area):
+                return 1.0 - area
+        return metrics.metric("log_loss").score(truth, prediction, weight)
+    errors = prediction - truth
+    return float(np.average(np.abs(errors) if problem.metric in ("mae", "mape") else errors**2, weights=weight))
+
+
+def batch_size_for(rows: int) -> int:
+    """A batch size by the number of training rows."""
+    for most, batch in ((500, 32), (3_000, 64), (8_000, 128), (60_000, 256), (200_000, 512)):
+        if rows < most:
+            return batch
+    return 1024
+
+
+def epochs_for(rows: int, batch: int) -> int:
+    """The length of the schedule: about 3,000 steps, between 8 and 64 epochs."""
+    return int(np.clip(round(3_000 / max(1, -(-rows // batch))), 8, 64))
+
+
+def _per_step(settings: Settings, steps: int) -> Array:
+    """The values of PER_STEP for every step of the whole schedule, (steps, 6)."""
+    number = np.arange(1, steps + 1)
+    momentum, beta_2 = float(settings["momentum"]), float(settings["beta_2"])
+    rate = learning_rates(str(settings["schedule"]), float(settings["learning_rate"]), steps, float(settings["warmup_fraction"]))
+    dropout = flat_cosine(steps) if settings["dropout_schedule"] == "flat_cosine" else np.ones(steps)
+    columns = {
+        "learning_rate": rate,
+        "momentum": np.full(steps, momentum),
+        "weight_decay": np.full(steps, float(settings["weight_decay"])),
+        "dropout": dropout,
+        "correction_1": 1.0 / (1.0 - momentum**number),
+        "correction_2": 1.0 / (1.0 - beta_2**number),
+    }
+    return np.stack([columns[name] for name in PER_STEP], axis=1).astype(np.float32)
+
+
+def _weighted(training: Training, problem: Problem, settings: Settings) -> Training:
+    """The rows that count, with their weights: class weights multiplied in, rows of weight 0 left out, mean 1."""
+    rows = len(training.target)
+    weight = np.ones(rows) if training.sample_weight is None else np.asarray(training.sample_weight, np.float64)
+    if settings["class_weight"] == "balanced" and problem.metric in SKEWED_METRICS:
+        counts = np.bincount(training.target, weights=weight, minlength=problem.outputs)
+        weight = weight * (weight.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-12)))[training.target]
+    kept = np.flatnonzero(weight > 0)
+    if len(kept) == 0:
+        raise TrainingError("no training row has a positive weight")
+    inputs, target = training.inputs, training.target
+    if len(kept) < rows:
+        inputs, target, weight = {name: values[kept] for name, values in inputs.items()}, target[kept], weight[kept]
+    return replace(training, inputs=inputs, target=target, sample_weight=weight / weight.mean())
+
+
+def shapes_of(parts: list[Training]) -> Shapes:
+    """Block name to (width, dtype, cardinalities), as the encoder declared them or, without that, as the codes show."""
+    declared = parts[0].shapes
+    if declared:
+        return declared
+    shapes: Shapes = {}
+    for name, values in parts[0].inputs.items():
+        codes = np.issubdtype(values.dtype, np.integer)
+        highest = np.max([part.inputs[name].max(axis=0, initial=0) for part in parts], axis=0) if codes else ()
+        shapes[name] = (int(values.shape[1]), str(values.dtype), tuple(int(code) + 1 for code in highest) if codes else None)
+    return shapes
+
+
+def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
+    size = sum(int(np.prod(weight.shape)) * 4 for weight in program.weights)
+    evaluations = min(MOST_EVALUATIONS, max(8, STORED_BYTES // (size * folds)))
+    return -(-epochs // evaluations)
+
+
+def _finish(outputs: Array, problem: Problem) -> Array:
+    """Outputs of the net as probabilities (rows, classes), or values (rows,)."""
+    if not problem.task.is_classification:
+        return outputs[:, 0]
+    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _result(runs: list[_Run], program: Program, problem: Problem, used: Settings) -> FoldsResult:
+    shared = sorted(set.intersection(*(set(run.losses) for run in runs)))
+    curve = [(epoch, float(np.mean([run.losses[epoch] for run in runs]))) for epoch in shared]
+    rounds = min(curve, key=lambda point: point[1])[0]
+    predictions, training_predictions = [], []
+    for run in runs:
+        program.load(run.weights[rounds])
+        predictions.append(_finish(program.predict(run.validation.inputs), problem))
+        training_predictions.append(_finish(program.predict(run.training.inputs), problem))
+    return FoldsResult(predictions, training_predictions, rounds, tuple((float(epoch), loss) for epoch, loss in curve), settings=used)

@@ -1,0 +1,261 @@
+"""One compiled function that trains a whole epoch over data in memory, shared by all nets of one structure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Arrays
+from automl.training.backend import tensorflow
+from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
+
+Array = np.ndarray[Any, Any]
+Factors = Callable[[str, tuple[int, ...]], tuple[float, float]]
+"""(path, shape) of a variable -> (factor of its learning rate, factor of its weight decay)."""
+
+CHUNK = 1024
+"""Rows that one call of the compiled prediction takes."""
+
+OPTIMIZERS = ("adamw", "sgd")
+PER_STEP = ("learning_rate", "momentum", "weight_decay", "dropout", "correction_1", "correction_2")
+CONSTANTS = ("label_smoothing", "loss_shape", "clip_norm", "beta_2")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is fixed when a program is compiled, besides the structure of the net.
+
+    capacity: rows that the data is padded to; batch: rows a step; jit: compile by XLA.
+    """
+
+    capacity: int
+    batch: int
+    optimizer: str = "adamw"
+    loss: str = "cross_entropy"
+    jit: bool = True
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows of a training as tensors of the program's capacity; `rows` of them are real."""
+
+    inputs: dict[str, Any]
+    target: Any
+    weight: Any
+    rows: int
+
+
+def no_decay_on_vectors(path: str, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Weight decay on matrices only: biases and normalisation are vectors."""
+    return 1.0, float(len(shape) >= 2)
+
+
+class Program:
+    """A net's training and prediction, compiled at the first call.
+
+    Values that change from trial to trial (learning rate, dropout, weight decay, smoothing) come in as tensors.
+    """
+
+    def __init__(self, net: Any, layout: Layout, factors: Factors = no_decay_on_vectors) -> None:
+        self.tf = tensorflow()
+        self.layout = layout
+        self.model, self.dropouts = _trainable_copy(net)
+        variables = self.model.trainable_variables
+        self.weights = [variable.value for variable in self.model.weights]
+        self.variables = [variable.value for variable in variables]
+        self.factors = [factors(variable.path, tuple(variable.shape)) for variable in variables]
+        slots = 2 if layout.optimizer == "adamw" else 1
+        self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in range(slots)]
+        self._epoch = self.tf.function(self._train, jit_compile=layout.jit)
+        self._predict = self.tf.function(self._logits, jit_compile=layout.jit)
+
+    def load(self, weights: list[Array]) -> None:
+        """Start from these weights, with an optimizer that has seen nothing."""
+        for variable, value in zip(self.weights, weights, strict=True):
+            variable.assign(value)
+        for slot in self.slots:
+            for variable in slot:
+                variable.assign(self.tf.zeros_like(variable))
+
+    def state(self) -> list[Array]:
+        """A copy of the weights, in the order of the net's `get_weights()`."""
+        return [np.array(variable.numpy()) for variable in self.weights]
+
+    def data(self, inputs: Arrays, target: Array, weight: Array) -> Data:
+        """Rows as tensors, padded with zeros to the capacity. Padded rows are never looked at."""
+        kind = np.int32 if self.layout.loss in CLASSIFICATION_LOSSES else np.float32
+        capacity, tf = self.layout.capacity, self.tf
+        return Data(
+            {name: tf.constant(_padded(values, capacity)) for name, values in inputs.items()},
+            tf.constant(_padded(np.asarray(target, kind), capacity)),
+            tf.constant(_padded(np.asarray(weight, np.float32), capacity)),
+            len(target),
+        )
+
+    def steps(self, rows: int) -> int:
+        """Steps of one epoch over so many rows."""
+        return -(-rows // self.layout.batch)
+
+    def epoch(self, data: Data, order: Array, per_step: Array, constants: Array, rates: Array, seed: int) -> float:
+        """Train on all rows once; returns the mean training loss.
+
+        order: (rows,) a permutation of the rows; the last batch is filled up from its front, so every batch is full
+        and no row is left out. per_step: (steps, len(PER_STEP)); constants: (len(CONSTANTS),); rates: dropout rates,
+        one a dropout layer; seed: of the dropout masks of this epoch.
+        """
+        tf, most = self.tf, self.steps(self.layout.capacity)
+        steps = self.steps(data.rows)
+        filled = np.resize(order, steps * self.layout.batch).astype(np.int32)
+        arguments = (
+            data.inputs,
+            data.target,
+            data.weight,
+            tf.constant(_padded(filled.reshape(steps, self.layout.batch), most)),
+            tf.constant(_padded(per_step.astype(np.float32), most)),
+            tf.constant(constants, tf.float32),
+            tf.constant(rates, tf.float32),
+            tf.constant(seed, tf.int32),
+            tf.constant(steps, tf.int32),
+        )
+        return float(self._falling_back("_epoch", self._train, arguments))
+
+    def predict(self, inputs: Arrays) -> Array:
+        """Outputs of the net, (rows, outputs) float32, logits where it classifies."""
+        tf, parts = self.tf, []
+        rows = len(next(iter(inputs.values())))
+        for start in range(0, rows, CHUNK):
+            chunk = {name: values[start : start + CHUNK] for name, values in inputs.items()}
+            tensors = {name: tf.constant(_padded(_exact(values), CHUNK)) for name, values in chunk.items()}
+            outputs = self._falling_back("_predict", self._logits, (tensors,)).numpy()
+            parts.append(outputs[: min(CHUNK, rows - start)])
+        return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
+
+    def _falling_back(self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a compiled function; where XLA cannot compile this net, the plain graph does the same."""
+        errors = self.tf.errors
+        try:
+            return getattr(self, name)(*arguments)
+        except (errors.InvalidArgumentError, errors.UnimplementedError, errors.InternalError):
+            if not self.layout.jit:
+                raise
+            setattr(self, name, self.tf.function(function))
+            return getattr(self, name)(*arguments)
+
+    def _logits(self, inputs: dict[str, Any]) -> Any:
+        return self.model(inputs, training=False)
+
+    def _train(
+        self,
+        inputs: dict[str, Any],
+        target: Any,
+        weight: Any,
+        order: Any,
+        per_step: Any,
+        constants: Any,
+        rates: Any,
+        seed: Any,
+        steps: Any,
+    ) -> Any:
+        tf = self.tf
+
+        def step(number: Any, total: Any) -> tuple[Any, Any]:
+            rows, now = order[number], per_step[number]
+            for index, layer in enumerate(self.dropouts):
+                layer.rate = rates[index] * now[PER_STEP.index("dropout")]
+                layer.seed = tf.stack([seed, number * len(self.dropouts) + index])
+            batch = {name: tf.gather(values, rows) for name, values in inputs.items()}
+            loss = self._step(batch, tf.gather(target, rows), tf.gather(weight, rows), now, constants)
+            return number + 1, total + loss
+
+        _, total = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), tf.constant(0.0)))
+        return total / tf.cast(steps, tf.float32)
+
+    def _step(self, batch: dict[str, Any], target: Any, weight: Any, now: Any, constants: Any) -> Any:
+        tf = self.tf
+        smoothing, shape, clip_norm, beta_2 = tf.unstack(constants)
+        with tf.GradientTape() as tape:
+            outputs = self.model(batch, training=True)
+            losses = row_losses(self.layout.loss, outputs, target, smoothing, shape)
+            loss = tf.reduce_mean(weight * losses)
+        gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, self.variables)]
+        norm = tf.linalg.global_norm(gradients)
+        scale = clip_norm / tf.maximum(norm, clip_norm)
+        update = self._adamw if self.layout.optimizer == "adamw" else self._sgd
+        for index, gradient in enumerate(gradients):
+            update(index, gradient * scale, now, beta_2)
+        return loss
+
+    def _adamw(self, index: int, gradient: Any, now: Any, beta_2: Any) -> None:
+        """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+        tf = self.tf
+        rate, beta_1, decay, _, correction_1, correction_2 = tf.unstack(now)
+        variable, first, second = self.variables[index], self.slots[0][index], self.slots[1][index]
+        rate_factor, decay_factor = self.factors[index]
+        mean = beta_1 * first + (1.0 - beta_1) * gradient
+        square = beta_2 * second + (1.0 - beta_2) * tf.square(gradient)
+        first.assign(mean)
+        second.assign(square)
+        change = (mean * correction_1) / (tf.sqrt(square * correction_2) + 1e-8) + decay * decay_factor * variable
+        variable.assign(variable - rate * rate_factor * change)
+
+    def _sgd(self, index: int, gradient: Any, now: Any, beta_2: Any) -> None:
+        """Nesterov momentum with decoupled weight decay."""
+        rate, momentum, decay = (now[PER_STEP.index(name)] for name in ("learning_rate", "momentum", "weight_decay"))
+        variable, velocity = self.variables[index], self.slots[0][index]
+        rate_factor, decay_factor = self.factors[index]
+        moved = momentum * velocity + gradient
+        velocity.assign(moved)
+        variable.assign(variable - rate * rate_factor * (gradient + momentum * moved + decay * decay_factor * variable))
+
+
+def dropout_rates(net: Any) -> Array:
+    """The rates of the net's Dropout layers, in order, (layers,)."""
+    return np.asarray([layer.rate for layer in _layers(net, "Dropout")], np.float32)
+
+
+def structure(net: Any) -> str:
+    """What decides the compiled code: the net's configuration without names, dropout rates and seeds."""
+    text = json.dumps(net.get_config(), sort_keys=True, default=str)
+    text = re.sub(r'"rate": [0-9.e-]+', '"rate": 0', text)
+    text = re.sub(r'"seed": (null|-?[0-9]+)', '"seed": 0', text)
+    names: dict[str, str] = {}
+    for layer in net._flatten_layers():
+        names.setdefault(f'"{layer.name}"', f'"layer_{len(names)}"')
+    return re.sub(r'"[^"]*"', lambda found: names.get(found.group(), found.group()), text)
+
+
+def _layers(net: Any, kind: str) -> list[Any]:
+    return [layer for layer in net.layers if type(layer).__name__ == kind]
+
+
+def _trainable_copy(net: Any) -> tuple[Any, list[Any]]:
+    """The net with dropout layers whose rates are tensors, and these layers in order."""
+    import keras
+
+    from automl.training.layers import TensorDropout
+
+    def clone(layer: Any) -> Any:
+        if isinstance(layer, keras.layers.Dropout):
+            return TensorDropout(name=layer.name)
+        return layer.__class__.from_config(layer.get_config())
+
+    model = keras.models.clone_model(net, clone_function=clone)
+    return model, _layers(model, "TensorDropout")
+
+
+def _exact(values: Array) -> Array:
+    """float32 or int32, whatever came in."""
+    return np.asarray(values, np.int32 if np.issubdtype(values.dtype, np.integer) else np.float32)
+
+
+def _padded(values: Array, rows: int) -> Array:
+    """The array with zeros after its last row, (rows, ...)."""
+    values = np.ascontiguousarray(_exact(values))
+    if len(values) == rows:
+        return values
+    return np.concatenate([values, np.zeros((rows - len(values), *values.shape[1:]), values.dtype)])

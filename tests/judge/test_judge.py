@@ -1,0 +1,321 @@
+"""Laws of judging: what each finding must say of a model that is known to be good, bad or broken."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automl.core import discovery
+from automl.core.case import Case, Check
+from automl.core.clock import Deadline
+from automl.core.dataset import Dataset
+from automl.core.files import decode, dump_json
+from automl.core.finding import Figure, Finding, Section, Severity
+from automl.core.profile import Suspicion
+from automl.core.tasks import Task
+from automl.judge import judge, run_check
+from automl.judge.importance import permutation_importance
+from tests.judge.made_up import CLASSES, case_of, data_case, predictor
+
+CHECKS = discovery.declarations("automl.judge.checks", "CHECK")
+
+
+def found(case: Case, code: str) -> Finding:
+    return next(finding for finding in judge(case) if finding.code == code)
+
+
+def single_class() -> Case:
+    case = case_of(Task.BINARY)
+    return replace(case, truth=np.zeros(len(case.truth), np.int64))
+
+
+def never_predicted() -> Case:
+    case = case_of(Task.MULTICLASS)
+    prediction = case.prediction.copy()
+    prediction[:5] = np.nan
+    return replace(case, prediction=prediction)
+
+
+def without_samples() -> Case:
+    case = case_of(Task.BINARY)
+    return replace(case, plan=replace(case.plan, samples=False))
+
+
+def broken_inputs() -> Case:
+    """Infinite values, text among numbers, everything profiled as suspicious."""
+    case = case_of(Task.BINARY)
+    frame = case.dataset.frame.astype({"noise": object})
+    frame.loc[0, "signal"] = np.inf
+    frame.loc[1, "noise"] = "broken"
+    suspicions = (Suspicion("signal", 0.99, "ROC-AUC", ""), Suspicion("weak", 0.98, "ROC-AUC", '"weak" gives it away.'))
+    profile = replace(
+        case.profile, suspected_leaks=suspicions, rows_without_target=7, ordered_in_time="day", class_counts=(598, 2)
+    )
+    return replace(case, dataset=Dataset(frame, "broken", "", ""), profile=profile)
+
+
+CASES = {
+    **{str(task): lambda task=task: case_of(task) for task in Task},
+    **{f"{task} nested": lambda task=task: case_of(task, 120, nested=True) for task in Task},
+    **{f"{task} tiny": lambda task=task: case_of(task, 20, nested=True) for task in Task},
+    **{f"{task} data only": lambda task=task: data_case(task) for task in Task},
+    **{f"{task} two rows": lambda task=task: case_of(task, 4) for task in Task},
+    "one class": single_class,
+    "never predicted": never_predicted,
+    "no samples": without_samples,
+    "broken inputs": broken_inputs,
+    "weights": lambda: case_of(Task.BINARY, weight=np.random.default_rng(0).random(300)),
+    "weights, regression": lambda: case_of(Task.REGRESSION, weight=np.random.default_rng(0).random(300)),
+    "no judged rows": lambda: case_of(
+        Task.BINARY, truth=np.zeros(0, np.int64), prediction=np.zeros((0, 2)), baseline=np.zeros((0, 2))
+    ),
+    "no time": lambda: case_of(Task.BINARY, deadline=Deadline(0.0)),
+    "nothing known": lambda: case_of(Task.REGRESSION, model={}, out_of_fold=np.zeros(0), out_of_fold_truth=np.zeros(0)),
+    "constant target": lambda: case_of(Task.REGRESSION, truth=np.full(300, 5.0)),
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def findings(request: pytest.FixtureRequest) -> list[Finding]:
+    return judge(CASES[request.param]())
+
+
+def test_no_check_fails(findings: list[Finding]) -> None:
+    assert [finding.sentence for finding in findings if finding.code == "AML900"] == []
+
+
+def test_findings_are_json_and_come_back(findings: list[Finding]) -> None:
+    for finding in findings:
+        assert decode(Finding, json.loads(dump_json(finding))).code == finding.code
+
+
+def test_sentences_stand_alone(findings: list[Finding]) -> None:
+    for finding in findings:
+        assert finding.sentence.endswith("."), finding
+        assert finding.sentence[0].isupper() or not finding.sentence[0].isalpha(), finding
+        assert "nan" not in finding.sentence.split() and "inf" not in finding.sentence.split(), finding
+        assert finding.about in ("data", "evaluated", "shipped")
+        if finding.severity in (Severity.ISSUE, Severity.STOP):
+            assert finding.action, finding
+
+
+def test_figures_and_tables_are_well_formed(findings: list[Finding]) -> None:
+    for finding in findings:
+        for figure in finding.figures:
+            check_figure(figure)
+        if finding.table:
+            assert all(len(row) == len(finding.table["columns"]) for row in finding.table["rows"]), finding.code
+
+
+def check_figure(figure: Figure) -> None:
+    assert figure.kind in ("line", "scatter", "bar", "interval", "histogram", "matrix")
+    assert figure.how_to_read.endswith(".") and figure.title and figure.series
+    assert figure.reference in ("diagonal", "zero", "")
+    for series in figure.series:
+        assert len(series.x) == len(series.y) + (figure.kind == "histogram")
+        assert 0 < len(series.x) <= 501
+        for extra in (series.low, series.high, series.counts):
+            assert len(extra) in (0, len(series.y))
+        for low, value, high in zip(series.low, series.y, series.high, strict=True):
+            if None not in (low, value, high) and figure.kind in ("interval", "line"):
+                assert low - 1e-6 <= value <= high + 1e-6
+    if figure.kind == "matrix":
+        assert all(series.x == tuple(each.name for each in figure.series) for series in figure.series)
+
+
+def test_codes_are_unique_and_sections_agree() -> None:
+    codes = [check.code for check in CHECKS]
+    assert len(set(codes)) == len(codes)
+    first = {"1": Section.DATA, "2": Section.SCORES, "3": Section.TRUST, "4": Section.FAILURES}
+    first |= {"5": Section.WHY, "6": Section.CHOICE, "7": Section.DEPLOY}
+    assert all(first[check.code[3]] is check.section for check in CHECKS)
+
+
+def test_a_failing_check_is_a_finding_and_nothing_more() -> None:
+    def fail(case: Case) -> list[Finding]:
+        raise KeyError("column")
+
+    check = Check("AML999", "Broken", Section.TRUST, fail)
+    only = run_check(check, case_of(Task.BINARY))[0]
+    assert only.code == "AML900" and only.severity is Severity.ISSUE
+    assert "AML999" in only.sentence and "KeyError" in only.sentence
+
+
+def test_data_alone_gives_data_findings() -> None:
+    codes = {finding.code for finding in judge(data_case(Task.BINARY))}
+    assert {"AML101", "AML102", "AML108"} <= codes
+    assert not any(code[3] in "234" for code in codes)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_judging_is_repeatable(task: Task) -> None:
+    assert dump_json(judge(case_of(task))) == dump_json(judge(case_of(task)))
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_an_informative_column_matters_and_noise_does_not(task: Task) -> None:
+    result = permutation_importance(case_of(task))
+    assert result is not None
+    by_name = {each.column: each for each in result.columns}
+    assert result.columns[0].column == "signal"
+    assert by_name["signal"].low > by_name["noise"].high
+    assert not by_name["noise"].used and not by_name["color"].used
+    assert by_name["weak"].value > 0
+
+
+def test_a_column_that_is_never_read_is_told() -> None:
+    finding = found(case_of(Task.BINARY), "AML501")
+    assert '"noise"' in finding.sentence and "--drop noise" in finding.action
+
+
+def test_one_column_that_carries_all_is_told() -> None:
+    assert found(case_of(Task.BINARY), "AML502").severity is Severity.ISSUE
+
+
+def test_importance_without_time_is_left_out() -> None:
+    assert found(case_of(Task.BINARY, deadline=Deadline(0.0)), "AML501").severity is Severity.NOT_APPLICABLE
+
+
+def test_many_columns_are_bounded_by_work() -> None:
+    case = case_of(Task.BINARY)
+    number = case.profile.columns[2]
+    extra = [replace(number, name=f"x{position}", association=0.5) for position in range(800)]
+    judged = case.judged.join(case.judged[["noise"] * len(extra)].set_axis([column.name for column in extra], axis=1))
+    calls = []
+
+    def predict(frame):  # type: ignore[no-untyped-def]
+        calls.append(frame.size)
+        return predictor(Task.BINARY)(frame)
+
+    profile = replace(case.profile, columns=(*case.profile.columns, *extra))
+    result = permutation_importance(replace(case, judged=judged, profile=profile, predict=predict))
+    assert result is not None and result.left_out and result.columns[0].column == "signal"
+    assert sum(calls) < 5e8
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_a_good_model_beats_the_baseline(task: Task) -> None:
+    finding = found(case_of(task), "AML203")
+    assert finding.severity is Severity.PASSED and finding.numbers["gain"].low > 0
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_a_model_worse_than_the_baseline_is_an_issue(task: Task) -> None:
+    case = case_of(task)
+    turned = 200 - case.prediction if task is Task.REGRESSION else case.prediction[:, ::-1].copy()
+    finding = found(replace(case, prediction=turned), "AML203")
+    assert finding.severity is Severity.ISSUE and "worse" in finding.sentence
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_the_baseline_itself_is_not_better(task: Task) -> None:
+    case = case_of(task)
+    assert found(replace(case, prediction=case.baseline), "AML203").severity is Severity.ISSUE
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_a_perfect_model_has_nothing_to_hide(task: Task) -> None:
+    case = case_of(task)
+    perfect = case.truth.copy() if task is Task.REGRESSION else np.eye(len(CLASSES[task]))[case.truth]
+    case = replace(case, prediction=perfect)
+    assert found(case, "AML402").severity is (Severity.TIP if task is Task.REGRESSION else Severity.PASSED)
+    scores = found(case, "AML202").numbers
+    assert scores["r2" if task is Task.REGRESSION else "accuracy"].value == pytest.approx(1.0)
+    if task is not Task.REGRESSION:
+        assert found(case, "AML401").severity is Severity.PASSED
+        assert found(case, "AML301").severity is Severity.PASSED
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_intervals_hold_the_score(task: Task) -> None:
+    for score in found(case_of(task), "AML202").numbers.values():
+        if score.low is not None and score.high is not None:
+            assert score.low - 1e-9 <= score.value <= score.high + 1e-9
+
+
+def test_scores_keep_their_own_direction() -> None:
+    scores = found(case_of(Task.REGRESSION), "AML202").numbers
+    assert scores["rmse"].value > 0 and scores["rmse"].value < scores["baseline_rmse"].value
+    assert scores["rmse"].unit == "target" and scores["mape"].unit == "%"
+
+
+def test_the_headline_of_nested_cross_validation_is_the_mean_over_its_folds() -> None:
+    case = case_of(Task.BINARY, 120, nested=True)
+    assert case.evidence is not None
+    score = found(case, "AML201").numbers["score"]
+    assert score.value == pytest.approx(np.mean(case.evidence.nested))
+    assert score.low is not None and score.low < min(case.evidence.nested)
+    assert found(case, "AML205").severity is Severity.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS])
+def test_true_probabilities_are_calibrated_and_exaggerated_ones_are_not(task: Task) -> None:
+    case = case_of(task, 4000)
+    assert found(case, "AML301").severity is Severity.PASSED
+    powered = case.prediction**4
+    exaggerated = replace(case, prediction=powered / powered.sum(axis=1, keepdims=True))
+    finding = found(exaggerated, "AML301")
+    assert finding.severity in (Severity.TIP, Severity.ISSUE) and "too extreme" in finding.sentence
+
+
+def test_a_shifted_regression_is_biased() -> None:
+    case = case_of(Task.REGRESSION)
+    assert found(case, "AML302").severity is Severity.PASSED
+    assert found(replace(case, prediction=case.prediction + 10), "AML302").severity is Severity.ISSUE
+
+
+def test_a_class_that_is_never_found_is_an_issue() -> None:
+    case = case_of(Task.MULTICLASS)
+    prediction = case.prediction.copy()
+    prediction[:, 1] = 0
+    finding = found(replace(case, prediction=prediction / prediction.sum(axis=1, keepdims=True)), "AML401")
+    assert finding.severity is Severity.ISSUE and '"b"' in finding.sentence
+
+
+def test_optimism_is_seen() -> None:
+    case = case_of(Task.BINARY)
+    assert found(case, "AML205").severity is Severity.PASSED
+    known = np.eye(2)[case.out_of_fold_truth]
+    assert found(replace(case, out_of_fold=known), "AML205").severity is Severity.ISSUE
+
+
+def test_parity_beyond_the_tolerance_is_an_issue() -> None:
+    assert found(case_of(Task.BINARY), "AML303").severity is Severity.PASSED
+    assert found(case_of(Task.BINARY, model={"parity": {"difference": 1e-3}}), "AML303").severity is Severity.ISSUE
+
+
+def test_rows_stay_out_without_samples() -> None:
+    assert found(case_of(Task.BINARY), "AML402").table["rows"]
+    assert found(without_samples(), "AML402").table == {}
+
+
+def test_the_score_without_copies_is_shown() -> None:
+    case = case_of(Task.BINARY)
+    frame = case.dataset.frame.copy()
+    frame.iloc[300:400] = frame.iloc[:100].to_numpy()
+    finding = found(replace(case, dataset=Dataset(frame, "copies", "", "")), "AML101")
+    assert "without a copy" in finding.sentence and "score_without_copies" in finding.numbers
+
+
+def test_infinite_and_unreadable_cells_are_counted() -> None:
+    numbers = found(broken_inputs(), "AML111").numbers
+    assert (numbers["infinite"].value, numbers["unreadable"].value) == (1, 1)
+
+
+def test_a_leak_names_its_column_and_the_way_out() -> None:
+    leaks = [finding for finding in judge(broken_inputs()) if finding.code == "AML102"]
+    assert all(finding.severity is Severity.ISSUE and "--drop-leaks" in finding.action for finding in leaks)
+    assert any('"signal"' in finding.sentence for finding in leaks)
+
+
+def test_a_failed_architecture_is_an_issue() -> None:
+    failures = [finding for finding in judge(case_of(Task.BINARY)) if finding.code == "AML603"]
+    assert failures[0].severity is Severity.ISSUE and "MLP" in failures[0].sentence and "memory" in failures[0].sentence
+
+
+def test_dates_are_told_with_the_score_in_time() -> None:
+    finding = found(case_of(Task.REGRESSION), "AML112")
+    assert finding.severity is Severity.TIP and len(finding.figures[0].series[0].x) == 4

@@ -1,0 +1,53 @@
+"""Laws of the climb: noise is not climbed, a real gain is, and the direction of the metric does not matter."""
+
+import numpy as np
+import pytest
+
+from automl.core.evidence import Final
+from automl.core.metrics import metric
+from automl.search.deciding import decide, worse_beyond_doubt
+
+TITLES = {"simple": "Simple", "higher": "Higher"}
+
+
+def finals(gain: float, noise: float, seed: int, folds: int = 10, sign: float = 1.0) -> tuple[Final, Final]:
+    generator = np.random.default_rng(seed)
+    base = 0.8 + generator.normal(0, 0.02, folds)
+    better = base + sign * (gain + generator.normal(0, noise, folds))
+    return (
+        Final("higher", 0, tuple(better), float(better.mean()), 2.0, 200),
+        Final("simple", 0, tuple(base), float(base.mean()), 1.0, 100),
+    )
+
+
+def test_a_clear_gain_is_climbed_in_either_direction() -> None:
+    for name, sign in (("roc_auc", 1.0), ("log_loss", -1.0)):
+        decision = decide(*finals(0.05, 0.01, 0, sign=sign), metric(name), 5, TITLES, True)
+        assert decision.accepted and decision.gain > 0.04 and decision.p_value < 0.01
+        assert decision.interval[0] < decision.gain < decision.interval[1]
+        assert decision.price == {"seconds": 1.0, "bytes": 100.0}
+
+
+def test_noise_is_climbed_no_more_often_than_alpha() -> None:
+    climbs = sum(decide(*finals(0.0, 0.02, seed), metric("roc_auc"), 5, TITLES, True).accepted for seed in range(300))
+    assert climbs <= 0.10 * 300
+
+
+def test_preset_best_takes_the_better_mean_and_still_shows_the_test() -> None:
+    candidate, incumbent = finals(0.001, 0.02, 4)
+    obeyed = decide(candidate, incumbent, metric("roc_auc"), 5, TITLES, True)
+    shown = decide(candidate, incumbent, metric("roc_auc"), 5, TITLES, False)
+    assert shown.accepted == (shown.gain > 0)
+    assert not obeyed.accepted and obeyed.p_value == shown.p_value
+
+
+def test_only_folds_that_both_have_are_compared() -> None:
+    candidate, incumbent = finals(0.05, 0.01, 0)
+    short = Final("simple", 0, incumbent.fold_scores[:5], incumbent.score, 1.0)
+    assert "5 fresh folds" in decide(candidate, short, metric("roc_auc"), 5, TITLES, True).test
+
+
+@pytest.mark.parametrize("gain, expected", [(-0.05, True), (0.05, False), (0.0, False)])
+def test_worse_beyond_doubt(gain: float, expected: bool) -> None:
+    candidate, incumbent = finals(gain, 0.01, 1)
+    assert worse_beyond_doubt(candidate, incumbent, metric("roc_auc"), 5) is expected
