@@ -191,7 +191,7 @@ def profile(data: str, as_json: bool, **choices: Any) -> None:
     from automl.terminal import describe_findings, describe_profile
 
     facts, findings = inspect(Path(data), _make_options(choices))
-    following = f"automl recommend {_quoted(data)}"
+    following = f"automl recommend {_quoted(data)} --target {_quoted(facts.target)}"
     _answer(
         as_json,
         lambda: {"profile": facts, "findings": findings, "next": following},
@@ -211,7 +211,7 @@ def recommend(data: str, save: str | None, as_json: bool, **choices: Any) -> Non
     from automl.terminal import describe_plan
 
     plan = automl.recommend(Path(data), **_given(choices))
-    following = f"automl fit {_quoted(data)}"
+    following = f"automl fit {_quoted(data)} --target {_quoted(plan.target)}"
     if save is not None:
         from automl.recipe import write_recipe
 

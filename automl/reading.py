@@ -61,7 +61,7 @@ def read(source: Any, test: Any = None) -> Dataset:
     test: a path or a frame with the same columns.
     Raises InputError with one sentence for anything that is no usable table.
     """
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         source, test, name = *_parts_of_folder(Path(source), test), Path(source).resolve().name
         dataset = _read_one(source)
         dataset = Dataset(dataset.frame, name, dataset.source, dataset.content_hash, dataset.reading)
@@ -83,6 +83,10 @@ def _read_one(source: Any) -> Dataset:
             return _read_path(Path(source))
         except PredictorError as error:
             raise InputError(str(error)) from None
+        except PermissionError as error:
+            raise InputError(f"{error.filename} cannot be read: no permission") from None
+        except OSError as error:
+            raise InputError(f"{source} cannot be read ({error.strerror})") from None
     return _read_frame(source)
 
 

@@ -118,7 +118,7 @@ def _length(plan: Plan) -> str:
     if plan.trials is not None:
         return f"{plan.trials} trials"
     seconds = plan.budget_seconds or 0.0
-    return f"at most {seconds / 60:.3g} minutes" if seconds >= 60.0 else f"at most {seconds:.0f} seconds"
+    return f"at most {seconds / 60:.3g} min" if seconds >= 60.0 else f"at most {seconds:.0f} s"
 
 
 def _load(path: Path) -> dict[str, Any]:

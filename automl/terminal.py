@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from automl.core.events import Event
 
 if TYPE_CHECKING:
     from automl.core.finding import Finding
-    from automl.core.plan import Plan
+    from automl.core.plan import Plan, Rung
     from automl.core.profile import Profile
     from automl.core.scoring import Scores
     from automl.run import Run
@@ -149,9 +151,8 @@ def describe_findings(findings: Sequence[Finding]) -> str:
     for severity, mark in marks.items():
         for finding in findings:
             if finding.severity == severity:
-                lines.append(f"  {mark}  {finding.code}  {finding.sentence}")
-                if finding.action:
-                    lines.append(f"                 {finding.action}")
+                lines.append(f"  {mark}  {finding.code}  {finding.title}")
+                lines += [_wrapped(text, 17) for text in (finding.sentence, finding.action) if text]
     return "\n".join(lines)
 
 
@@ -185,23 +186,24 @@ def describe_plan(plan: Plan) -> str:
     limit = f"{plan.trials} trials" if plan.trials is not None else duration(plan.budget_seconds or 0.0)
     sealed = f"{plan.split.sealed_fraction:.0%} of the rows set aside" if plan.split.sealed_fraction else "no rows set aside"
     split = f"{plan.split.kind}, {plan.split.folds} folds, {sealed}{f' ({plan.split.reason})' if plan.split.reason else ''}"
-    rows = [
-        (
-            rung.rung,
-            rung.architecture,
-            "left out" if rung.refused else duration(rung.expected_seconds),
-            "" if rung.refused else size(rung.expected_bytes),
-            rung.refused or rung.reason,
-        )
-        for rung in plan.rungs
-    ]
     head = [
         f"target    {plan.target} ({plan.task.value})",
         f"metric    {plan.metric}",
         f"budget    {limit} ({plan.preset})",
         f"split     {split}",
     ]
-    return "\n".join([*head, "", table(("rung", "model", "one fit", "size", "why"), rows)])
+    return "\n".join([*head, "", *(_describe_rung(rung) for rung in plan.rungs)])
+
+
+def _describe_rung(rung: Rung) -> str:
+    cost = "left out" if rung.refused else f"about {duration(max(1.0, rung.expected_seconds))} a fit, {size(rung.expected_bytes)}"
+    return f"{rung.rung:>3}  {rung.title} ({rung.architecture}): {cost}\n{_wrapped(rung.refused or rung.reason, 5)}"
+
+
+def _wrapped(text: str, indent: int) -> str:
+    """Text broken at the width of the terminal, every line indented."""
+    width = min(120, max(60, shutil.get_terminal_size((100, 24)).columns))
+    return textwrap.fill(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent, break_long_words=False)
 
 
 def describe_run(run: Run) -> str:

@@ -47,6 +47,10 @@ class TrainingError(AutomlError):
     """An architecture could not be trained with these settings on this data."""
 
 
+class OutOfTimeError(TrainingError):
+    """An architecture was left out because the budget leaves too little time for it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`'did you mean "x"?'` for the closest known name, or an empty string."""
     known = [str(candidate) for candidate in known]

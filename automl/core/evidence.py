@@ -13,7 +13,7 @@ class Trial:
     score: mean over the folds in the metric's own direction; None where the trial failed.
     rounds: the stopping round (boosting rounds or epochs) that all folds share; 0 where there is none.
     curve: mean validation score after each evaluated round, as [round, score] pairs.
-    status: "ok" or "failed"; message: why it failed.
+    status: "ok", "failed" or "out of time"; message: why there is no score.
     """
 
     architecture: str
@@ -72,6 +72,7 @@ class Evidence:
     fresh_folds: how many folds the climbs were decided on.
     champion: the architecture that was chosen; champion_trial: the number of its trial.
     failures: architecture to the sentence why it was left out after it failed.
+    skipped: architecture to the sentence why there was no time for it.
     nested: fold scores of the repeated nested cross-validation (small data), else empty.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
     """
@@ -85,6 +86,7 @@ class Evidence:
     fresh_folds: int
     rounds: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     nested: tuple[float, ...] = ()
     learning_curve: tuple[tuple[float, float, float, float], ...] = ()
     stopped: str = ""

@@ -88,7 +88,8 @@ def average_precision_binary(is_positive: Array, score: Array, weight: Array | N
     hits, seen = np.cumsum(positive * weights)[ends], np.cumsum(weights)[ends]
     if hits[-1] == 0:
         return float("nan")
-    return float(np.sum(hits / seen * np.diff(np.r_[0.0, hits / hits[-1]])))
+    precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)  # the first rows may weigh nothing
+    return float(np.sum(precision * np.diff(np.r_[0.0, hits / hits[-1]])))
 
 
 def _mean(values: Array, weight: Array | None) -> float:

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from automl.core.errors import InputError
-from automl.core.predictor import Array, Columns, Predictor, PredictorError, encode_target, read_rows, write_predictions
+from automl.core.predictor import (
+    Array,
+    Columns,
+    Predictor,
+    PredictorError,
+    as_table,
+    encode_target,
+    read_rows,
+    write_predictions,
+)
 
 
 class Model:
@@ -60,7 +69,7 @@ class Model:
 
         Raises InputError where the target column is missing.
         """
-        columns, target = self.rows(rows), self.contract["target"]
+        columns, target = as_table(self.rows(rows)), self.contract["target"]
         if target not in columns:
             raise InputError(f'column "{target}", the target, is not in the data', "a score needs the truth")
         return encode_target(columns[target], self.contract)
@@ -77,9 +86,11 @@ def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:
     Raises InputError where it is missing, damaged or made by a newer version.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise InputError(f"{path} is no folder" if path.exists() else f"{path} does not exist", "name a run or model folder")
-    if not (path / "contract.json").exists() and (path / "model").is_dir():
+    if not os.path.isdir(path):
+        raise InputError(
+            f"{path} is no folder" if os.path.exists(path) else f"{path} does not exist", "name a run or model folder"
+        )
+    if not os.path.exists(path / "contract.json") and os.path.isdir(path / "model"):
         path = path / "model"
     with _told_as_input_error():
         return Model(Predictor(path, threads))

@@ -216,14 +216,13 @@ class Number(Parser):
             return None
 
     def _from_text(self, text: str) -> float:
-        text = text.strip().replace("\u2212", "-")
-        sign = 1.0
-        if text.startswith("(") and text.endswith(")"):
-            text, sign = text[1:-1], -1.0
-        scale = 100.0 if self.percent and text.endswith("%") else 1.0
+        scale = 100.0 if self.percent and "%" in text else 1.0
+        text = text.replace("\u2212", "-")
         for character in self.removed:
             text = text.replace(character, "")
-        text = text.strip()
+        text, sign = text.strip(), 1.0
+        if text.startswith("(") and text.endswith(")"):
+            text, sign = text[1:-1].strip(), -1.0
         if self.thousands and (grouped := self.grouped.match(text)):
             text = re.sub(self.thousands, "", grouped[0]) + text[grouped.end() :]
         if self.decimal != ".":
@@ -440,16 +439,17 @@ class Predictor:
             row = dict(zip(header_names(list(row)), row.values(), strict=True))
             if not all(column in row for column, _, _, _ in self._inputs):
                 raise self._missing_columns(row)
-        feeds = {name: np.array([[parser.value(row[column])]], dtype=dtype) for column, name, dtype, parser in self._inputs}
-        for name, values in feeds.items():
-            if values.dtype == np.float32 and math.isinf(values[0, 0]):
-                feeds[name] = np.array([[math.nan]], dtype=np.float32)
+        feeds = {}
+        for column, name, dtype, parser in self._inputs:
+            value = parser.value(row[column])
+            if dtype is np.float32 and abs(value) >= _FLOAT32_LIMIT:
+                value = math.nan
+            feeds[name] = np.array([[value]], dtype=dtype)
         return feeds
 
     def _columns(self, rows: Any) -> Any:
         """`rows` as something that gives a column by its name."""
-        if isinstance(rows, list | tuple):
-            rows = columns_of_records(rows)
+        rows = as_table(rows)
         wanted = [name for name, _, _, _ in self._inputs]
         if all(name in rows for name in wanted):
             return rows
@@ -478,6 +478,10 @@ class Predictor:
 
 
 _FEED_DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64, "string": object, "int64": np.int64}
+
+
+# From here on a number rounds to infinity as float32.
+_FLOAT32_LIMIT = float(np.finfo(np.float32).max) * (1 + 2.0**-25)
 
 
 def _feed(values: Array, dtype: Any) -> Array:
@@ -819,6 +823,15 @@ def parse_json_lines(text: str, name: str) -> Columns:
     return columns_of_records(records)
 
 
+def as_table(rows: Any) -> Any:
+    """Something that gives a column by its name: a list of dicts as Columns, a named pandas index as a column."""
+    if isinstance(rows, list | tuple):
+        return columns_of_records(rows)
+    if hasattr(rows, "reset_index") and any(name is not None and name not in rows for name in rows.index.names):
+        return rows.reset_index()
+    return rows
+
+
 def columns_of_records(records: Sequence[Mapping[Any, Any]]) -> Columns:
     """Columns from one dict a row; what a row lacks is missing in it."""
     names = dict.fromkeys(key for record in records for key in record)
@@ -832,8 +845,9 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     """Predict `frame` and write a CSV: the id columns, `prediction` and `probability_<class>`, rows in order.
 
     path: the file, which is there whole or not at all; None is standard output.
-    frame: a DataFrame or Columns. Returns the number of rows.
+    frame: a DataFrame, a list of dicts or Columns. Returns the number of rows.
     """
+    frame = as_table(frame)
     columns = predictor._run(frame, predictor._names)
     labels = predictor._labels(columns[0])
     ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]

@@ -134,8 +134,10 @@ class _Graph:
         self._builder = builder
 
     def integer(self, op: str, left: Any, right: Any) -> Any:
-        sides = [side if isinstance(side, str) else self._builder.initializer(np.asarray(side, np.int64)) for side in (left, right)]
-        return self._builder.node(op, sides)
+        return self._builder.node(op, [self._tensor(left), self._tensor(right)])
+
+    def _tensor(self, side: Any) -> str:
+        return side if isinstance(side, str) else self._builder.initializer(np.asarray(side, np.int64))
 
     def clip(self, value: Any, low: int, high: int) -> Any:
         bounds = [self._builder.initializer(np.int64(bound)) for bound in (low, high)]

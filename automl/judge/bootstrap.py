@@ -24,9 +24,11 @@ Replicator = Callable[[Array], Array]
 
 RESAMPLES = 1000
 FEWEST_RESAMPLES = 200
-CELLS = 20_000_000
+CELLS = 10_000_000
 """Rows x resamples x classes above which fewer resamples are drawn."""
-CHUNK_CELLS = 1_000_000
+CHUNK_CELLS = 200_000
+"""Counts that fit into the processor's cache."""
+FEW_SCORES = 64
 HURRY_SECONDS = 5.0
 """With less time left than this the fewest resamples are drawn, and half of these in the very last moments."""
 
@@ -90,7 +92,9 @@ def resamples_for(rows: int, classes: int, case: Case) -> int:
     left = case.deadline.left_seconds()
     if left < HURRY_SECONDS:
         return FEWEST_RESAMPLES if left > 0.3 * HURRY_SECONDS else FEWEST_RESAMPLES // 2
-    return int(np.clip(CELLS // max(1, rows * classes), FEWEST_RESAMPLES, RESAMPLES))
+    cells = max(1, rows * classes)
+    fewest = int(np.clip(2 * CELLS // cells, FEWEST_RESAMPLES // 4, FEWEST_RESAMPLES))
+    return int(np.clip(CELLS // cells, fewest, RESAMPLES))
 
 
 def judged_groups(case: Case) -> Array | None:
@@ -173,22 +177,39 @@ _LOSSES: dict[str, Callable[[Array, Array, int], Array]] = {
 }
 
 
-def _ties(sorted_score: Array) -> Array:
-    return np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
+def _by_score(order: Array, score: Array, is_positive: Array) -> Callable[[Array], tuple[Array, Array]]:
+    """Counts to (positives, negatives) drawn at each distinct score: (resamples, scores), in the order given."""
+    sorted_score = score[order]
+    starts = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
+    positive = is_positive[order].astype(np.float64)
+    if len(starts) <= FEW_SCORES:
+        member = np.zeros((len(order), len(starts)))
+        member[order, np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))] = 1.0
+        happened = is_positive.astype(np.float64)[:, None]
+        positive_member, negative_member = member * happened, member * (1.0 - happened)
+        return lambda counts: (counts @ positive_member, counts @ negative_member)
+
+    def split(counts: Array) -> tuple[Array, Array]:
+        drawn = np.take(counts, order, axis=1)
+        positives = drawn * positive
+        drawn -= positives
+        if len(starts) == len(order):
+            return positives, drawn
+        return np.add.reduceat(positives, starts, axis=1), np.add.reduceat(drawn, starts, axis=1)
+
+    return split
 
 
 def _area_under_roc(is_positive: Array, score: Array) -> Replicator:
     order = np.argsort(score, kind="stable")
-    starts, positive = _ties(score[order]), is_positive[order].astype(np.float64)
+    split = _by_score(order, score, is_positive)
 
     def area(counts: Array) -> Array:
-        drawn = counts[:, order]
-        positives = drawn * positive
-        negatives = drawn - positives
-        if len(starts) < len(order):
-            positives, negatives = (np.add.reduceat(each, starts, axis=1) for each in (positives, negatives))
-        below = np.cumsum(negatives, axis=1) - 0.5 * negatives
-        return _ratio((positives * below).sum(axis=1), positives.sum(axis=1) * negatives.sum(axis=1))
+        positives, negatives = split(counts)
+        below = np.cumsum(negatives, axis=1)
+        total = below[:, -1].copy()
+        below -= 0.5 * negatives
+        return _ratio(np.einsum("ij,ij->i", positives, below), positives.sum(axis=1) * total)
 
     return area
 
@@ -209,16 +230,15 @@ def _roc_auc(truth: Array, prediction: Array, positive: int) -> Replicator:
 def _average_precision(truth: Array, prediction: Array, positive: int) -> Replicator:
     score = -prediction[:, positive]
     order = np.argsort(score, kind="stable")
-    starts, is_positive = _ties(score[order]), (truth == positive)[order].astype(np.float64)
+    split = _by_score(order, score, truth == positive)
 
     def area(counts: Array) -> Array:
-        drawn = counts[:, order]
-        hits = drawn * is_positive
-        if len(starts) < len(order):
-            hits, drawn = (np.add.reduceat(each, starts, axis=1) for each in (hits, drawn))
-        seen = np.cumsum(drawn, axis=1)
-        precision = np.divide(np.cumsum(hits, axis=1), seen, out=np.zeros_like(seen), where=seen > 0)
-        return _ratio((precision * hits).sum(axis=1), hits.sum(axis=1))
+        hits, others = split(counts)
+        found = np.cumsum(hits, axis=1)
+        seen = np.cumsum(others, axis=1)
+        seen += found
+        precision = np.divide(found, seen, out=np.zeros_like(seen), where=seen > 0)
+        return _ratio(np.einsum("ij,ij->i", precision, hits), found[:, -1])
 
     return area
 

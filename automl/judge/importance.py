@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl.core.case import Case, Predict
+from automl.core.clock import Deadline
 from automl.core.metrics import METRICS, Metric
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, replicator
@@ -63,6 +62,20 @@ class _Effort:
     columns: int
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """The rows on which columns are shuffled, their score as it is and its bootstrap replicates."""
+
+    frame: pd.DataFrame
+    truth: Array
+    weight: Array | None
+    prediction: Array
+    metric: Metric
+    score: float
+    counts: Array
+    draws: Array
+
+
 def permutation_importance(case: Case) -> Importance | None:
     """The importance of every feature for the judged rows, or None where no score is defined or no time is left.
 
@@ -73,40 +86,54 @@ def permutation_importance(case: Case) -> Importance | None:
     if case.predict is None or not len(case.truth) or not names or case.deadline.expired:
         return None
     effort = _effort(len(case.truth), len(names))
-    rows = sampled(len(case.truth), case.plan.seed, effort.rows)
-    frame, truth = case.judged.iloc[rows].reset_index(drop=True), case.truth[rows]
-    weight = None if case.weight is None else case.weight[rows]
-    started = time.monotonic()
-    base_prediction = np.asarray(case.predict(frame))
-    seconds = time.monotonic() - started
-    chosen = _defined(case, truth, base_prediction, weight)
-    if chosen is None:
+    limit = case.deadline.until(share=SHARE_OF_TIME)
+    sample = _sample(case, effort.rows)
+    if sample is None:
         return None
     # Strongest columns first, so that those that matter are measured when time runs out.
     association = {column.name: column.association or 0.0 for column in case.profile.features}
     order = sorted(names, key=lambda name: -association[name])[: effort.columns]
-    repeats = _repeats(case, seconds, len(order), effort.repeats)
-    counts = np.concatenate(list(count_blocks(len(rows), RESAMPLES, case.plan.seed, None, weight)))
-    base = replicator(chosen, truth, base_prediction, case.positive)(counts)
-    score = chosen.score(truth, base_prediction, weight, case.positive)
+    repeats = _repeats(limit, len(order), effort.repeats)
+    tiled = sample.frame.iloc[np.tile(np.arange(len(sample.frame)), repeats)].reset_index(drop=True)
     measured: list[ColumnImportance] = []
-    limit = case.deadline.until(share=SHARE_OF_TIME)
-    tiled = frame.iloc[np.tile(np.arange(len(rows)), repeats)].reset_index(drop=True)
     for number, name in enumerate(order):
-        if limit.expired or (math.isfinite(case.deadline.left_seconds()) and time.monotonic() - started > MOST_SECONDS):
+        if limit.expired or (limit.budget_seconds is not None and limit.elapsed_seconds > MOST_SECONDS):
             break
         generator = np.random.default_rng([case.plan.seed, number])
-        predictions = _shuffled(case.predict, tiled, name, len(rows), repeats, generator)
-        shuffled = [chosen.score(truth, each, weight, case.positive) for each in predictions]
-        draws = np.mean([replicator(chosen, truth, each, case.positive)(counts) for each in predictions], axis=0)
-        losses = base - draws if chosen.greater_is_better else draws - base
-        value = float(np.mean([chosen.gain(score, each) for each in shuffled]))
-        measured.append(ColumnImportance(name, value, *percentile_interval(losses)))
+        predictions = _shuffled(case.predict, tiled, name, len(sample.frame), repeats, generator)
+        measured.append(_importance(case, sample, name, predictions))
     if not measured:
         return None
     done = {each.column for each in measured}
     measured.sort(key=lambda each: -each.value)
-    return Importance(chosen, tuple(measured), len(rows), repeats, score, tuple(name for name in names if name not in done))
+    left_out = tuple(name for name in names if name not in done)
+    return Importance(sample.metric, tuple(measured), len(sample.frame), repeats, sample.score, left_out)
+
+
+def _sample(case: Case, most: int) -> _Sample | None:
+    assert case.predict is not None
+    rows = sampled(len(case.truth), case.plan.seed, most)
+    frame, truth = case.judged.iloc[rows].reset_index(drop=True), case.truth[rows]
+    weight = None if case.weight is None else case.weight[rows]
+    prediction = np.asarray(case.predict(frame))
+    metric = _defined(case, truth, prediction, weight)
+    if metric is None:
+        return None
+    counts = np.concatenate(list(count_blocks(len(rows), RESAMPLES, case.plan.seed, None, weight)))
+    draws = replicator(metric, truth, prediction, case.positive)(counts)
+    score = metric.score(truth, prediction, weight, case.positive)
+    return _Sample(frame, truth, weight, prediction, metric, score, counts, draws)
+
+
+def _importance(case: Case, sample: _Sample, name: str, predictions: list[Array]) -> ColumnImportance:
+    if _unchanged(sample.prediction, predictions):
+        return ColumnImportance(name, 0.0, 0.0, 0.0)
+    metric = sample.metric
+    shuffled = [metric.score(sample.truth, each, sample.weight, case.positive) for each in predictions]
+    draws = [replicator(metric, sample.truth, each, case.positive)(sample.counts) for each in predictions]
+    losses = sample.draws - np.mean(draws, axis=0)
+    value = float(np.mean([metric.gain(sample.score, each) for each in shuffled]))
+    return ColumnImportance(name, value, *percentile_interval(losses if metric.greater_is_better else -losses))
 
 
 def _shuffled(
@@ -119,6 +146,12 @@ def _shuffled(
     return np.split(np.asarray(predict(work)), repeats)
 
 
+def _unchanged(base: Array, predictions: list[Array]) -> bool:
+    """Whether shuffling left every prediction as it was, but for the rounding that depends on the size of a batch."""
+    tolerance = 1e-6 * max(float(np.max(np.abs(base))), 1e-30)
+    return all(float(np.max(np.abs(each - base))) <= tolerance for each in predictions)
+
+
 def _effort(rows: int, columns: int) -> _Effort:
     """Rows, repeats and columns so that a fixed number of cells is predicted: no clock is asked."""
     wanted, repeats = min(rows, MOST_ROWS), REPEATS
@@ -129,12 +162,12 @@ def _effort(rows: int, columns: int) -> _Effort:
     return _Effort(wanted, repeats, int(np.clip(CELLS / (wanted * repeats * columns), 10, columns)))
 
 
-def _repeats(case: Case, seconds: float, columns: int, wanted: int) -> int:
-    """Fewer repeats where the measured time of a prediction says that all columns would not be done in time."""
-    left = min(MOST_SECONDS, SHARE_OF_TIME * case.deadline.left_seconds())
-    if not math.isfinite(case.deadline.left_seconds()):
+def _repeats(limit: Deadline, columns: int, wanted: int) -> int:
+    """Fewer repeats where the time that one prediction took says that all columns would not be done in time."""
+    if limit.budget_seconds is None:
         return wanted
-    return int(np.clip(left / max(1e-9, seconds * columns), 2, wanted))
+    seconds = max(1e-3, limit.elapsed_seconds)
+    return int(np.clip(min(MOST_SECONDS, limit.left_seconds()) / (seconds * columns), 2, wanted))
 
 
 def _defined(case: Case, truth: Array, prediction: Array, weight: Array | None) -> Metric | None:

@@ -32,6 +32,16 @@ def score_text(metric: Metric, value: float | None) -> str:
     return figures_text(value)
 
 
+def called(metric: Metric) -> str:
+    """The metric's name inside a sentence: `log loss`, but `ROC-AUC` and `Brier score`."""
+    return metric.title.lower() if metric.name in ("log_loss", "accuracy", "balanced_accuracy") else metric.title
+
+
+def p_text(p_value: float) -> str:
+    """`p = 0.020`, `p < 0.001`."""
+    return f"p = {p_value:.3f}" if p_value >= 0.001 else "p < 0.001"
+
+
 def interval_text(metric: Metric, number: Number) -> str:
     """`0.927 (95 % interval 0.921 to 0.933)`; the bare value where there is no interval."""
     value = score_text(metric, number.value)

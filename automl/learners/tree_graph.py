@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def _parse_tree(block: str) -> Tree:
     sets = []
     if int(entries.get("num_cat", "0")):
         boundaries, words = _numbers(entries["cat_boundaries"], np.int64), _numbers(entries["cat_threshold"], np.uint64)
-        for start, end in zip(boundaries[:-1], boundaries[1:], strict=True):
+        for start, end in pairwise(boundaries):
             bits = (words[start:end, None] >> np.arange(32, dtype=np.uint64)) & np.uint64(1)
             sets.append(np.flatnonzero(bits.reshape(-1)))
     return Tree(

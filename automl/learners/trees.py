@@ -24,7 +24,9 @@ from automl.learners.tree_graph import parse_trees, tree_scores
 
 Array = np.ndarray[Any, Any]
 
-MOST_ROUNDS = 5000
+MOST_ROUNDS = 3000
+LEAST_GAIN = 5e-4
+"""Relative fall of the mean loss that counts as progress."""
 MOST_CURVE_POINTS = 200
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""
@@ -169,14 +171,23 @@ def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Ca
         if common == 0:
             raise TrainingError("the time was up before every fold had its first round of boosting")
         curve = np.mean([race.losses[:common] for race in races], axis=0)
-        best = int(np.argmin(curve)) + 1
-        if deadline.expired or common >= MOST_ROUNDS or common - best >= patience(rate, best):
-            return curve, best
+        last = _last_progress(curve)
+        if deadline.expired or common >= MOST_ROUNDS or common - last >= patience(rate, last):
+            return curve, int(np.argmin(curve)) + 1
 
 
-def patience(learning_rate: float, best: int) -> int:
-    """Rounds without a better mean curve after which growing ends; slow learners get more."""
-    return int(np.clip(2.5 / learning_rate, 25, 250) + 0.1 * best)
+def _last_progress(curve: Array) -> int:
+    """The last round whose loss was clearly below that of every earlier round that counted."""
+    last = 0
+    for position in np.flatnonzero(curve <= np.minimum.accumulate(curve)):
+        if curve[position] < curve[last] - LEAST_GAIN * abs(curve[last]):
+            last = int(position)
+    return last + 1
+
+
+def patience(learning_rate: float, last: int) -> int:
+    """Rounds without progress of the mean curve after which growing ends; slow learners get more."""
+    return int(np.clip(2.5 / learning_rate, 25, 250) + 0.1 * last)
 
 
 def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:

@@ -20,8 +20,9 @@ from automl.profiling.association import MOST_ROWS, associations, binned
 from automl.profiling.cells import MISSING_DATE, Cells, cells_of
 from automl.profiling.describe import clean_column, describe
 from automl.profiling.duplicates import column_hash, duplicate_columns, find_duplicates
-from automl.profiling.kinds import FORCEABLE, Verdict, forced, kind_of
+from automl.profiling.kinds import ALL_MISSING, FORCEABLE, Verdict, forced, kind_of
 from automl.profiling.leaks import suspicions
+from automl.profiling.numbers import number_text
 from automl.profiling.target import Target, choose_target, examine_target
 
 __all__ = ["profile"]
@@ -60,11 +61,11 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
     names = [str(name) for name in dataset.frame.columns]
     if not names:
         raise InputError(f"{dataset.name} has no columns")
-    _check_names(names, options, dataset.name)
-    decimal = str(dataset.reading.get("decimal", "."))
+    _check_names(names, options, _source(dataset))
     target_name, target_evidence, notes = choose_target(names, options.target, _source(dataset))
     _check_target_is_free(target_name, options)
     cells = {name: cells_of(dataset.frame.iloc[:, at].rename(name)) for at, name in enumerate(names)}
+    decimal = _decimal_sign(dataset, cells)
     target = examine_target(cells[target_name], kind_of(cells[target_name], decimal), options, decimal)
     examined = _examine(cells, target, options, decimal)
     listener(Event("profile", f'"{target_name}" is predicted: {target.task.value}'))
@@ -111,7 +112,17 @@ def _of_target(target: Target) -> dict[str, Any]:
 
 def _source(dataset: Dataset) -> str:
     """What to call the data in an error: the file's own name where there is one."""
+    if dataset.reading.get("format") == "frame":
+        return "the data frame"
     return dataset.source.replace("\\", "/").rsplit("/", 1)[-1] or dataset.name
+
+
+def _decimal_sign(dataset: Dataset, cells: Mapping[str, Cells]) -> str:
+    """The comma where a file with semicolons has a column that only a decimal comma explains: "1.234" is 1234 there."""
+    if dataset.reading.get("delimiter") != ";":
+        return "."
+    written = (number_text(each.texts(), each.counts) for each in cells.values() if each.type == "text" and len(each.values))
+    return "," if any(found is not None and found.parse["decimal"] == "," for found in written) else "."
 
 
 def _check_names(names: list[str], options: Options, where: str) -> None:
@@ -155,7 +166,9 @@ def _examine(cells: Mapping[str, Cells], target: Target, options: Options, decim
             if name in options.kinds:
                 verdict = forced(each, Kind(options.kinds[name]), verdict, decimal)
         values = clean_column(each, verdict)
-        role, reason = (Role.TARGET, "it is what is predicted") if name == target.name else _role(name, verdict.kind, options)
+        role, reason = Role.TARGET, "it is what is predicted"
+        if name != target.name:
+            role, reason = _role(name, verdict.kind, verdict.evidence == ALL_MISSING, options)
         if role is Role.WEIGHT:
             _check_weight(name, values)
         columns.append(describe(each, verdict, values, role, reason))
@@ -163,7 +176,7 @@ def _examine(cells: Mapping[str, Cells], target: Target, options: Options, decim
     return Examined(tuple(columns), clean)
 
 
-def _role(name: str, kind: Kind, options: Options) -> tuple[Role, str]:
+def _role(name: str, kind: Kind, empty: bool, options: Options) -> tuple[Role, str]:
     if name == options.weight:
         return Role.WEIGHT, "it weighs the rows"
     if name == options.group:
@@ -172,6 +185,8 @@ def _role(name: str, kind: Kind, options: Options) -> tuple[Role, str]:
         return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "left out with --drop"
     if options.features and name not in options.features:
         return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "not among --features"
+    if empty:
+        return Role.UNUSED, "it is empty in every row"
     return _NOT_FEATURES.get(kind, (Role.FEATURE, ""))
 
 

@@ -16,7 +16,7 @@ MOST_CLASSES = 12
 _BINS = 32
 _FOLDS = 5
 _CELLS = 4_000_000
-_PRIOR_ROWS = 2.0
+_PRIOR_ROWS = 5.0
 
 
 def binned(values: Array | Category, kind: Kind) -> tuple[Array, int]:
@@ -39,7 +39,7 @@ def associations(columns: Mapping[str, tuple[Array, int]], target: Array, classe
 
     columns: name to (codes (rows,), number of codes). target: class codes (rows,), or values (rows,) where
     `classes` is None. In each of 5 folds a code is scored by the mean target of its other-fold rows, shrunk
-    towards the overall mean by two rows.
+    towards the overall mean by five rows.
     """
     fold = np.random.default_rng(0).permutation(len(target)) % _FOLDS
     if classes is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl.core.predictor import canonical, parse_column
+from automl.profiling.numbers import plain_parse
 
 Array = np.ndarray[Any, Any]
 MISSING_DATE = np.iinfo(np.int64).min
@@ -23,7 +24,7 @@ class Cells:
 
     codes: (rows,) position in `values`, -1 where there is no cell (None, NaN, NaT).
     values: the distinct values; counts: rows of each. type: text, number, boolean or datetime.
-    declared_category: the frame itself says that these are categories.
+    declared_category: the frame itself says that these are categories. known: parsed values, kept.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Cells:
     type: str
     whole: bool = False
     declared_category: bool = False
+    known: dict[str, Array] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -52,12 +54,28 @@ class Cells:
         if not len(self.values):
             empty = {"number": np.float64, "boolean": np.float64, "datetime": np.int64}.get(parse["as"], object)
             return np.zeros(0, empty)
-        return np.asarray(parse_column(pd.Series(self.values), parse))
+        key = repr(parse)
+        if key not in self.known:
+            self.known[key] = np.asarray(parse_column(self.values, parse))
+        return self.known[key]
 
     def clean(self, parse: dict[str, Any]) -> Array:
         """The column after the parse step, (rows,)."""
         missing = {"number": np.nan, "boolean": np.nan, "datetime": MISSING_DATE}.get(parse["as"], "")
         return self.spread(self.parsed(parse), missing)
+
+    def plain_numbers(self) -> Array | None:
+        """The distinct texts as finite numbers where every one is written plainly, else None: the quick way."""
+        if not all(type(value) is str for value in self.values) or "_" in "".join(self.values):
+            return None  # Python takes "_" for a digit separator
+        try:
+            numbers = self.values.astype(np.float64)
+        except ValueError:
+            return None
+        if not len(numbers) or not np.isfinite(numbers).all():
+            return None
+        self.known[repr(plain_parse())] = numbers
+        return numbers
 
     def texts(self) -> list[str]:
         """The distinct values as text, white space at the ends taken away."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from automl.profiling.numbers import is_missing_word, number_text, plain_parse
 Array = np.ndarray[Any, Any]
 CATEGORY_MISSING = ("", "?", "NA", "N/A", "#N/A", "<NA>", "NaN", "null")
 _FOLDED_CATEGORY_MISSING = frozenset(word.casefold() for word in CATEGORY_MISSING)
+ALL_MISSING = "every cell is missing"
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "y", "t", "on", "1"), ("false", "no", "n", "f", "off", "0")
 _PAIRS = tuple(zip(TRUE_WORDS, FALSE_WORDS, strict=True))
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -67,20 +68,23 @@ def _boolean_or_constant(cells: Cells) -> Verdict:
 
 
 def _constant(cells: Cells, parse: dict[str, Any], value: str | None) -> Verdict:
-    sentence = "every cell is missing" if value is None else f'every cell is "{value}"'
+    sentence = ALL_MISSING if value is None else f'every cell is "{value}"'
     return Verdict(Kind.CONSTANT, sentence, parse)
 
 
 def _kind_of_text(cells: Cells, decimal: str) -> Verdict:
+    plain = cells.plain_numbers() if decimal == "." else None
+    if plain is not None and not _codes_with_leading_zeros(cells.values):
+        return _kind_of_numbers(cells, plain, cells.counts, plain_parse(), "")
     texts = cells.texts()
-    known = [position for position, text in enumerate(texts) if text.casefold() not in _FOLDED_CATEGORY_MISSING]
-    if not known:
+    lacking = np.asarray([len(text) <= 4 and text.casefold() in _FOLDED_CATEGORY_MISSING for text in texts], bool)
+    if lacking.all():
         return _constant(cells, category_parse(), None)
-    present, counts = [texts[position] for position in known], cells.counts[known]
+    present, counts = [text for text, lacks in zip(texts, lacking, strict=True) if not lacks], cells.counts[~lacking]
     distinct = set(present)
     if len(distinct) == 1 and int(counts.sum()) == cells.rows:
         return _constant(cells, category_parse(), present[0])
-    if any({text.casefold() for text in distinct} == set(pair) for pair in _PAIRS):
+    if len(distinct) <= 8 and any({text.casefold() for text in distinct} == set(pair) for pair in _PAIRS):
         return Verdict(Kind.BOOLEAN, f"two values, {_quoted(sorted(distinct))}", boolean_parse())
     if _codes_with_leading_zeros(present):
         return Verdict(
@@ -98,10 +102,8 @@ def _kind_of_text(cells: Cells, decimal: str) -> Verdict:
 def _kind_of_written_numbers(cells: Cells, texts: list[str], written: Any) -> Verdict:
     values = cells.parsed(written.parse)
     said = f"numbers written with {written.how}, such as {_quoted(_first_with_digit(texts))}" if written.how else ""
-    known = np.asarray([not is_missing_word(text) for text in texts], bool)
-    blank = sorted({text for text, number in zip(texts, known, strict=True) if not number and text})
-    if blank:
-        said = _joined(said, f"missing is written as {_quoted(blank[:5])}")
+    if written.missing:
+        said = _joined(said, f"missing is written as {_quoted(written.missing)}")
     elif "" in texts and len(texts) > 1 and any(not str(value) or str(value).isspace() for value in cells.values):
         said = _joined(said, "blank cells count as missing")
     if written.words:
@@ -122,6 +124,8 @@ def _kind_of_numbers(cells: Cells, values: Array, counts: Array, parse: dict[str
     distinct = np.unique(values)
     if not len(distinct) or (len(distinct) == 1 and rows == cells.rows):
         return _constant(cells, parse, f"{distinct[0]:g}" if len(distinct) else None)
+    if len(distinct) == 1:
+        return Verdict(Kind.NUMBER, _joined(f"one number, {distinct[0]:g}, or missing", said), parse)
     if len(distinct) == 2 and distinct.tolist() == [0.0, 1.0]:
         return Verdict(Kind.BOOLEAN, _joined("two values, 0 and 1", said), boolean_parse())
     whole = bool((distinct == np.floor(distinct)).all())
@@ -173,6 +177,8 @@ def _kind_of_words(name: str, texts: list[str], counts: Array) -> Verdict:
             Kind.IDENTIFIER, f"{distinct:,} different values in {rows:,} filled cells ({unique:.1%}){hint}", category_parse()
         )
     shown = [texts[position] for position in np.argsort(-counts, kind="stable")[:3]]
+    if distinct == 1:
+        return Verdict(Kind.CATEGORY, f"one value, {_quoted(shown)}, or missing", category_parse())
     return Verdict(Kind.CATEGORY, f"{distinct:,} different values, most often {_quoted(shown)}", category_parse())
 
 
@@ -225,10 +231,10 @@ def _reads_any(cells: Cells, parse: dict[str, Any]) -> bool:
     return bool(cells.counts[good].sum() >= 0.5 * max(1, cells.present))
 
 
-def _codes_with_leading_zeros(texts: list[str]) -> bool:
-    first = len(texts[0])
-    if first < 3 or not any(text[0] == "0" for text in texts):
+def _codes_with_leading_zeros(texts: Sequence[str]) -> bool:
+    if len(texts[0]) < 3 or not any(text[:1] == "0" for text in texts):
         return False
+    first = len(texts[0])
     return all(len(text) == first and text.isdigit() for text in texts)
 
 

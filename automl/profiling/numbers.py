@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,25 +15,31 @@ MISSING_WORDS = ("", "?", "NA", "N/A", "#N/A", "<NA>", "NaN", "null", "none", "n
 CURRENCY = "$€£¥₹"
 _SAMPLE = 5_000
 _ENOUGH = 0.95
-_STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "'"))
+_STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
 
 
 @dataclass(frozen=True)
 class NumberText:
-    """How the numbers of a text column are written. fraction: rows that are numbers among those not missing."""
+    """How the numbers of a text column are written.
+
+    fraction: rows that are numbers among those not missing. words: cells that are no numbers, the most frequent first.
+    missing: the words found that mean missing. how: what is special about the writing, in words.
+    """
 
     parse: dict[str, Any]
     fraction: float
     words: tuple[str, ...]
     how: str
+    missing: tuple[str, ...] = ()
 
 
 def is_missing_word(text: str) -> bool:
-    return text.casefold() in _FOLDED
+    return len(text) <= _LONGEST and text.casefold() in _FOLDED
 
 
 _FOLDED = frozenset(word.casefold() for word in MISSING_WORDS)
+_LONGEST = max(map(len, MISSING_WORDS))
 
 
 def plain_parse() -> dict[str, Any]:
@@ -44,19 +51,33 @@ def number_text(texts: list[str], counts: Array, decimal: str = ".") -> NumberTe
 
     decimal: the decimal sign that reading the file found, to settle what "1.234" means.
     """
-    known = [position for position, text in enumerate(texts) if not is_missing_word(text)]
-    if not known:
+    lacking = np.asarray([is_missing_word(text) for text in texts], bool)
+    if lacking.all():
         return None
-    present, weight = [texts[position] for position in known], counts[known]
-    plain = ~np.isnan(np.asarray(pd.to_numeric(pd.Series(present, dtype=object), errors="coerce"), np.float64))
-    share = float(weight[plain].sum() / weight.sum())
-    if share == 1.0 and not (decimal == "," and _all_thousands(present)):
-        return NumberText(plain_parse(), 1.0, (), "")
-    styled = _styled(present, weight, decimal)
-    if styled is not None and styled.fraction > share:
-        return styled
-    words = _heaviest([text for text, number in zip(present, plain, strict=True) if not number], weight[~plain])
-    return NumberText(plain_parse(), share, words, "") if share >= _ENOUGH else None
+    present = [text for text, lacks in zip(texts, lacking, strict=True) if not lacks]
+    weight = counts[~lacking]
+    found = _plain(present, weight)
+    if found.fraction < 1.0 or (decimal == "," and _all_thousands(present)):
+        styled = _styled(present, weight, decimal)
+        if styled is not None and styled.fraction >= found.fraction:
+            found = styled
+    if found.fraction < _ENOUGH:
+        return None
+    words = tuple(sorted(text for text, lacks in zip(texts, lacking, strict=True) if lacks and text)[:5])
+    return dataclasses.replace(found, missing=words)
+
+
+def _plain(texts: list[str], weight: Array) -> NumberText:
+    if "_" not in "".join(texts):  # which Python would take for a digit separator
+        try:
+            np.asarray(texts, dtype=object).astype(np.float64)
+        except ValueError:
+            pass
+        else:
+            return NumberText(plain_parse(), 1.0, (), "")
+    number = ~np.isnan(np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), np.float64))
+    words = _heaviest([text for text, hit in zip(texts, number, strict=True) if not hit], weight[~number])
+    return NumberText(plain_parse(), float(weight[number].sum() / weight.sum()), words, "")
 
 
 def _all_thousands(texts: list[str]) -> bool:

@@ -23,6 +23,7 @@ from automl.profiling.numbers import number_text, plain_parse
 Array = np.ndarray[Any, Any]
 FEWEST_ROWS = 10
 MOST_CLASSES = 1_000
+MOST_INTEGER_CLASSES = 20
 LEAST_ROWS_OF_A_CLASS = 3
 _POSITIVE_WORDS = ("yes", "true", "positive", "pos", "y", "t", "won", "win")
 
@@ -63,10 +64,15 @@ def choose_target(columns: list[str], wanted: str | None, source: str) -> tuple[
         return wanted, "named by the user", ()
     folded = {name.strip().casefold(): name for name in reversed(columns)}
     for word in TARGET_NAMES:
-        if word in folded:
+        if word in folded and not (word == "y" and _is_coordinate(folded, columns)):
             return folded[word], f'not given: a column is called "{folded[word]}"', (_guess_note(folded[word], "by its name"),)
     last = columns[-1]
     return last, "not given: the last column", (_guess_note(last, "because it is the last column"),)
+
+
+def _is_coordinate(folded: dict[str, str], columns: list[str]) -> bool:
+    """Whether "y" is one of x, y, z rather than what is predicted."""
+    return "z" in folded or ("x" in folded and folded["y"] != columns[-1])
 
 
 def _guess_note(name: str, why: str) -> str:
@@ -148,18 +154,26 @@ def _task(cells: Cells, classes: list[str], codes: Array, numeric: dict[str, Any
         return Task.BINARY, f'"{cells.name}" has two values, "{classes[0]}" and "{classes[1]}"'
     if numeric is None or cells.declared_category:
         return Task.MULTICLASS, f'"{cells.name}" has {len(classes)} values that are no numbers'
+    numbers = cells.parsed(numeric)
+    if np.isnan(numbers[_filled(cells)]).any() and len(np.unique(numbers[~np.isnan(numbers)])) <= MOST_INTEGER_CLASSES:
+        return Task.MULTICLASS, f'"{cells.name}" has {len(classes)} values, some of them words and the others a few numbers'
     if not all(map(_is_whole, classes)):
         return Task.REGRESSION, f'"{cells.name}" holds numbers, {len(classes):,} different ones'
     return _task_of_integers(cells.name, [int(level) for level in classes], np.bincount(codes[codes >= 0]))
+
+
+def _filled(cells: Cells) -> Array:
+    """(distinct values,) where a value is a class: neither blank nor a word that means missing in a category."""
+    return np.asarray([text != "" for text in cells.parsed(category_parse())], bool)
 
 
 def _task_of_integers(name: str, levels: list[int], counts: Array) -> tuple[Task, str]:
     """Classes or amounts? By the name, then by how many there are and how they are spread."""
     number, rows = len(levels), int(counts.sum())
     said = f'"{name}" holds {number:,} different whole numbers in {rows:,} rows'
-    if hints_class(name) and number <= 20 and number <= rows / 5:
+    if hints_class(name) and number <= MOST_INTEGER_CLASSES and number <= rows / 5:
         return Task.MULTICLASS, f"{said} and its name speaks of classes; if they are amounts, say --task regression"
-    if number > 20:
+    if number > MOST_INTEGER_CLASSES:
         return Task.REGRESSION, f"{said}, so they are taken as amounts; for classes say --task multiclass"
     if hints_amount(name) and number >= 5:
         return Task.REGRESSION, f"{said} and its name speaks of an amount or a rank; for classes say --task multiclass"

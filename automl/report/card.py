@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -43,7 +44,7 @@ def _plain(text: Any) -> str:
 def _said(text: Any) -> str:
     """A sentence in which `words in backquotes` stay code."""
     parts = re.split(r"`([^`]+)`", " ".join(str(text).split()))
-    return "".join(f"`{part}`" if at % 2 else _plain_edges(part) for at, part in enumerate(parts))
+    return "".join(f"`{_code(part)}`" if at % 2 else _plain_edges(part) for at, part in enumerate(parts))
 
 
 def _plain_edges(part: str) -> str:
@@ -109,13 +110,13 @@ def _details(opened: Report) -> str:
 def _joined(lines: list[str]) -> str:
     """Paragraphs with a blank line between them, list items without."""
     text = lines[0]
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         text += ("\n" if before.startswith("- ") and line.startswith("- ") else "\n\n") + line
     return text
 
 
 def _code(text: Any) -> str:
-    return " ".join(str(text).replace("`", "'").split())
+    return " ".join("".join(each if each.isprintable() else " " for each in str(text)).replace("`", "'").split())
 
 
 def _cost(model: dict[str, Any]) -> str:
@@ -142,11 +143,11 @@ def _uses(opened: Report) -> str:
 def _limitations(opened: Report) -> str:
     grave = [each for each in by_severity(opened.findings) if each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP)]
     lines = ["## Bias, Risks, and Limitations"]
-    lines += [f"- **{each.severity.value.capitalize()}, {each.code}:** {_said(each.sentence)}" for each in grave]
+    lines += [f"- **{each.severity.value.capitalize()}, {_plain(each.code)}:** {_said(each.sentence)}" for each in grave]
     if not grave:
         lines.append("No check found an issue. That is no proof that there is none.")
     lines += ["### Recommendations"]
-    actions = [f"- {_said(each['text'])} ({each['code']})" for each in opened.content["actions"]]
+    actions = [f"- {_said(each['text'])} ({_plain(each['code'])})" for each in opened.content["actions"]]
     return _joined(lines + (actions or ["Watch the scores on new data, and train again when they fall."]))
 
 
@@ -175,7 +176,7 @@ def _training(opened: Report) -> str:
     if left_out:
         said = "; ".join(f"`{_code(each.name)}` ({_said(each.reason or each.role.value)})" for each in left_out[:_NAMED_COLUMNS])
         lines.append(f"Columns left out: {said}.")
-    lines += ["### Training Procedure", f"Split: {_said(plan.split.reason or plan.split.kind)}. Seed: {plan.seed}."]
+    lines += ["### Training Procedure", f"Split: {_said((plan.split.reason or plan.split.kind).rstrip("."))}. Seed: {plan.seed}."]
     rungs = []
     for row in opened.content["ladder"]:
         said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]
@@ -188,14 +189,15 @@ def _training(opened: Report) -> str:
 def _evaluation(opened: Report) -> str:
     headline = opened.content["headline"]
     where = (headline or {}).get("judged_on") or opened.facts.get("judged_on") or "not stated"
-    lines = ["## Evaluation", "### Testing Data, Factors & Metrics", f"Judged on {_said(where)}."]
+    lines = ["## Evaluation", "### Testing Data, Factors & Metrics", f"Judged on {_said(where).rstrip('.')}."]
     rows = ["| Metric | Value | Interval |", "|---|---|---|"]
     for name, score in _scores(opened).items():
         value, interval = numbers.measured(score)
         rows.append(f"| {METRICS[name].title} | {value} | {interval or numbers.ABSENT} |")
     if headline and headline["baseline"]:
-        value, interval = numbers.measured(files.decode(Number, headline["baseline"]))
-        rows.append(f"| {headline['title']} of the baseline | {value} | {interval or numbers.ABSENT} |")
+        base, score = (files.decode(Number, headline[name]) for name in ("baseline", "score"))
+        interval = numbers.measured(base)[1] or numbers.ABSENT
+        rows.append(f"| {headline['title']} of the baseline | {numbers.beside(base, score)} | {interval} |")
     return _joined([*lines, "### Results", "\n".join(rows) if len(rows) > 2 else "No score was computed."])
 
 
@@ -204,7 +206,8 @@ def _technical(opened: Report) -> str:
     settings = ", ".join(f"{name} {numbers.number(value)}" for name, value in model["settings"].items())
     lines = ["## Technical Specifications", "### Model Architecture and Objective"]
     lines.append(_plain(": ".join(filter(None, (model["title"] or "none", settings)))) + ".")
-    lines += ["### Software", _plain(", ".join(f"{name} {version}" for name, version in sorted((facts.get("versions") or {}).items())))]
+    versions = sorted((facts.get("versions") or {}).items())
+    lines += ["### Software", _plain(", ".join(f"{name} {version}" for name, version in versions))]
     lines += [f"- **Data (SHA-256):** `{_code(facts.get('data_hash') or 'not stated')}`"]
     if facts.get("command"):
         lines.append(f"- **Command:** `{_code(facts['command'])}`")

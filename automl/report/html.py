@@ -23,6 +23,7 @@ from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, nex
 MOST_BYTES = 1_000_000
 _TEXT_LIMIT = 400
 _PLAN_LIMIT = 20_000
+_WORD_LIMIT = 32
 _SHOWN_IN_FULL = (Section.SCORES, Section.WHY, Section.CHOICE)
 _KNOWN_NAMES = {"p_value": "p", "bytes": "Size", "milliseconds_a_row": "Milliseconds a row", "score": "Score"}
 _FACTS = ("command", "python_call", "data_hash", "seed", "reading", "run_folder")
@@ -72,6 +73,7 @@ def _environment() -> jinja2.Environment:
         percent=numbers.percent,
         p=numbers.p_value,
         rich=_rich,
+        command=_command,
         cell=_cell,
     )
     return environment
@@ -87,7 +89,14 @@ def _printable(value: Any) -> Any:
 def _rich(text: Any) -> Markup:
     """A sentence in which `words in backquotes` are code."""
     parts = re.split(r"`([^`]+)`", str(_printable(str(text))))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+    return Markup("").join(_command(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+
+
+def _command(text: Any) -> Markup:
+    """Code whose words are not broken at their hyphens unless they are long."""
+    words = str(_printable(str(text))).split(" ")
+    marked = (Markup("<span>{}</span>").format(word) if len(word) <= _WORD_LIMIT else escape(word) for word in words)
+    return Markup("<code>{}</code>").format(Markup(" ").join(marked))
 
 
 def _cell(value: Any) -> str:
@@ -102,6 +111,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
     """What the template shows, in plain values."""
     content, drawn = opened.content, _Anchors()
     anchors = {id(each): drawn.of(each.code) for each in opened.findings}
+    places = {(each.code, each.sentence): anchors[id(each)] for each in reversed(opened.findings)}
     sections = [_section(section, opened.findings, anchors, limits) for section in QUESTIONS]
     return {
         "report": content,
@@ -109,7 +119,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
         "facts": {**dict.fromkeys(_FACTS), **opened.facts},
         "headline": _headline(content["headline"], opened.plan.target),
         "model": _model(content["model"]),
-        "actions": [{**each, "anchor": each["code"]} for each in content["actions"]],
+        "actions": [{**each, "anchor": places[each["code"], each["because"]]} for each in content["actions"]],
         "commands": next_commands(content),
         "sections": {each["name"]: each for each in sections},
         "counts": _counts(opened.findings),
@@ -136,13 +146,14 @@ class _Anchors:
 
 def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, str], limits: Limits) -> dict[str, Any]:
     """The findings of one section: in full, folded, or as a line of the list of checks that passed."""
-    full, folded, listed = [], [], []
+    full: list[dict[str, Any]] = []
+    folded: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     for each in by_severity([finding for finding in findings if finding.section is section]):
         view = _finding(each, anchors[id(each)], limits)
         evidence = bool(each.figures or each.table)
-        if each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP):
-            full.append(view)
-        elif section in _SHOWN_IN_FULL and each.severity is Severity.PASSED and (evidence or each.numbers):
+        told = section in _SHOWN_IN_FULL and each.severity is Severity.PASSED and (evidence or each.numbers)
+        if told or each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP):
             full.append(view)
         else:
             (folded if evidence else listed).append(view)
@@ -183,6 +194,8 @@ def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
         "interval_title": f"{next(iter(levels)):.0%} interval".replace("%", " %") if len(levels) == 1 else "Interval",
         "has_intervals": bool(levels),
         "has_baseline": any(each["baseline"] for each in measures),
+        "inline": len(measures) <= 4 and not any(each["baseline"] for each in measures),
+        "one": len(finding.figures) == 1,
         "note": finding.severity not in (Severity.STOP, Severity.ISSUE, Severity.TIP),
         "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(finding.figures)],
         "table": _table(finding.table, limits) if finding.table.get("columns") else None,
@@ -228,7 +241,8 @@ def _table(table: dict[str, Any], limits: Limits) -> dict[str, Any]:
     """A table, its columns right-aligned where they hold numbers, cut to what is shown."""
     rows = [list(row) for row in table.get("rows") or []]
     width = len(table["columns"])
-    numeric = [bool(rows) and all(row[at] is None or numbers.is_number(row[at]) for row in rows if at < len(row)) for at in range(width)]
+    cells = [[row[at] for row in rows if at < len(row)] for at in range(width)]
+    numeric = [bool(rows) and all(value is None or numbers.is_number(value) for value in column) for column in cells]
     return {
         "columns": [str(column) for column in table["columns"]],
         "numeric": numeric,
@@ -269,7 +283,7 @@ def _headline(headline: dict[str, Any] | None, target: str) -> dict[str, Any] | 
         "baseline": numbers.beside(baseline, score) if baseline else "",
         "unit": f'in the unit of "{target}"' if headline["unit"] == "target" else "",
         "judged_on": headline["judged_on"],
-        "svg": Markup(svg.draw(figure, "headline")) if comparable else "",
+        "svg": Markup(svg.draw(figure, "headline", 330.0)) if comparable else "",
     }
 
 
@@ -287,7 +301,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
     metric = METRICS[opened.plan.metric]
     titles = {rung.architecture: rung.title for rung in opened.plan.rungs}
     rows = [_rung(each, titles) for each in opened.content["ladder"]]
-    scored = [each for each in opened.content["ladder"] if numbers.is_number(each["score"])]
+    scored, left_out = _told_apart([each for each in opened.content["ladder"] if numbers.is_number(each["score"])])
     figure = Figure(
         name="ladder",
         kind="interval",
@@ -295,7 +309,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         how_to_read=(
             f"Each dot is a rung's mean score on folds that its settings were not searched on, the line its 95 % interval; "
             f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
-            "told by the gain and its p value in the table, not by whether two lines overlap."
+            f"told by the gain and its p value in the table, not by whether two lines overlap.{left_out}"
         ),
         series=(
             Series(
@@ -323,6 +337,20 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         "split": opened.plan.split,
         "metric_line": f"{metric.title}, {'higher' if metric.greater_is_better else 'lower'} is better",
     }
+
+
+def _told_apart(scored: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The rungs that a figure shows: without the baseline where it is so far off that the others would fall together."""
+    others = [each for each in scored if each["architecture"] != BASELINE]
+    base = [each for each in scored if each["architecture"] == BASELINE]
+    if len(others) < 2 or not base:
+        return scored, ""
+    levels = [each["score"] for each in others]
+    away = min(abs(level - base[0]["score"]) for level in levels)
+    if away < 2 * (max(levels) - min(levels)):
+        return scored, ""
+    said = f" The baseline, at {numbers.number(base[0]['score'], 3)}, is left out so that the other rungs can be told apart."
+    return others, said
 
 
 def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
@@ -389,7 +417,7 @@ def _class_figure(profile: Profile) -> Figure | None:
         name="target",
         kind="bar",
         title=f"Rows by class of {profile.target}",
-        how_to_read="The length of a bar is the number of rows of the class. Much rarer classes are harder to learn and to judge.",
+        how_to_read="A bar is as long as the class has rows. Much rarer classes are harder to learn and to judge.",
         series=(Series("Rows", tuple(name for name, _ in pairs), tuple(float(count) for _, count in pairs)),),
         x_label="Class",
         y_label="Rows",
@@ -405,7 +433,7 @@ def _value_figure(profile: Profile) -> Figure | None:
         name="target",
         kind="histogram",
         title=f"Distribution of {profile.target}",
-        how_to_read="The height of a bar is the number of rows with a value in this range. A long tail makes large errors likely.",
+        how_to_read="A bar is as high as there are rows with a value in its range. A long tail makes large errors likely.",
         series=(Series("Rows", tuple(edges), tuple(counts)),),
         x_label=profile.target,
         y_label="Rows",

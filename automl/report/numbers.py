@@ -12,6 +12,7 @@ from automl.core.statistics import corrected_resampled_t
 ABSENT = "–"
 MINUS = "\u2212"
 _SMALL = 1e-4
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def is_number(value: Any) -> bool:
@@ -26,7 +27,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """`digits` significant digits; whole numbers in full; anything else as it stands."""
+    """At most `digits` significant digits; whole numbers in full; anything else as it stands."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ABSENT
     if not is_number(value):
@@ -37,9 +38,10 @@ def number(value: Any, digits: int = 4) -> str:
     if size < _SMALL or size >= 1e15:
         mantissa, _, exponent = f"{size:.{max(0, digits - 2)}e}".partition("e")
         sign = MINUS if value < 0 else ""
-        power = str(int(exponent)).replace("-", MINUS)
-        return f"{sign}{mantissa} × 10^{power}"
-    return fixed(value, digits - 1 - math.floor(math.log10(size)))
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{sign}{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    text = fixed(value, digits - 1 - math.floor(math.log10(size)))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def decimals_for(value: float | None, low: float | None, high: float | None) -> int:
@@ -47,7 +49,8 @@ def decimals_for(value: float | None, low: float | None, high: float | None) -> 
     if not (is_number(low) and is_number(high)) or high == low:
         size = abs(value) if is_number(value) and value else 1.0
         return min(6, max(0, 3 - math.floor(math.log10(size))))
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     wanted = math.ceil(-math.log10(abs(high - low))) + 1
     largest = max(abs(low), abs(high), _SMALL)
     return max(0, min(wanted, 4 - math.floor(math.log10(largest)), 6))
@@ -57,7 +60,8 @@ def span(low: float | None, high: float | None, decimals: int) -> str:
     """An interval in words, such as "0.912 to 0.931"; empty where there is none."""
     if not (is_number(low) and is_number(high)):
         return ""
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
 
 
@@ -65,7 +69,7 @@ def measured(value: Number, signed: bool = False) -> tuple[str, str]:
     """A number and its interval, both with the same decimals; the interval is empty where there is none."""
     if not is_number(value.value):
         return ABSENT, ""
-    plain = value.low is None or value.high is None
+    plain = value.low is None or value.high is None or value.low == value.high
     if plain and value.unit in _UNITS:
         return _UNITS[value.unit](value.value), ""
     scale = 100.0 if value.unit in ("fraction", "share") else 1.0
@@ -74,7 +78,7 @@ def measured(value: Number, signed: bool = False) -> tuple[str, str]:
     text = number(value.value * scale) if plain else fixed(value.value * scale, decimals)
     if signed and value.value > 0:
         text = f"+{text}"
-    interval = span(low, high, decimals)
+    interval = "" if plain else span(low, high, decimals)
     suffix = unit_suffix(value.unit)
     return text + suffix, interval + (suffix if interval else "")
 

@@ -163,10 +163,10 @@ def _headline(plan: Plan, evidence: Evidence | None, findings: Sequence[Finding]
     finals = {final.architecture: final for final in evidence.finals} if evidence else {}
     if evidence is None or evidence.champion not in finals:
         return None
-    score, base = finals[evidence.champion], finals.get(BASELINE)
+    base = finals.get(BASELINE)
     return {
         **said,
-        "score": _number(score, plan),
+        "score": _number(finals[evidence.champion], plan),
         "baseline": _number(base, plan) if base else None,
         "judged_on": f"{evidence.fresh_folds} fresh folds (no sealed part was judged)",
     }

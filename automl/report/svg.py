@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -10,22 +11,23 @@ from html import escape
 from typing import Any
 
 from automl.core.finding import Figure, Series
-from automl.report.numbers import fixed, is_number, number
+from automl.report.numbers import MINUS, fixed, is_number, number
 
 WIDTH = 460.0
 FONT = 12.0
-MOST_POINTS, MOST_DOTS, MOST_BARS, MOST_CLASSES, STYLES = 160, 400, 25, 20, 6
-_NARROW, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/"), frozenset("mwMW@%—")
+MOST_POINTS, MOST_DOTS, MOST_BARS, MOST_CLASSES, STYLES = 160, 400, 25, 15, 6
+_NARROW, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/"), frozenset("mwMW@%—<>=+~−")
 
 
-def draw(figure: Figure, identity: str) -> str:
+def draw(figure: Figure, identity: str, width: float = WIDTH) -> str:
     """The chart as an <svg> element with title and description; `identity` is unique in the page.
 
+    width: of the drawing in CSS pixels; a matrix with many columns takes more.
     Raises ValueError for a kind of figure that there is none of.
     """
     if figure.kind not in _KINDS:
         raise ValueError(f'figure "{figure.name}" is of kind "{figure.kind}"; known: {", ".join(_KINDS)}')
-    canvas = Canvas()
+    canvas = Canvas(width)
     if any(is_number(value) for series in figure.series for value in series.y):
         _KINDS[figure.kind](canvas, figure)
     else:
@@ -106,8 +108,8 @@ def _advance(character: str) -> float:
     if unicodedata.east_asian_width(character) in "WF":
         return 1.05
     if character in _NARROW:
-        return 0.36
-    return 0.9 if character in _BROAD else 0.68 if character.isupper() else 0.58
+        return 0.4
+    return 0.9 if character in _BROAD else 0.7 if character.isupper() else 0.62
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> tuple[list[float], int]:
@@ -126,10 +128,9 @@ def nice_ticks(low: float, high: float, count: int = 5) -> tuple[list[float], in
 
 
 def _tick(value: float, decimals: int, largest: float) -> str:
-    for limit, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+    for limit, divisor, suffix in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k")):
         if largest >= limit:
-            scaled = value / (limit if limit > 1e4 else 1e3)
-            return "0" if not scaled else number(float(f"{scaled:.4g}"), 4) + suffix
+            return f"{value / divisor:.4g}{suffix}".replace("-", MINUS) if value else "0"
     return number(value, 2) if decimals > 5 else fixed(value, decimals)
 
 
@@ -137,6 +138,18 @@ def _ticks(values: tuple[float, float], count: int) -> tuple[list[float], list[s
     ticks, decimals = nice_ticks(*values, count)
     largest = max(abs(tick) for tick in ticks)
     return ticks, [_tick(tick, decimals, largest) for tick in ticks]
+
+
+def _value_texts(series: Sequence[Series]) -> dict[float, str]:
+    """The values as text, all with the decimals that three digits of the largest need, fewer where those are zeros."""
+    values = _known(*(each.y for each in series))
+    largest = max(abs(value) for value in values)
+    if all(value.is_integer() for value in values) or not 1e-5 < largest < 1e12:
+        return {value: number(value, 3) for value in values}
+    decimals = max(0, 2 - math.floor(math.log10(largest)))
+    while decimals and all(fixed(value, decimals).endswith("0") for value in values):
+        decimals -= 1
+    return {value: fixed(value, decimals) for value in values}
 
 
 def _n(value: float) -> str:
@@ -195,8 +208,10 @@ def _frame(canvas: Canvas, figure: Figure, axes: _Axes) -> tuple[Scale, Scale]:
     y_ticks, y_texts = _ticks(axes.y, 5)
     left = 16 + max(text_width(text) for text in y_texts)
     top = axes.top + (26 if figure.y_label else 10)
-    x_ticks, x_texts = _ticks(axes.x, 5) if not axes.labels else ([float(at) for at in range(len(axes.labels))], list(axes.labels))
-    width = canvas.width - left - max(axes.right, text_width(x_texts[-1]) / 2 + 2)
+    x_ticks, x_texts = [float(at) for at in range(len(axes.labels))], list(axes.labels)
+    if not axes.labels:
+        x_ticks, x_texts = _ticks(axes.x, 5)
+    width = canvas.width - left - max(axes.right, min(60.0, text_width(x_texts[-1])) / 2 + 2)
     if axes.square:
         width = min(width, 330.0)
     height = width * 0.92 if axes.square else axes.height
@@ -213,7 +228,9 @@ def _frame(canvas: Canvas, figure: Figure, axes: _Axes) -> tuple[Scale, Scale]:
         canvas.text(x(x_ticks[position]), y.start + 17, x_texts[position], "middle", "tick", room=width / len(shown))
     canvas.height = y.start + 24
     if figure.x_label:
-        canvas.text(left + width / 2, y.start + 36, figure.x_label, "middle", "name", room=canvas.width)
+        middle = left + width / 2
+        room = 2 * min(middle, canvas.width - middle)
+        canvas.text(middle, y.start + 36, figure.x_label, "middle", "name", room=room)
         canvas.height = y.start + 44
     return x, y
 
@@ -240,7 +257,9 @@ def _ranges(figure: Figure, xs: list[list[float]]) -> tuple[tuple[float, float],
         values.append(0.0)
     x_values = [value for each in xs for value in each]
     if figure.reference == "diagonal":
-        both = _domain(values + x_values)
+        points = _known(*(each.y for each in figure.series)) + x_values
+        # Intervals of shares may reach beyond 0 and 1, where nothing can be; they are cut there.
+        both = (0.0, 1.0) if min(points) >= 0 and max(points) <= 1 else _domain(values + x_values)
         return both, both
     x = _domain(x_values)
     return (x if x[1] > x[0] else (x[0] - 0.5, x[1] + 0.5)), _domain(values)
@@ -272,7 +291,7 @@ def _apart(ends: Sequence[Any], y_range: tuple[float, float]) -> bool:
     """Whether names can stand at the ends of their lines without touching."""
     known = sorted(float(end) for end in ends if is_number(end))
     spread = (y_range[1] - y_range[0]) or 1.0
-    return len(known) == len(ends) <= 4 and all(b - a > 0.1 * spread for a, b in zip(known, known[1:], strict=False))
+    return len(known) == len(ends) <= 4 and all(b - a > 0.1 * spread for a, b in itertools.pairwise(known))
 
 
 def _polyline(points: Sequence[tuple[float, Any]], x: Scale, y: Scale) -> str:
@@ -290,8 +309,8 @@ def _band(canvas: Canvas, series: Series, xs: list[float], kept: list[int], how:
     x, y, style = how
     if len(series.low) != len(series.y) or len(series.high) != len(series.y):
         return
-    edges = [(place, series.low[at], series.high[at]) for place, at in zip(xs, kept, strict=True)]
-    known = [(place, low, high) for place, low, high in edges if is_number(low) and is_number(high)]
+    edges: list[tuple[float, Any, Any]] = [(place, series.low[at], series.high[at]) for place, at in zip(xs, kept, strict=True)]
+    known = [(place, max(y.low, low), min(y.high, high)) for place, low, high in edges if is_number(low) and is_number(high)]
     if len(known) > 1:
         upper = _polyline([(place, high) for place, _, high in known], x, y)
         lower = _polyline([(place, low) for place, low, _ in reversed(known)], x, y)
@@ -332,7 +351,7 @@ def _histogram(canvas: Canvas, figure: Figure) -> None:
     x, y = _frame(canvas, figure, _Axes((min(edges), max(edges)), (0.0, max(max(values), 1e-12)), top, height=180))
     for position, each in enumerate(figure.series):
         style = f"s{position % STYLES}"
-        outline = []
+        outline: list[str] = []
         for at, height in enumerate(each.y):
             if not is_number(height) or at + 1 >= len(each.x):
                 continue
@@ -340,7 +359,7 @@ def _histogram(canvas: Canvas, figure: Figure) -> None:
             gap = 0.6 if end - start > 4 else 0.0
             note = f"{number(each.x[at])} to {number(each.x[at + 1])}: {number(height)}"
             if len(figure.series) == 1:
-                canvas.rect((start + gap, level, max(0.4, end - start - 2 * gap), y.start - level), f"fill {style}", title=note)
+                canvas.rect((start + gap, level, max(0.4, end - start - 2 * gap), y.start - level), f"bar {style}", title=note)
             outline.append(f"{'L' if outline else f'M{_n(start)} {_n(y.start)}L'}{_n(start)} {_n(level)}L{_n(end)} {_n(level)}")
         if len(figure.series) > 1:
             canvas.path("".join(outline), f"stroke {style}")
@@ -351,10 +370,9 @@ def _rows(canvas: Canvas, figure: Figure, domain: tuple[float, float], row: floa
     labels = list(dict.fromkeys(str(label) for each in figure.series for label in each.x))
     left_out, labels = len(labels) - MOST_BARS, labels[:MOST_BARS]
     top = _legend(canvas, figure.series, "fill") + 6
-    left = 12 + min(150.0, max(text_width(label) for label in labels))
+    left = 12 + min(0.4 * canvas.width, max(text_width(label) for label in labels))
     ticks, texts = _ticks(domain, 4)
-    shown = _known(*(each.y for each in figure.series))
-    right = 14 + max(text_width(number(value, 3)) for value in shown)
+    right = 14 + max(text_width(text) for text in _value_texts(figure.series).values())
     scale, bottom = Scale(ticks[0], ticks[-1], left, canvas.width - right), top + row * len(labels) + 4
     for tick, text in zip(ticks, texts, strict=True):
         canvas.line(scale(tick), top, scale(tick), bottom, "axis" if tick == 0 else "grid")
@@ -363,7 +381,9 @@ def _rows(canvas: Canvas, figure: Figure, domain: tuple[float, float], row: floa
         canvas.text(left - 8, top + row * (position + 0.5) + 4, label, "end", room=left - 10)
     canvas.height = bottom + 22
     if figure.y_label:
-        canvas.text((left + scale.end) / 2, bottom + 34, figure.y_label, "middle", "name", room=canvas.width)
+        middle = (left + scale.end) / 2
+        room = 2 * min(middle, canvas.width - middle)
+        canvas.text(middle, bottom + 34, figure.y_label, "middle", "name", room=room)
         canvas.height = bottom + 42
     if left_out > 0:
         canvas.text(0, canvas.height + 12, f"{left_out:,} more are in the table.", style="tick")
@@ -377,6 +397,7 @@ def _bar(canvas: Canvas, figure: Figure) -> None:
     thick = 13.0 if count == 1 else 10.0
     row = count * (thick + 2) + 8
     scale, top, labels = _rows(canvas, figure, (min(values), max(values)), row)
+    texts = _value_texts(figure.series)
     for position, each in enumerate(figure.series):
         for at, label in enumerate(each.x):
             if str(label) not in labels or not is_number(each.y[at]):
@@ -384,9 +405,9 @@ def _bar(canvas: Canvas, figure: Figure) -> None:
             middle = top + row * labels.index(str(label)) + 5 + position * (thick + 2) + thick / 2
             value = float(each.y[at] or 0.0)
             start, end = sorted((scale(0.0), scale(value)))
-            canvas.rect((start, middle - thick / 2, max(0.5, end - start), thick), f"fill {_style(figure, position)}")
+            canvas.rect((start, middle - thick / 2, max(0.5, end - start), thick), f"bar {_style(figure, position)}")
             reach = _whisker(canvas, each, at, middle, scale)
-            canvas.text(max(end, reach, scale(0.0)) + 6, middle + 4, number(value, 3), style="value")
+            canvas.text(max(end, reach, scale(0.0)) + 6, middle + 4, texts[value], style="value")
 
 
 def _style(figure: Figure, position: int) -> str:
@@ -409,6 +430,7 @@ def _interval(canvas: Canvas, figure: Figure) -> None:
     count = len(figure.series)
     row = 24.0 if count == 1 else 16.0 * count + 8
     scale, top, labels = _rows(canvas, figure, (min(values), max(values)), row)
+    texts = _value_texts(figure.series)
     bottom = top + row * len(labels) + 4
     if figure.reference == "zero":
         canvas.line(scale(0.0), top, scale(0.0), bottom, "reference")
@@ -420,14 +442,14 @@ def _interval(canvas: Canvas, figure: Figure) -> None:
             value = float(each.y[at] or 0.0)
             _whisker(canvas, each, at, middle, scale)
             style = _style(figure, position)
-            canvas.parts.append(f'<circle cx="{_n(scale(value))}" cy="{_n(middle)}" r="4.5" class="fill {style}"/>')
-            canvas.text(scale.end + 10, middle + 4, number(value, 3), style="value")
+            canvas.parts.append(f'<circle cx="{_n(scale(value))}" cy="{_n(middle)}" r="3.8" class="fill {style}"/>')
+            canvas.text(scale.end + 10, middle + 4, texts[value], style="value")
 
 
 def _matrix(canvas: Canvas, figure: Figure) -> None:
     series = figure.series[:MOST_CLASSES]
     columns = [str(value) for value in series[0].x][:MOST_CLASSES]
-    left = 16 + min(120.0, max(text_width(each.name) for each in series))
+    left = 16 + min(120.0, max(text_width(name) for name in ("Actual ↓", *(each.name for each in series))))
     cell = min(92.0, max(26.0, (canvas.width - left - 6) / len(columns)))
     row = min(cell, 46.0)
     canvas.width = max(WIDTH, left + cell * len(columns) + 6)
@@ -464,19 +486,21 @@ def _cells(canvas: Canvas, series: Sequence[Series], place: tuple[float, float, 
         total = sum(_known(each.y)) or 1.0
         canvas.text(left - 8, y + row / 2 + 4, each.name, "end", room=left - 10)
         for across, value in enumerate(each.y[: len(columns)]):
-            if not is_number(value):
+            if not is_number(value) or (not value and len(columns) > 8):
                 continue
             x, amount = left + cell * across, float(value or 0.0)
             share = amount / total if counts else amount / largest
             note = f"{each.name}, {columns[across]}: {number(value)}" + (f" ({100 * share:.0f} % of the row)" if counts else "")
             match = " match" if each.name == columns[across] else ""
-            canvas.rect((x + 1, y + 1, cell - 2, row - 2), f"cell{match}", 0.5 * abs(share), title=note)
+            canvas.rect(
+                (x + 1, y + 1, cell - 2, row - 2), f"cell{match}", 0.5 * abs(share), title=note if len(columns) <= 8 else ""
+            )
             words = number(value, 3)
             if text_width(words) <= cell - 2:
                 both = counts and row >= 40
                 canvas.text(x + cell / 2, y + row / 2 + (-1 if both else 4), words, "middle", "value")
                 if both:
-                    canvas.text(x + cell / 2, y + row / 2 + 13, f"{100 * share:.0f} %", "middle", "tick")
+                    canvas.text(x + cell / 2, y + row / 2 + 13, f"{100 * share:.0f} %", "middle", "share")
 
 
 _KINDS: dict[str, Callable[[Canvas, Figure], None]] = {

@@ -34,7 +34,8 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
     if stops:
         return Verdict(DO_NOT_USE, f"{_checks(len(stops))} {'says' if len(stops) == 1 else 'say'} stop: {_names(stops)}.")
     if weak:
-        return Verdict(DO_NOT_USE, f"The model is not better than the baseline: {_names(weak)}.")
+        others = f"; {_checks(len(issues) - 1).lower()} more found an issue" if len(issues) > 1 else ""
+        return Verdict(DO_NOT_USE, f"The model is not better than the baseline ({NOT_BETTER_THAN_BASELINE}){others}.")
     if issues:
         return Verdict(CARE, f"{_checks(len(issues))} found an issue: {_names(issues)}.")
     if not checked:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, TrainingError
+from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.events import Event, Listener
 from automl.core.evidence import Decision, Evidence, Final, Trial
 from automl.core.plan import Rung
@@ -40,6 +40,7 @@ class Climb:
     listener: Listener
     outcomes: list[Outcome] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     stopped: str = ""
 
@@ -62,6 +63,7 @@ class Climb:
             fresh_folds=max((len(final.fold_scores) for final in finals), default=0),
             rounds=champion.rounds,
             failures=self.failures,
+            skipped=self.skipped,
             stopped=self.stopped,
         )
 
@@ -120,8 +122,8 @@ class Climb:
                 continue
             allowance = self._probe_allowance(rung)
             if allowance is None:
-                self.failures[rung.architecture] = f"{rung.title} was not tried: there was no time left for it"
-                self._tell(self.failures[rung.architecture], "warning")
+                self.skipped[rung.architecture] = f"{rung.title} was not tried: there was no time left for it"
+                self._tell(self.skipped[rung.architecture])
                 continue
             self._tell(f"{rung.title}: first trial with default settings", architecture=rung.architecture)
             self._record(self.workshop.probe(rung.architecture, allowance), rung)
@@ -132,6 +134,11 @@ class Climb:
         if math.isinf(left) or (rung.rung <= 1 and self.deadline.left_seconds() > 0):
             return self.deadline.until()
         if self._is_net(rung.architecture):
+            try:
+                self.workshop.open(self.deadline.until(self.reserve()))
+            except TrainingError:
+                return None
+            left = self.deadline.searching_seconds(self.reserve())
             allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (2.0 + 2 * budget.FIT_SHARE)
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         share = 1.0 / (2.0 + 2 * budget.FIT_SHARE)
@@ -142,9 +149,11 @@ class Climb:
         self.outcomes.append(outcome)
         trial = outcome.trial
         if trial.score is None:
-            if trial.number == 0:
+            if trial.number == 0 and trial.status == "failed":
                 self.failures[rung.architecture] = f"{rung.title} could not be trained: {trial.message}"
-            self._tell(f"{rung.title}, trial {trial.number}: failed ({trial.message})", "warning")
+            elif trial.number == 0:
+                self.skipped[rung.architecture] = f"{rung.title} was begun but not finished: {trial.message}"
+            self._tell(f"{rung.title}, trial {trial.number}: {trial.status} ({trial.message})", "warning")
             return
         leader = self.leader()
         best = "" if leader is None or leader.trial.score is None else f", best so far {leader.trial.score:.4g}"
@@ -197,7 +206,7 @@ class Climb:
         if outcome is None:
             return False
         self._record(outcome, rung)
-        failed = [each.trial.status == "failed" for each in self._of(rung.architecture)[-3:]]
+        failed = [each.trial.score is None for each in self._of(rung.architecture)[-3:]]
         return not (len(failed) == 3 and all(failed))
 
     def _why_stopped(self) -> str:
@@ -272,7 +281,8 @@ class Climb:
             try:
                 score = self.workshop.fresh(outcome.trial, number, self.deadline.until(self._after_finals(outcome)))
             except AutomlError as error:
-                self.failures[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: {error}"
+                told = self.skipped if isinstance(error, OutOfTimeError) else self.failures
+                told[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: {error}"
                 break
             done[number] = (score, time.monotonic() - started)
             self.journal.record_fresh(outcome.trial, number, *done[number])

@@ -42,7 +42,7 @@ class Journal:
         found = []
         for line in _read(self.folder / "trials.jsonl"):
             trial, path = decode(Trial, line), self.predictions / f"{line['architecture']}-{line['number']}.npy"
-            if trial.status == "failed":
+            if trial.status != "ok":
                 found.append(Outcome(trial, None, line.get("seconds", 0.0)))
             elif path.is_file():
                 found.append(Outcome(trial, np.load(path).astype(np.float64), line.get("seconds", 0.0)))

@@ -13,7 +13,7 @@ import numpy as np
 from automl.core import predictor
 from automl.core.architecture import Architecture
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, TrainingError
+from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import write_json, write_text
 from automl.core.space import Settings, Space
@@ -49,6 +49,8 @@ def run_trial(context: Context, architecture: Architecture, number: int, setting
     trial = Trial(architecture.name, number, settings, trial_seed(context, architecture.name, number))
     try:
         outcome = _train(context, architecture, trial, deadline)
+    except OutOfTimeError as error:
+        outcome = replace(trial, status="out of time", message=str(error)), None
     except AutomlError as error:
         outcome = replace(trial, status="failed", message=str(error)), None
     except Exception as error:  # the boundary at which a library's failure becomes a fact about the trial
@@ -110,7 +112,7 @@ def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline
     """Score a trial's settings on one fresh fold: fixed rounds, nothing stopped or chosen there."""
     architecture = context.architecture(trial.architecture)
     if deadline.expired:
-        raise TrainingError("there was no time left")
+        raise OutOfTimeError("there was no time left")
     pipeline = fit_pipeline(
         context, architecture, learner_of(context, architecture), trial.settings, trial.rounds, trial.seed, rows.training
     )

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, TrainingError
+from automl.core.clock import INNER_FRACTION, Deadline
+from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
 
@@ -57,9 +57,6 @@ class Worker:
             )
         threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
 
-    def open(self, context_folder: Path) -> None:
-        self.send({"do": "open", "folder": str(context_folder)})
-
     def send(self, job: dict[str, Any]) -> None:
         assert self.process is not None and self.process.stdin is not None
         try:
@@ -71,14 +68,15 @@ class Worker:
     def ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         """Run a job and wait for its answer.
 
-        Raises TrainingError where the worker died, failed or had to be ended.
+        Raises OutOfTimeError where the job had to be ended or gave up for want of time, TrainingError where it failed
+        or the worker died.
         """
         left = deadline.left_seconds()
         limit = None if left == float("inf") else left
-        self.send({**job, "seconds": limit})
+        self.send({**job, "until": None if limit is None else time.time() + limit})
         answer = self._wait(None if limit is None else limit + OVERTIME_SECONDS)
         if "error" in answer:
-            raise TrainingError(answer["error"])
+            raise (OutOfTimeError if answer["out_of_time"] else TrainingError)(answer["error"])
         return answer
 
     def _wait(self, seconds: float | None) -> dict[str, Any]:
@@ -88,12 +86,10 @@ class Worker:
                 answer = self.answers.get(timeout=None if until is None else max(0.01, until - time.monotonic()))
             except queue.Empty:
                 self.stop()
-                raise TrainingError("a job in the training worker ran out of time") from None
+                raise OutOfTimeError("the training worker ran out of time and was ended") from None
             if answer is None:
                 code = self.process.wait() if self.process is not None else None
                 raise TrainingError(f"the training worker ended with code {code}")
-            if answer.get("ready"):
-                continue
             return answer
 
     def stop(self) -> None:
@@ -119,14 +115,15 @@ class Session:
         self.folder = Path()
 
     def answer(self, job: dict[str, Any]) -> dict[str, Any]:
-        from automl.search.context import load_context
-
         if job["do"] == "open":
+            import automl.search.tuning  # noqa: F401  (the slow import that the caller waits for)
+            from automl.search.context import load_context
+
             self.folder = Path(job["folder"])
             self.context, self.tuners = load_context(self.folder), {}
             return {"ready": True}
-        seconds = job.get("seconds")
-        deadline = Deadline(None if seconds is None else seconds / 0.97)
+        until = job.get("until")
+        deadline = Deadline(None if until is None else max(0.0, until - time.time()) / INNER_FRACTION)
         handlers = {"trial": self.trial, "fresh": self.fresh, "export": self.export}
         return handlers[job["do"]](job, deadline)
 
@@ -185,12 +182,12 @@ def main() -> None:
         try:
             answer = session.answer(json.loads(line))
         except AutomlError as error:
-            answer = {"error": str(error)}
+            answer = {"error": str(error), "out_of_time": isinstance(error, OutOfTimeError)}
         except Exception as error:  # the boundary of the process: the parent decides what a failed job means
             import traceback
 
             traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": f"{type(error).__name__}: {error}", "out_of_time": False}
         answers.write((dump_json(answer, indent=None) + "\n").encode())
 
 

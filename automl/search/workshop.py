@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
 from automl.search.context import Context, save_context
@@ -48,7 +48,8 @@ class Workshop:
         try:
             answer = self._ask({"do": "trial", "architecture": architecture, "recorded": recorded}, deadline)
         except TrainingError as error:
-            failed = Trial(architecture, number, {}, 0, status="failed", message=str(error))
+            status = "out of time" if isinstance(error, OutOfTimeError) else "failed"
+            failed = Trial(architecture, number, {}, 0, status=status, message=str(error))
             return Outcome(failed, None, time.monotonic() - started)
         if answer.get("exhausted"):
             return None
@@ -69,17 +70,25 @@ class Workshop:
         job = {"do": "export", "trial": trial, "rows": str(self.folder / "rows.npy"), "contract": contract, "folder": str(folder)}
         return self._ask(job, deadline)
 
-    def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+    def open(self, deadline: Deadline) -> None:
+        """Wait until the worker has its libraries and the data.
+
+        Raises OutOfTimeError where there is no worker or it does not get ready in time.
+        """
         if self.worker is None:
-            raise TrainingError("the budget leaves no time for the training worker")
+            raise OutOfTimeError("the budget leaves no time for the training worker")
         if self.worker.process is None or self.worker.process.poll() is not None:
             self.worker.start()
             self.opened = False
         if not self.opened:
             if not (self.folder / "profile.json").is_file():
                 save_context(self.context, self.folder)
-            self.worker.open(self.folder)
+            self.worker.ask({"do": "open", "folder": str(self.folder)}, deadline)
             self.opened = True
+
+    def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        self.open(deadline)
+        assert self.worker is not None
         return self.worker.ask(job, deadline)
 
     def close(self) -> None:

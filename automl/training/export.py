@@ -100,16 +100,11 @@ def _register_erfc() -> None:
     class Erfc:
         @classmethod
         def version_9(cls, ctx: Any, node: Any, **kwargs: Any) -> None:
+            inputs, outputs, shapes, dtypes = node.input[:], node.output[:], node.output_shapes, node.output_dtypes
             ctx.remove_node(node.name)
-            erf = ctx.make_node("Erf", node.input)
+            erf = ctx.make_node("Erf", inputs)
             one = ctx.make_const(f"{node.name}_one", np.asarray(1.0, np.float32))
-            ctx.make_node(
-                "Sub",
-                [one.output[0], erf.output[0]],
-                outputs=node.output,
-                shapes=node.output_shapes,
-                dtypes=node.output_dtypes,
-            )
+            ctx.make_node("Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes)
 
     tf_op("Erfc")(Erfc)
 

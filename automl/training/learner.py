@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,18 @@ from automl.core.space import Settings
 from automl.training.backend import tensorflow
 from automl.training.export import export
 from automl.training.losses import check_loss
-from automl.training.program import CONSTANTS, OPTIMIZERS, PER_STEP, Data, Factors, Layout, Program, dropout_rates, no_decay_on_vectors, structure
+from automl.training.program import (
+    CONSTANTS,
+    OPTIMIZERS,
+    PER_STEP,
+    Data,
+    Factors,
+    Layout,
+    Program,
+    dropout_rates,
+    no_decay_on_vectors,
+    structure,
+)
 from automl.training.schedules import flat_cosine, learning_rates
 
 Array = np.ndarray[Any, Any]
@@ -85,7 +97,9 @@ class NetFitted:
     def save(self, folder: Any) -> None:
         """Write net.keras: layers and weights, no code."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self.net.save(Path(folder) / "net.keras")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Keras makes numpy arrays of variables in the old way
+            self.net.save(Path(folder) / "net.keras")
 
 
 def load_net(folder: Any) -> Any:
@@ -121,7 +135,7 @@ class NetLearner:
         """Train on every fold in turn; the stopping epoch is the best of the mean validation curve.
 
         Where the schedule does not fit into the deadline it is compressed: fewer epochs for all folds, told in
-        `FoldsResult.settings`, which `fit` takes.
+        `FoldsResult.settings`, which `fit` takes. So is the batch size, as it depends on the rows.
 
         Raises TrainingError where not even a handful of epochs fits, or where the loss is not finite.
         """
@@ -129,7 +143,8 @@ class NetLearner:
         pace = Pace(deadline, len(folds), int(used["epochs"]))
         while True:
             try:
-                return self._fit_folds(folds, problem, used, seed, pace)
+                result = self._fit_folds(folds, problem, used, seed, pace)
+                return replace(result, settings={**settings, "epochs": used["epochs"], "batch_size": used["batch_size"]})
             except _Compress as shorter:
                 used = {**used, "epochs": shorter.epochs}
                 pace.compress(shorter.epochs)
@@ -144,7 +159,7 @@ class NetLearner:
         for _ in range(rounds):
             trainer.epoch()
         net.set_weights(program.state())
-        return NetFitted(net, problem, program, {name: values[:SAMPLE_ROWS] for name, values in training.inputs.items()})
+        return NetFitted(net, problem, program, {name: training.inputs[name][:SAMPLE_ROWS] for name in program.inputs})
 
     def _fit_folds(self, folds: list[Fold], problem: Problem, used: Settings, seed: int, pace: Pace) -> FoldsResult:
         runs = []
@@ -158,10 +173,10 @@ class NetLearner:
             run = _Run(fold.validation, fold.training)
             self._run_fold(trainer, run, problem, pace, len(folds))
             runs.append(run)
-        return _result(runs, program, problem, used)
+        return _result(runs, program, problem)
 
     def _run_fold(self, trainer: _Trainer, run: _Run, problem: Problem, pace: Pace, folds: int) -> None:
-        every = _evaluate_every(pace.limit, trainer.program, folds)
+        every = _evaluate_every(int(trainer.settings["epochs"]), trainer.program, folds)
         pace.start_fold()
         while trainer.done < pace.limit:
             trainer.epoch()
@@ -225,7 +240,7 @@ class Pace:
 
     def __init__(self, deadline: Deadline, folds: int, epochs: int) -> None:
         self.deadline, self.folds = deadline, folds
-        self.limited = not math.isinf(deadline.left_seconds())
+        self.limited = deadline.budget_seconds is not None
         self.compress(epochs)
 
     def compress(self, epochs: int) -> None:
@@ -287,7 +302,12 @@ class _Trainer:
         order = generator.permutation(self.data.rows)
         first = self.done * self.steps
         loss = self.program.epoch(
-            self.data, order, self.per_step[first : first + self.steps], self.constants, self.rates, int(generator.integers(2**31))
+            self.data,
+            order,
+            self.per_step[first : first + self.steps],
+            self.constants,
+            self.rates,
+            int(generator.integers(2**31)),
         )
         if not math.isfinite(loss):
             raise TrainingError(f"the loss was not finite in epoch {self.done + 1}", "a lower learning rate may help")
@@ -368,6 +388,7 @@ def shapes_of(parts: list[Training]) -> Shapes:
 
 
 def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
+    """Epochs between two evaluations, so that the weights of all evaluated epochs of all folds fit into memory."""
     size = sum(int(np.prod(weight.shape)) * 4 for weight in program.weights)
     evaluations = min(MOST_EVALUATIONS, max(8, STORED_BYTES // (size * folds)))
     return -(-epochs // evaluations)
@@ -381,7 +402,7 @@ def _finish(outputs: Array, problem: Problem) -> Array:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def _result(runs: list[_Run], program: Program, problem: Problem, used: Settings) -> FoldsResult:
+def _result(runs: list[_Run], program: Program, problem: Problem) -> FoldsResult:
     shared = sorted(set.intersection(*(set(run.losses) for run in runs)))
     curve = [(epoch, float(np.mean([run.losses[epoch] for run in runs]))) for epoch in shared]
     rounds = min(curve, key=lambda point: point[1])[0]
@@ -390,4 +411,5 @@ def _result(runs: list[_Run], program: Program, problem: Problem, used: Settings
         program.load(run.weights[rounds])
         predictions.append(_finish(program.predict(run.validation.inputs), problem))
         training_predictions.append(_finish(program.predict(run.training.inputs), problem))
-    return FoldsResult(predictions, training_predictions, rounds, tuple((float(epoch), loss) for epoch, loss in curve), settings=used)
+    points = tuple((float(epoch), loss) for epoch, loss in curve)
+    return FoldsResult(predictions, training_predictions, rounds, points)

@@ -65,14 +65,15 @@ class Program:
         self.tf = tensorflow()
         self.layout = layout
         self.model, self.dropouts = _trainable_copy(net)
+        self.inputs = [tensor.name for tensor in net.inputs]
         variables = self.model.trainable_variables
         self.weights = [variable.value for variable in self.model.weights]
         self.variables = [variable.value for variable in variables]
         self.factors = [factors(variable.path, tuple(variable.shape)) for variable in variables]
         slots = 2 if layout.optimizer == "adamw" else 1
         self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in range(slots)]
-        self._epoch = self.tf.function(self._train, jit_compile=layout.jit)
-        self._predict = self.tf.function(self._logits, jit_compile=layout.jit)
+        self._epoch = self.tf.function(self._train, jit_compile=layout.jit, autograph=False)
+        self._predict = self.tf.function(self._logits, jit_compile=layout.jit, autograph=False)
 
     def load(self, weights: list[Array]) -> None:
         """Start from these weights, with an optimizer that has seen nothing."""
@@ -91,7 +92,7 @@ class Program:
         kind = np.int32 if self.layout.loss in CLASSIFICATION_LOSSES else np.float32
         capacity, tf = self.layout.capacity, self.tf
         return Data(
-            {name: tf.constant(_padded(values, capacity)) for name, values in inputs.items()},
+            {name: tf.constant(_padded(inputs[name], capacity)) for name in self.inputs},
             tf.constant(_padded(np.asarray(target, kind), capacity)),
             tf.constant(_padded(np.asarray(weight, np.float32), capacity)),
             len(target),
@@ -127,10 +128,9 @@ class Program:
     def predict(self, inputs: Arrays) -> Array:
         """Outputs of the net, (rows, outputs) float32, logits where it classifies."""
         tf, parts = self.tf, []
-        rows = len(next(iter(inputs.values())))
+        rows = len(inputs[self.inputs[0]])
         for start in range(0, rows, CHUNK):
-            chunk = {name: values[start : start + CHUNK] for name, values in inputs.items()}
-            tensors = {name: tf.constant(_padded(_exact(values), CHUNK)) for name, values in chunk.items()}
+            tensors = {name: tf.constant(_padded(inputs[name][start : start + CHUNK], CHUNK)) for name in self.inputs}
             outputs = self._falling_back("_predict", self._logits, (tensors,)).numpy()
             parts.append(outputs[: min(CHUNK, rows - start)])
         return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
@@ -143,7 +143,7 @@ class Program:
         except (errors.InvalidArgumentError, errors.UnimplementedError, errors.InternalError):
             if not self.layout.jit:
                 raise
-            setattr(self, name, self.tf.function(function))
+            setattr(self, name, self.tf.function(function, autograph=False))
             return getattr(self, name)(*arguments)
 
     def _logits(self, inputs: dict[str, Any]) -> Any:

@@ -24,7 +24,9 @@ CHECKS = discovery.declarations("automl.judge.checks", "CHECK")
 
 
 def found(case: Case, code: str) -> Finding:
-    return next(finding for finding in judge(case) if finding.code == code)
+    """The first finding with this code, from the one check that makes it."""
+    check = next(check for check in CHECKS if check.code == {"AML502": "AML501"}.get(code, code))
+    return next(finding for finding in run_check(check, case) if finding.code == code)
 
 
 def single_class() -> Case:
@@ -96,7 +98,7 @@ def test_sentences_stand_alone(findings: list[Finding]) -> None:
     for finding in findings:
         assert finding.sentence.endswith("."), finding
         assert finding.sentence[0].isupper() or not finding.sentence[0].isalpha(), finding
-        assert "nan" not in finding.sentence.split() and "inf" not in finding.sentence.split(), finding
+        assert not {"nan", "inf", "None"} & set(finding.sentence.split()), finding
         assert finding.about in ("data", "evaluated", "shipped")
         if finding.severity in (Severity.ISSUE, Severity.STOP):
             assert finding.action, finding
@@ -112,14 +114,16 @@ def test_figures_and_tables_are_well_formed(findings: list[Finding]) -> None:
 
 def check_figure(figure: Figure) -> None:
     assert figure.kind in ("line", "scatter", "bar", "interval", "histogram", "matrix")
-    assert figure.how_to_read.endswith(".") and figure.title and figure.series
+    assert figure.how_to_read.endswith(".")
+    assert figure.title
+    assert figure.series
     assert figure.reference in ("diagonal", "zero", "")
     for series in figure.series:
         assert len(series.x) == len(series.y) + (figure.kind == "histogram")
         assert 0 < len(series.x) <= 501
         for extra in (series.low, series.high, series.counts):
             assert len(extra) in (0, len(series.y))
-        for low, value, high in zip(series.low, series.y, series.high, strict=True):
+        for low, value, high in zip(series.low, series.y, series.high, strict=False):
             if None not in (low, value, high) and figure.kind in ("interval", "line"):
                 assert low - 1e-6 <= value <= high + 1e-6
     if figure.kind == "matrix":
@@ -140,8 +144,10 @@ def test_a_failing_check_is_a_finding_and_nothing_more() -> None:
 
     check = Check("AML999", "Broken", Section.TRUST, fail)
     only = run_check(check, case_of(Task.BINARY))[0]
-    assert only.code == "AML900" and only.severity is Severity.ISSUE
-    assert "AML999" in only.sentence and "KeyError" in only.sentence
+    assert only.code == "AML900"
+    assert only.severity is Severity.ISSUE
+    assert "AML999" in only.sentence
+    assert "KeyError" in only.sentence
 
 
 def test_data_alone_gives_data_findings() -> None:
@@ -162,13 +168,15 @@ def test_an_informative_column_matters_and_noise_does_not(task: Task) -> None:
     by_name = {each.column: each for each in result.columns}
     assert result.columns[0].column == "signal"
     assert by_name["signal"].low > by_name["noise"].high
-    assert not by_name["noise"].used and not by_name["color"].used
+    assert not by_name["noise"].used
+    assert not by_name["color"].used
     assert by_name["weak"].value > 0
 
 
 def test_a_column_that_is_never_read_is_told() -> None:
     finding = found(case_of(Task.BINARY), "AML501")
-    assert '"noise"' in finding.sentence and "--drop noise" in finding.action
+    assert '"noise"' in finding.sentence
+    assert "--drop noise" in finding.action
 
 
 def test_one_column_that_carries_all_is_told() -> None:
@@ -192,14 +200,17 @@ def test_many_columns_are_bounded_by_work() -> None:
 
     profile = replace(case.profile, columns=(*case.profile.columns, *extra))
     result = permutation_importance(replace(case, judged=judged, profile=profile, predict=predict))
-    assert result is not None and result.left_out and result.columns[0].column == "signal"
+    assert result is not None
+    assert result.left_out
+    assert result.columns[0].column == "signal"
     assert sum(calls) < 5e8
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_a_good_model_beats_the_baseline(task: Task) -> None:
     finding = found(case_of(task), "AML203")
-    assert finding.severity is Severity.PASSED and finding.numbers["gain"].low > 0
+    assert finding.severity is Severity.PASSED
+    assert finding.numbers["gain"].low > 0
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -207,7 +218,8 @@ def test_a_model_worse_than_the_baseline_is_an_issue(task: Task) -> None:
     case = case_of(task)
     turned = 200 - case.prediction if task is Task.REGRESSION else case.prediction[:, ::-1].copy()
     finding = found(replace(case, prediction=turned), "AML203")
-    assert finding.severity is Severity.ISSUE and "worse" in finding.sentence
+    assert finding.severity is Severity.ISSUE
+    assert "worse" in finding.sentence
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -221,7 +233,7 @@ def test_a_perfect_model_has_nothing_to_hide(task: Task) -> None:
     case = case_of(task)
     perfect = case.truth.copy() if task is Task.REGRESSION else np.eye(len(CLASSES[task]))[case.truth]
     case = replace(case, prediction=perfect)
-    assert found(case, "AML402").severity is (Severity.TIP if task is Task.REGRESSION else Severity.PASSED)
+    assert found(case, "AML402").severity is Severity.PASSED
     scores = found(case, "AML202").numbers
     assert scores["r2" if task is Task.REGRESSION else "accuracy"].value == pytest.approx(1.0)
     if task is not Task.REGRESSION:
@@ -238,8 +250,10 @@ def test_intervals_hold_the_score(task: Task) -> None:
 
 def test_scores_keep_their_own_direction() -> None:
     scores = found(case_of(Task.REGRESSION), "AML202").numbers
-    assert scores["rmse"].value > 0 and scores["rmse"].value < scores["baseline_rmse"].value
-    assert scores["rmse"].unit == "target" and scores["mape"].unit == "%"
+    assert scores["rmse"].value > 0
+    assert scores["rmse"].value < scores["baseline_rmse"].value
+    assert scores["rmse"].unit == "target"
+    assert scores["mape"].unit == "%"
 
 
 def test_the_headline_of_nested_cross_validation_is_the_mean_over_its_folds() -> None:
@@ -247,7 +261,8 @@ def test_the_headline_of_nested_cross_validation_is_the_mean_over_its_folds() ->
     assert case.evidence is not None
     score = found(case, "AML201").numbers["score"]
     assert score.value == pytest.approx(np.mean(case.evidence.nested))
-    assert score.low is not None and score.low < min(case.evidence.nested)
+    assert score.low is not None
+    assert score.low < min(case.evidence.nested)
     assert found(case, "AML205").severity is Severity.NOT_APPLICABLE
 
 
@@ -258,7 +273,8 @@ def test_true_probabilities_are_calibrated_and_exaggerated_ones_are_not(task: Ta
     powered = case.prediction**4
     exaggerated = replace(case, prediction=powered / powered.sum(axis=1, keepdims=True))
     finding = found(exaggerated, "AML301")
-    assert finding.severity in (Severity.TIP, Severity.ISSUE) and "too extreme" in finding.sentence
+    assert finding.severity in (Severity.TIP, Severity.ISSUE)
+    assert "too extreme" in finding.sentence
 
 
 def test_a_shifted_regression_is_biased() -> None:
@@ -272,7 +288,8 @@ def test_a_class_that_is_never_found_is_an_issue() -> None:
     prediction = case.prediction.copy()
     prediction[:, 1] = 0
     finding = found(replace(case, prediction=prediction / prediction.sum(axis=1, keepdims=True)), "AML401")
-    assert finding.severity is Severity.ISSUE and '"b"' in finding.sentence
+    assert finding.severity is Severity.ISSUE
+    assert '"b"' in finding.sentence
 
 
 def test_optimism_is_seen() -> None:
@@ -297,7 +314,8 @@ def test_the_score_without_copies_is_shown() -> None:
     frame = case.dataset.frame.copy()
     frame.iloc[300:400] = frame.iloc[:100].to_numpy()
     finding = found(replace(case, dataset=Dataset(frame, "copies", "", "")), "AML101")
-    assert "without a copy" in finding.sentence and "score_without_copies" in finding.numbers
+    assert "without a copy" in finding.sentence
+    assert "score_without_copies" in finding.numbers
 
 
 def test_infinite_and_unreadable_cells_are_counted() -> None:
@@ -313,9 +331,12 @@ def test_a_leak_names_its_column_and_the_way_out() -> None:
 
 def test_a_failed_architecture_is_an_issue() -> None:
     failures = [finding for finding in judge(case_of(Task.BINARY)) if finding.code == "AML603"]
-    assert failures[0].severity is Severity.ISSUE and "MLP" in failures[0].sentence and "memory" in failures[0].sentence
+    assert failures[0].severity is Severity.ISSUE
+    assert "MLP" in failures[0].sentence
+    assert "memory" in failures[0].sentence
 
 
 def test_dates_are_told_with_the_score_in_time() -> None:
     finding = found(case_of(Task.REGRESSION), "AML112")
-    assert finding.severity is Severity.TIP and len(finding.figures[0].series[0].x) == 4
+    assert finding.severity is Severity.TIP
+    assert len(finding.figures[0].series[0].x) == 4

@@ -14,7 +14,7 @@ from automl.core.plan import Plan, Rung, Split
 from automl.core.profile import ColumnProfile, Kind, Profile, Role
 from automl.core.tasks import Task
 
-HOSTILE = '<script>alert("1")</script> \'quoted\' `code` |pipe| 😀 \u202e right-to-left \x00 </style></svg>'
+HOSTILE = "<script>alert(\"1\")</script> 'quoted' `code` |pipe| 😀 \u202e right-to-left \x00 </style></svg>"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def evidence(metric: str, levels: tuple[float, float, float, float], better: flo
                 Trial(
                     name,
                     number,
-                    {} if name == "baseline" else {"learning_rate": 0.05 / (number + 1), "num_leaves": 31 + number, "loss": "focal"},
+                    {}
+                    if name == "baseline"
+                    else {"learning_rate": 0.05 / (number + 1), "num_leaves": 31 + number, "loss": "focal"},
                     number,
                     score=float(np.mean(folds)),
                     fold_scores=folds,
@@ -102,7 +104,13 @@ def evidence(metric: str, levels: tuple[float, float, float, float], better: flo
     trials.append(Trial("mlp", 9, {"dropout": 0.3}, 9, status="failed", message="The loss became NaN in epoch 3."))
     finals = tuple(
         Final(
-            name, 0, tuple((level + generator.normal(0, width, 10)).tolist()), level, 2.0 + 9 * at, 40_000 * (at + 1), 0.02 + 0.05 * at
+            name,
+            0,
+            tuple((level + generator.normal(0, width, 10)).tolist()),
+            level,
+            2.0 + 9 * at,
+            40_000 * (at + 1),
+            0.02 + 0.05 * at,
         )
         for at, (name, level) in enumerate(zip(names, levels, strict=True))
     )
@@ -141,7 +149,11 @@ def _roc() -> Figure:
         "ROC curve",
         "Each point is a threshold: the share of the class that is found (up) for the share of false alarms (right). "
         "A curve near the upper left corner is good, the diagonal is guessing.",
-        (Series(">50K", tuple(x.tolist()), tuple(y.tolist()), tuple((y * 0.97).tolist()), tuple(np.minimum(1, y * 1.03).tolist())),),
+        (
+            Series(
+                ">50K", tuple(x.tolist()), tuple(y.tolist()), tuple((y * 0.97).tolist()), tuple(np.minimum(1, y * 1.03).tolist())
+            ),
+        ),
         "false positive rate",
         "true positive rate",
         "diagonal",
@@ -192,7 +204,14 @@ def figures() -> dict[str, Figure]:
         (
             Series(
                 "loss",
-                ("marital-status", "capital-gain", "age", "a column with a very long name that goes on and on", "workclass", "fnlwgt"),
+                (
+                    "marital-status",
+                    "capital-gain",
+                    "age",
+                    "a column with a very long name that goes on and on",
+                    "workclass",
+                    "fnlwgt",
+                ),
                 (0.081, 0.052, 0.021, 0.011, 0.004, -0.001),
                 (0.078, 0.049, 0.018, 0.009, 0.002, -0.003),
                 (0.084, 0.055, 0.024, 0.013, 0.006, 0.001),
@@ -245,7 +264,9 @@ def figures() -> dict[str, Figure]:
         "matrix",
         "Twelve classes",
         "Rows are the actual classes, columns the predicted ones.",
-        tuple(Series(name, names, tuple(float(90 if name == other else at % 4) for at, other in enumerate(names))) for name in names),
+        tuple(
+            Series(name, names, tuple(float(90 if name == other else at % 4) for at, other in enumerate(names))) for name in names
+        ),
     )
     groups = Figure(
         "groups",
@@ -265,34 +286,109 @@ def findings(metric: str, score: Number, baseline: Number, drawn: tuple[str, ...
     shown = tuple(known[name] for name in drawn)
     passed, issue, tip = Severity.PASSED, Severity.ISSUE, Severity.TIP
     return [
-        Finding("AML101", "Duplicate rows", tip, Section.DATA, "48 rows (0.4 %) stand in the data more than once.",
-                numbers={"fraction": Number(0.004, unit="fraction"), "rows": Number(48)}, action="Remove copies that are no separate observations."),
+        Finding(
+            "AML101",
+            "Duplicate rows",
+            tip,
+            Section.DATA,
+            "48 rows (0.4 %) stand in the data more than once.",
+            numbers={"fraction": Number(0.004, unit="fraction"), "rows": Number(48)},
+            action="Remove copies that are no separate observations.",
+        ),
         Finding("AML102", "Identifiers", passed, Section.DATA, 'The identifier "row_id" was left out.'),
         Finding("AML104", "Target leak", passed, Section.DATA, "No column gives the target away."),
         Finding("AML107", "Tiny data", Severity.NOT_APPLICABLE, Section.DATA, "12,000 rows are enough for a sealed part."),
-        Finding("AML201", "Score", passed, Section.SCORES, "On 2,400 sealed rows the model is far better than the baseline.",
-                "evaluated", {"score": score, "baseline": baseline}, shown[:2]),
-        Finding("AML202", "All metrics", passed, Section.SCORES, "Every metric of the task, for the model and the baseline.", "evaluated",
-                {metric: score, f"baseline_{metric}": baseline, "accuracy": Number(0.8705, 0.857, 0.883),
-                 "baseline_accuracy": Number(0.761, 0.744, 0.778)},
-                table={"columns": ["metric", "model"], "rows": [["accuracy", 0.8705]]}),
-        Finding("AML205", "Confusion", passed, Section.SCORES, "13 % of the rows are given the wrong class.", "evaluated", figures=shown[2:]),
-        Finding("AML301", "Calibration", issue, Section.TRUST,
-                "Predicted probabilities above .6 are too high: rows given 75 % turn out positive in 66 % of the cases.", "evaluated",
-                {"expected_calibration_error": Number(0.043, 0.031, 0.055)}, (known["reliability"],),
-                action="Do not read probabilities as frequencies; calibrate with `automl fit data.csv --calibrate` on more rows."),
-        Finding("AML302", "Overfitting", passed, Section.TRUST, "Training and validation scores differ by less than their spread.",
-                "evaluated", figures=(known["curves"],)),
-        Finding("AML303", "Search optimism", passed, Section.TRUST, "The sealed score agrees with the search folds.", "evaluated"),
-        Finding("AML401", "Weak slice", issue, Section.FAILURES, 'Accuracy is 7 points lower where "workclass" is "Self-emp".', "evaluated",
-                {"difference": Number(-7.1, -10.9, -3.2, unit="points")}, (known["slices"],),
-                {"columns": ["workclass", "rows", "accuracy"], "rows": [["Private", 1700, 0.86], ["Self-emp", 300, 0.79], [None, 12, 0.5]]},
-                "Collect more rows of this group, or decide them by hand."),
-        Finding("AML501", "Column importance", passed, Section.WHY, "The model relies most on marital-status and capital-gain.", "evaluated",
-                figures=(known["importance"],)),
-        Finding("AML701", "Parity", passed, Section.DEPLOY, "The exported graph agrees with the trained pipeline to 0.0000003.", "shipped",
-                {"largest_difference": Number(3e-7)}),
-    ]  # fmt: skip
+        Finding(
+            "AML201",
+            "Score",
+            passed,
+            Section.SCORES,
+            "On 2,400 sealed rows the model is far better than the baseline.",
+            "evaluated",
+            {"score": score, "baseline": baseline},
+            shown[:2],
+        ),
+        Finding(
+            "AML202",
+            "All metrics",
+            passed,
+            Section.SCORES,
+            "Every metric of the task, for the model and the baseline.",
+            "evaluated",
+            {
+                metric: score,
+                f"baseline_{metric}": baseline,
+                "accuracy": Number(0.8705, 0.857, 0.883),
+                "baseline_accuracy": Number(0.761, 0.744, 0.778),
+            },
+            table={"columns": ["metric", "model"], "rows": [["accuracy", 0.8705]]},
+        ),
+        Finding(
+            "AML205",
+            "Confusion",
+            passed,
+            Section.SCORES,
+            "13 % of the rows are given the wrong class.",
+            "evaluated",
+            figures=shown[2:],
+        ),
+        Finding(
+            "AML301",
+            "Calibration",
+            issue,
+            Section.TRUST,
+            "Predicted probabilities above .6 are too high: rows given 75 % turn out positive in 66 % of the cases.",
+            "evaluated",
+            {"expected_calibration_error": Number(0.043, 0.031, 0.055)},
+            (known["reliability"],),
+            action="Do not read probabilities as frequencies; calibrate with `automl fit data.csv --calibrate` on more rows.",
+        ),
+        Finding(
+            "AML302",
+            "Overfitting",
+            passed,
+            Section.TRUST,
+            "Training and validation scores differ by less than their spread.",
+            "evaluated",
+            figures=(known["curves"],),
+        ),
+        Finding(
+            "AML303", "Search optimism", passed, Section.TRUST, "The sealed score agrees with the search folds.", "evaluated"
+        ),
+        Finding(
+            "AML401",
+            "Weak slice",
+            issue,
+            Section.FAILURES,
+            'Accuracy is 7 points lower where "workclass" is "Self-emp".',
+            "evaluated",
+            {"difference": Number(-7.1, -10.9, -3.2, unit="points")},
+            (known["slices"],),
+            {
+                "columns": ["workclass", "rows", "accuracy"],
+                "rows": [["Private", 1700, 0.86], ["Self-emp", 300, 0.79], [None, 12, 0.5]],
+            },
+            "Collect more rows of this group, or decide them by hand.",
+        ),
+        Finding(
+            "AML501",
+            "Column importance",
+            passed,
+            Section.WHY,
+            "The model relies most on marital-status and capital-gain.",
+            "evaluated",
+            figures=(known["importance"],),
+        ),
+        Finding(
+            "AML701",
+            "Parity",
+            passed,
+            Section.DEPLOY,
+            "The exported graph agrees with the trained pipeline to 0.0000003.",
+            "shipped",
+            {"largest_difference": Number(3e-7)},
+        ),
+    ]
 
 
 FACTS: dict[str, Any] = {
@@ -338,7 +434,14 @@ def multiclass() -> Sample:
 
 
 def regression() -> Sample:
-    stop = Finding("AML203", "Better than the baseline", Severity.ISSUE, Section.SCORES, "The model is not better than the mean.", "evaluated")
+    stop = Finding(
+        "AML203",
+        "Better than the baseline",
+        Severity.ISSUE,
+        Section.SCORES,
+        "The model is not better than the mean.",
+        "evaluated",
+    )
     counts, edges = np.histogram(np.random.default_rng(0).lognormal(8, 0.8, 12000), 30)
     statistics = {"histogram": {"edges": edges.tolist(), "counts": counts.tolist()}, "mean": 3930.0}
     found = findings("rmse", Number(534.2, 512.0, 560.5), Number(3989.0, 3890.0, 4090.0), ("actual", "residuals", "curves"))
@@ -359,7 +462,9 @@ def hostile() -> Sample:
     sample = binary()
     bad = tuple(column(HOSTILE + str(at)) for at in range(3))
     series = Series(HOSTILE, (HOSTILE, HOSTILE + "2"), (1.0, float("nan")), (None, 0.5), (1.5, None))
-    drawn = tuple(Figure(HOSTILE, kind, HOSTILE, HOSTILE, (series,), HOSTILE, HOSTILE) for kind in ("bar", "interval", "line", "matrix"))
+    drawn = tuple(
+        Figure(HOSTILE, kind, HOSTILE, HOSTILE, (series,), HOSTILE, HOSTILE) for kind in ("bar", "interval", "line", "matrix")
+    )
     table = {"columns": [HOSTILE, "value"], "rows": [[HOSTILE, 1.0], [None, float("inf")], [True, -0.5]]}
     found = [
         Finding(HOSTILE, HOSTILE, severity, section, HOSTILE, "evaluated", {HOSTILE: Number(float("nan"))}, drawn, table, HOSTILE)

@@ -28,7 +28,7 @@ def run(case: Case) -> list[Finding]:
     brier = METRICS["brier"].score(case.truth, case.prediction, case.weight, case.positive)
     brier_baseline = METRICS["brier"].score(case.truth, case.baseline, case.weight, case.positive)
     off = found.error > max(found.largest_by_chance, NOTICEABLE)
-    over = _overconfident(found)
+    over = _overconfident(found, binary)
     event = f'"{case.profile.positive}"' if binary else "the predicted class"
     sentence = (
         f"The probabilities of {event} are off by {found.error:.3f} on average on {judged_on(case)} (expected calibration error;"
@@ -57,9 +57,9 @@ def run(case: Case) -> list[Finding]:
     ]
 
 
-def _overconfident(found: Reliability) -> bool:
-    """High probabilities come true less often, and low ones more often, than they say."""
-    middle = found.predicted.mean()
+def _overconfident(found: Reliability, binary: bool) -> bool:
+    """High probabilities come true less often than they say, and low ones of a binary task more often."""
+    middle = found.predicted.mean() if binary else 0.0
     signed = np.where(found.predicted > middle, found.predicted - found.observed, found.observed - found.predicted)
     return bool((signed * found.counts).sum() > 0.5 * found.error * found.counts.sum())
 

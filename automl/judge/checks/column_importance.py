@@ -8,12 +8,13 @@ from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.judge.importance import Importance, permutation_importance
 from automl.judge.scoring import is_nested, not_applicable
-from automl.judge.wording import count_text, drop_command, names_text, number, percent_text, score_text, unit_of
+from automl.judge.wording import called, count_text, drop_command, names_text, number, percent_text, score_text, unit_of
 
 TITLE = "Importance of the columns"
 MOST_BARS = 20
 MOST_ROWS = 300
 ALMOST_ALL = 0.8
+NEARLY_ALL = 0.95
 
 
 def run(case: Case) -> list[Finding]:
@@ -28,21 +29,15 @@ def _importance(case: Case, found: Importance) -> Finding:
     metric, unit = found.metric, unit_of(found.metric, case.profile)
     certain = [each for each in found.columns if each.low > 0]
     ignored = [each.column for each in found.columns if not each.used]
-    uncertain = [each.column for each in found.columns if each.used and each.low <= 0]
     worse = "falls" if metric.greater_is_better else "rises"
     if certain:
         told = ", ".join(f'"{each.column}" ({score_text(metric, each.value)})' for each in certain[:3])
         sentence = f"{metric.title} {worse} most when these columns are shuffled: {told}"
     else:
-        sentence = f"Shuffling any single column does not change the {metric.title} beyond chance"
+        sentence = f"Shuffling any single column does not change the {called(metric)} beyond chance"
     if ignored:
         sentence += f"; {count_text(len(ignored), 'column')} changed nothing: {names_text(ignored)}"
-    action = ""
-    if ignored or uncertain:
-        action = (
-            f"{count_text(len(ignored) + len(uncertain), 'column')} may be left out without loss; try"
-            f" {drop_command(ignored or uncertain)}."
-        )
+    action = f"They can be left out without loss: {drop_command(ignored)}." if ignored else ""
     if found.left_out:
         sentence += (
             f"; {count_text(len(found.left_out), 'column')} could not be measured in the time: {names_text(found.left_out)}."
@@ -59,7 +54,7 @@ def _importance(case: Case, found: Importance) -> Finding:
         numbers={each.column: number(each.value, each.low, each.high, unit) for each in found.columns[:MOST_BARS]},
         figures=(_figure(found),),
         table={
-            "columns": ["column", f"loss of {metric.title}", "low", "high"],
+            "columns": ["column", f"loss of {called(metric)}", "low", "high"],
             "rows": [[each.column, each.value, each.low, each.high] for each in found.columns[:MOST_ROWS]],
         },
         action=action,
@@ -76,13 +71,13 @@ def _figure(found: Importance) -> Figure:
         tuple(each.high for each in shown),
     )
     how = (
-        f"Each bar is what the {found.metric.title} loses on {found.rows:,} judged rows when the column's values are shuffled"
+        f"Each bar is what the {called(found.metric)} loses on {found.rows:,} judged rows when the column's values are shuffled"
         f" ({found.repeats} times; 95 % interval over rows); a bar whose interval touches zero may be chance. Columns that say"
         " the same share their importance."
     )
     if len(found.columns) > MOST_BARS:
         how += f" The {MOST_BARS} largest of {len(found.columns):,} are shown."
-    return Figure("importance", "bar", TITLE, how, (series,), "column", f"loss of {found.metric.title}", "zero")
+    return Figure("importance", "bar", TITLE, how, (series,), "column", f"loss of {called(found.metric)}", "zero")
 
 
 def _concentration(case: Case, found: Importance) -> Finding:
@@ -98,7 +93,7 @@ def _concentration(case: Case, found: Importance) -> Finding:
     return Finding(
         code="AML502",
         title=title,
-        severity=Severity.ISSUE if alone else Severity.PASSED,
+        severity=(Severity.ISSUE if share > NEARLY_ALL else Severity.TIP) if alone else Severity.PASSED,
         section=Section.WHY,
         sentence=f"{told}: nearly everything rests on it." if alone else f"{told}: the score rests on more than one column.",
         about="evaluated",

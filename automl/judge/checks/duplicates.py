@@ -8,7 +8,8 @@ import pandas as pd
 from automl.core.case import Case, Check
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric, metric
-from automl.judge.wording import count_text, number, percent_text, score_text, unit_of
+from automl.judge.bootstrap import HURRY_SECONDS
+from automl.judge.wording import called, count_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
 FEWEST_ROWS = 50
@@ -25,7 +26,10 @@ def run(case: Case) -> list[Finding]:
         f"{percent_text(duplicates.straddling_fraction)} of a random 20 % part would have a copy in the other 80 %"
     )
     if duplicates.conflicting:
-        sentence += f", and {count_text(duplicates.conflicting, 'row')} with equal features differ in the target"
+        sentence += (
+            f", and {count_text(duplicates.conflicting, 'row')} with equal features"
+            f" {'differs' if duplicates.conflicting == 1 else 'differ'} in the target"
+        )
     numbers = {
         "rows": number(duplicates.rows),
         "straddling_fraction": number(duplicates.straddling_fraction),
@@ -41,7 +45,7 @@ def run(case: Case) -> list[Finding]:
     if without is not None:
         chosen, everything, alone, rows = without
         sentence += (
-            f"; on the {rows:,} judged rows without a copy elsewhere the {chosen.title} is {score_text(chosen, alone.value)} "
+            f"; on the {rows:,} judged rows without a copy elsewhere the {called(chosen)} is {score_text(chosen, alone.value)} "
             f"instead of {score_text(chosen, everything.value)}"
         )
         numbers |= {"score_all_rows": everything, "score_without_copies": alone}
@@ -53,10 +57,10 @@ def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | No
     frame = case.dataset.frame
     if not case.trained or not len(case.truth) or len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth):
         return None
-    if case.dataset.test is not None or case.row_ids.max() >= len(frame):
+    hurried = case.deadline.left_seconds() < HURRY_SECONDS
+    if hurried or case.dataset.test is not None or case.row_ids.max() >= len(frame):
         return None
-    # Strings, because columns of mixed types cannot be hashed as they are.
-    hashes = pd.util.hash_pandas_object(frame.astype(str), index=False).to_numpy()
+    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     outside = np.ones(len(frame), dtype=bool)
     outside[case.row_ids] = False
     alone = ~np.isin(hashes[case.row_ids], hashes[outside])

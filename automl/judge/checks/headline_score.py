@@ -10,7 +10,7 @@ from automl.core.tasks import Task
 from automl.judge.bootstrap import compare, headline
 from automl.judge.curves import MOST_DOTS, plain, precision_recall_series, roc_series, sampled
 from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable, title_of
-from automl.judge.wording import interval_text, number, score_text, unit_of
+from automl.judge.wording import called, interval_text, number, score_text, unit_of
 
 TITLE = "Score"
 MOST_CURVES = 6
@@ -34,8 +34,8 @@ def run(case: Case) -> list[Finding]:
         else "percentile bootstrap over the judged rows"
     )
     sentence = (
-        f"{champion} reaches a {metric.title} of {interval_text(metric, model)} on {judged_on(case)}, where {better} is better; "
-        f"the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
+        f"{champion} reaches {called(metric)} {interval_text(metric, model)} on {judged_on(case)}, where {better} is better;"
+        f" the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
     )
     gain = compared.gain
     return [

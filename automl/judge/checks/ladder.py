@@ -7,7 +7,7 @@ from automl.core.evidence import Decision, Evidence, Final
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.statistics import corrected_resampled_t
 from automl.judge.scoring import fold_ratio, headline_metric, not_applicable, title_of
-from automl.judge.wording import figures_text, finite, number, score_text, unit_of
+from automl.judge.wording import called, finite, number, p_text, score_text, unit_of
 
 TITLE = "The chosen rung"
 
@@ -53,7 +53,7 @@ def _sentence(case: Case, evidence: Evidence, intervals: dict[str, Number]) -> s
     score = intervals.get(evidence.champion)
     told = f"{champion} was chosen"
     if score is not None:
-        told += f" ({metric.title} {score_text(metric, score.value)} on {evidence.fresh_folds} fresh folds)"
+        told += f" ({called(metric)} {score_text(metric, score.value)} on {evidence.fresh_folds} fresh folds)"
     taken = [decision for decision in evidence.decisions if decision.accepted and decision.candidate == evidence.champion]
     refused = [decision for decision in evidence.decisions if not decision.accepted]
     if taken:
@@ -72,7 +72,7 @@ def _gain(case: Case, decision: Decision, verb: str) -> str:
     low, high = (score_text(metric, bound) for bound in decision.interval)
     return (
         f"it {verb} {score_text(metric, decision.gain)} over {title_of(case, decision.incumbent)}, 90 % interval {low} to {high},"
-        f" p = {figures_text(decision.p_value, 2)}"
+        f" {p_text(decision.p_value)}"
     )
 
 

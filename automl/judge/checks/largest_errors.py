@@ -16,6 +16,8 @@ from automl.judge.wording import figures_text, number, percent_text
 MOST_ROWS = 10
 MOST_COLUMNS = 8
 MOST_CHARACTERS = 60
+SURE = 0.95
+OUTLYING = 5.0
 
 
 def run(case: Case) -> list[Finding]:
@@ -48,7 +50,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML402",
             title=title,
-            severity=Severity.TIP,
+            severity=Severity.TIP if _stands_out(case, worst) else Severity.PASSED,
             section=Section.FAILURES,
             sentence=f"{told} (row {row:,})." if shown else f"{told}; rows are not shown because of --no-samples.",
             about="evaluated",
@@ -64,6 +66,14 @@ def run(case: Case) -> list[Finding]:
             ),
         )
     ]
+
+
+def _stands_out(case: Case, worst: int) -> bool:
+    """Nearly certain of a wrong class, or many times the usual error."""
+    if case.profile.task.is_classification:
+        return bool(case.prediction[worst].max() >= SURE)
+    errors = np.abs(case.prediction - case.truth)
+    return bool(errors[worst] > OUTLYING * np.sqrt(np.mean(errors**2)))
 
 
 def _mistakes(case: Case) -> np.ndarray:

@@ -7,7 +7,7 @@ from automl.core.evidence import Evidence
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.judge.curves import thin
 from automl.judge.scoring import headline_metric, not_applicable, title_of
-from automl.judge.wording import finite, number, score_text, unit_of
+from automl.judge.wording import called, finite, number, score_text, unit_of
 
 TITLE = "Learning curves"
 
@@ -45,7 +45,7 @@ def run(case: Case) -> list[Finding]:
             title=TITLE,
             severity=severity,
             section=Section.CHOICE,
-            sentence=f"{sentence}.",
+            sentence=f"{sentence[0].upper()}{sentence[1:]}.",
             about="evaluated",
             numbers=numbers,
             figures=tuple(figure for figure in (rounds, rows) if figure is not None),
@@ -61,7 +61,7 @@ def _more_rows(case: Case, evidence: Evidence) -> tuple[bool, str, Number]:
     gain = metric.gain(after, before)
     helps = metric.gain(low if metric.greater_is_better else high, before) > 0
     told = (
-        f"with {every:,.0f} instead of {fewer:,.0f} rows the {metric.title} goes from {score_text(metric, before)} to"
+        f"with {every:,.0f} instead of {fewer:,.0f} rows the {called(metric)} goes from {score_text(metric, before)} to"
         f" {score_text(metric, after)}, so more rows {'would help' if helps else 'would hardly help'}"
     )
     half = (high - low) / 2

@@ -9,7 +9,7 @@ from automl.core.evidence import Trial
 from automl.core.finding import Finding, Section, Severity
 from automl.core.statistics import corrected_resampled_t
 from automl.judge.scoring import fold_ratio, headline_metric, not_applicable, title_of
-from automl.judge.wording import number, percent_text, score_text, unit_of
+from automl.judge.wording import called, number, percent_text, score_text, unit_of
 
 TITLE = "Overfitting"
 LARGE_SHARE = 0.5
@@ -36,7 +36,7 @@ def run(case: Case) -> list[Finding]:
     large = low > 0 and (share > LARGE_SHARE or earned <= 0)
     sentence = (
         f"{title_of(case, trial.architecture)} scores {score_text(metric, training)} on the rows that it was trained on and "
-        f"{score_text(metric, unseen)} on unseen rows of the same folds ({metric.title})"
+        f"{score_text(metric, unseen)} on unseen rows of the same folds ({called(metric)})"
     )
     if np.isfinite(share):
         sentence += f", a gap of {percent_text(max(0.0, share))} of what it gains over the baseline"

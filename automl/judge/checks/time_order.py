@@ -12,7 +12,7 @@ from automl.core.metrics import Metric, metric
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import score_replicates
-from automl.judge.wording import finite, number, score_text, unit_of
+from automl.judge.wording import called, finite, number, score_text, unit_of
 
 TITLE = "Order in time"
 PARTS = 4
@@ -34,7 +34,7 @@ def run(case: Case) -> list[Finding]:
         return [Finding("AML112", TITLE, Severity.PASSED, Section.DATA, sentence)]
     ordered = "the rows are sorted by it and" if profile.ordered_in_time == column.name else "the table"
     sentence = (
-        f'"{column.name}" holds dates ({column.statistics.get("first", "?")} to {column.statistics.get("last", "?")}) and'
+        f'"{column.name}" holds dates{_span(column)} and'
         f" {ordered} "
         f"{'were' if ordered.startswith('the rows') else 'was'} split at random, so the score is for rows of the same period, not"
         " for the future"
@@ -47,7 +47,7 @@ def run(case: Case) -> list[Finding]:
         figures = (_figure(chosen, column.name, labels, parts),)
         numbers = {"earliest": parts[0], "latest": parts[-1]}
         sentence += (
-            f"; within the judged rows the {chosen.title} is {score_text(chosen, parts[0].value)} in the earliest quarter and "
+            f"; within the judged rows the {called(chosen)} is {score_text(chosen, parts[0].value)} in the earliest quarter and "
             f"{score_text(chosen, parts[-1].value)} in the latest"
         )
     return [
@@ -64,6 +64,11 @@ def run(case: Case) -> list[Finding]:
             ),
         )
     ]
+
+
+def _span(column: ColumnProfile) -> str:
+    first, last = (str(column.statistics.get(end) or "")[:10] for end in ("first", "last"))
+    return f" ({first} to {last})" if first and last else ""
 
 
 def _scores_along_time(case: Case, column: ColumnProfile) -> tuple[Metric, list[str], list[Number]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from automl.core.architecture import Architecture, Cost
@@ -10,6 +11,7 @@ from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
 
 LEAST_ROWS = 50
+SMALL_ROWS, LARGE_ROWS = 5_000, 150_000
 IMBALANCED = 0.3
 SECONDS_A_CELL, SECONDS_A_LEAF = 7.6e-9, 6e-6
 BYTES_A_LEAF = 28
@@ -26,14 +28,14 @@ def reason(profile: Profile) -> str:
     categories = profile.features_of(Kind.CATEGORY)
     if categories:
         widest = max(column.unique for column in categories)
-        parts.append(f"{len(categories):,} categorical columns (up to {widest:,} levels)")
+        parts.append(f"{len(categories):,} categorical (up to {widest:,} levels)")
     gaps = sum(column.missing_fraction > 0 for column in profile.features)
     if gaps:
-        parts.append(f"{gaps:,} columns with missing values")
-    taken = f", and takes {' and '.join(parts)} as they are" if parts else ""
+        parts.append(f"{gaps:,} with missing values")
+    taken = f", of which it takes {' and '.join(parts)} as they are" if parts else ""
     return (
-        f"finds thresholds and interactions among {len(profile.features):,} columns in {profile.rows:,} rows "
-        f"without being told about them{taken}"
+        f"finds thresholds and interactions in {profile.rows:,} rows by itself; "
+        f"number of columns: {len(profile.features):,}{taken}"
     )
 
 
@@ -55,22 +57,74 @@ def space(profile: Profile) -> Space:
         dimensions["cat_l2"] = Float(0.05, 20.0, 10.0, log=True)
     if bool(profile.class_counts) and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
         dimensions["class_weight"] = Choice(("balanced", "none"), "balanced")
-    starts = _small_starts() if profile.rows < 5000 else _large_starts(profile)
+    starts = _starts(profile.rows)
     return Space(dimensions, tuple({name: value for name, value in start.items() if name in dimensions} for start in starts))
 
 
-def _small_starts() -> tuple[dict[str, Any], ...]:
-    return ({},)
+ONE_LEVEL_SPLITS: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "num_leaves": 16,
+    "min_data_in_leaf": 3,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "max_cat_to_onehot": 64,
+}
+SOFT_CATEGORIES: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 5,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.9,
+    "cat_smooth": 1.0,
+    "cat_l2": 1.0,
+}
+SHALLOW: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "num_leaves": 8,
+    "min_data_in_leaf": 10,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "lambda_l2": 1.0,
+}
+RANDOM_THRESHOLDS: dict[str, Any] = {
+    "learning_rate": 0.04,
+    "num_leaves": 12,
+    "min_data_in_leaf": 10,
+    "feature_fraction": 0.45,
+    "bagging_fraction": 0.8,
+    "lambda_l2": 0.5,
+    "extra_trees": True,
+}
+BIG_LEAVES: dict[str, Any] = {
+    "learning_rate": 0.04,
+    "num_leaves": 50,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 0.75,
+}
+PENALISED: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "num_leaves": 16,
+    "min_data_in_leaf": 2,
+    "feature_fraction": 0.58,
+    "bagging_fraction": 0.95,
+    "lambda_l1": 0.9,
+    "lambda_l2": 1.0,
+}
 
 
-def _large_starts(profile: Profile) -> tuple[dict[str, Any], ...]:
-    return ({},)
+def _starts(rows: int) -> tuple[dict[str, Any], ...]:
+    """Known good settings (tuned portfolios of AutoGluon and pytabkit among them), the best default for the size first."""
+    if rows < SMALL_ROWS:
+        return ONE_LEVEL_SPLITS, SHALLOW, RANDOM_THRESHOLDS, SOFT_CATEGORIES, BIG_LEAVES, PENALISED
+    first = SOFT_CATEGORIES if rows < LARGE_ROWS else {**SOFT_CATEGORIES, "learning_rate": 0.1, "num_leaves": 63}
+    return first, BIG_LEAVES, PENALISED, {**ONE_LEVEL_SPLITS, "learning_rate": 0.08, "num_leaves": 31}, RANDOM_THRESHOLDS
 
 
 def expected_rounds(profile: Profile, settings: Settings) -> float:
     """A guess from the rows: more data carries more rounds, a lower learning rate needs more."""
     harder = 2.0 if profile.task is Task.REGRESSION else 1.0
-    return float(min(5000.0, harder * 3.0 / settings["learning_rate"] * (profile.rows / 1000) ** 0.35))
+    return float(min(3000.0, harder * 3.0 / settings["learning_rate"] * (profile.rows / 1000) ** 0.35))
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
@@ -80,8 +134,8 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
     one_tree = SECONDS_A_CELL * 0.8 * cells + SECONDS_A_LEAF * leaves
     seconds = 0.3 + 5 * 1.3 * rounds * trees * one_tree / 1.6
-    size = 3000 + rounds * trees * leaves * BYTES_A_LEAF
-    return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * max(1.0, leaves.bit_length() if isinstance(leaves, int) else 5.0))
+    size = 3000 + 120 * len(profile.features) + rounds * trees * leaves * BYTES_A_LEAF
+    return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * math.log2(leaves + 1))
 
 
 def learner() -> Any:

@@ -10,7 +10,9 @@ from automl.core.space import Choice, Dimension, Float, Settings, Space
 from automl.core.tasks import ALL_TASKS
 
 ONEHOT_LEVELS, ONEHOT_WIDTH = 50, 2000
-MOST_CELLS = 6e6
+MOST_CELLS = {"l2": 6e6, "l1": 1.5e6}
+LEAST_ROWS = {"l2": 20_000, "l1": 10_000}
+SECONDS_A_CELL = {"l2": 1e-7, "l1": 1e-6}
 IMBALANCED = 0.3
 
 
@@ -46,8 +48,9 @@ def space(profile: Profile) -> Space:
 def cost(profile: Profile, settings: Settings) -> Cost:
     width = encoded_width(profile)
     outputs = profile.outputs
-    cells = min(profile.rows * width, max(MOST_CELLS, 20_000 * width))
-    seconds = 0.1 + 5 * cells * (2e-7 if settings.get("penalty") == "l2" else 8e-7) * max(1, outputs - 1)
+    penalty = settings["penalty"]
+    cells = min(profile.rows * width, max(MOST_CELLS[penalty], LEAST_ROWS[penalty] * width))
+    seconds = 0.1 + 5 * cells * SECONDS_A_CELL[penalty] * max(1, outputs - 1)
     names = sum(min(column.unique, ONEHOT_LEVELS) for column in profile.features_of(Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER))
     size = 1500 + 4 * (width + 1) * outputs + 20 * names + 120 * len(profile.features)
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * width * outputs)

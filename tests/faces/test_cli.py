@@ -1,0 +1,291 @@
+"""The `automl` command: answers, exit codes, JSON, and what it says where the input is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl.cli import cli
+
+
+def one_sentence(err: str) -> str:
+    """The last line of stderr, which must be one sentence of automl's and no traceback."""
+    assert "Traceback" not in err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("automl: ")
+    return last
+
+
+def test_help_lists_every_command(command):
+    answer = command("--help")
+    assert answer.code == 0
+    for name in ("fit", "leaderboard", "models", "predict", "profile", "recommend", "report", "score"):
+        assert name in answer.out
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_explains_itself_and_takes_json(command, name):
+    answer = command(name, "--help")
+    assert answer.code == 0
+    assert "--json" in answer.out
+
+
+def test_version(command):
+    assert command("--version").out.strip() == f"automl {automl.__version__}"
+
+
+def test_no_arguments_show_the_help_and_are_an_error(command):
+    answer = command()
+    assert answer.code == 2
+    assert "Commands:" in answer.err
+
+
+# --- a run -----------------------------------------------------------------------------------------------------------
+
+
+def test_fit_says_the_verdict_and_what_to_do_next(finished):
+    lines = finished.stdout.strip().splitlines()
+    assert lines[0].split(":")[0] in ("Ready", "Use with care", "Do not use")
+    assert lines[-1] == f"next: automl predict {finished.folder} new.csv -o predictions.csv"
+    assert str(finished.folder / "report.html") in finished.stdout
+
+
+def test_fit_shows_a_plain_line_a_stage_where_stderr_is_no_terminal(finished):
+    assert "\x1b" not in finished.stderr
+    assert "\r" not in finished.stderr
+    for stage in ("read", "profile", "search", "judge", "report"):
+        assert f"  {stage} " in finished.stderr
+
+
+def test_predict_writes_rows_in_order_with_ids(finished, command, tmp_path):
+    answer = command("predict", finished.folder, finished.data, "-o", tmp_path / "out.csv")
+    assert answer.code == 0
+    given, written = pd.read_csv(finished.data), pd.read_csv(tmp_path / "out.csv")
+    assert list(written.columns) == ["patient", "prediction", "probability_benign", "probability_malignant"]
+    assert (written["patient"] == given["patient"]).all()
+    assert (written["prediction"] == given["diagnosis"]).mean() > 0.85
+    assert np.allclose(written.filter(like="probability").sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_a_run_folder_and_its_model_folder_predict_the_same(finished, command):
+    from_run = command("predict", finished.folder, finished.data, "-o", "-")
+    from_model = command("predict", finished.folder / "model", finished.data, "-o", "-")
+    assert from_run.out == from_model.out
+    assert from_run.code == from_model.code == 0
+
+
+def test_new_data_lacking_a_column_is_refused_and_nothing_is_written(finished, command, tmp_path):
+    pd.read_csv(finished.data).drop(columns="mean_radius").to_csv(tmp_path / "new.csv", index=False)
+    answer = command("predict", finished.folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv")
+    assert answer.code == 2
+    assert "mean_radius" in one_sentence(answer.err)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_path):
+    answer = command("score", finished.folder, finished.data, "--json")
+    scores = json.loads(answer.out)
+    assert scores["rows"] == 569
+    assert scores["values"]["roc_auc"] > 0.9
+    assert 0.0 <= scores["values"]["brier"] < 0.2
+    pd.read_csv(finished.data).drop(columns="diagnosis").to_csv(tmp_path / "new.csv", index=False)
+    answer = command("score", finished.folder, tmp_path / "new.csv")
+    assert answer.code == 2
+    assert "diagnosis" in one_sentence(answer.err)
+
+
+def test_report_and_leaderboard(finished, command):
+    report = command("report", finished.folder)
+    assert report.code == 0
+    assert Path(report.out.strip().splitlines()[-1]) == finished.folder / "report.html"
+    board = command("leaderboard", finished.folder)
+    assert board.code == 0
+    assert "linear" in board.out
+    assert "baseline" in board.out
+
+
+JSON_COMMANDS = {
+    "models": ("models",),
+    "profile": ("profile", "DATA"),
+    "recommend": ("recommend", "DATA"),
+    "predict": ("predict", "RUN", "DATA", "-o", "OUT"),
+    "score": ("score", "RUN", "DATA"),
+    "report": ("report", "RUN"),
+    "leaderboard": ("leaderboard", "RUN"),
+}
+
+
+@pytest.mark.parametrize("name", JSON_COMMANDS)
+def test_json_is_exactly_one_document(name, finished, command, tmp_path):
+    places = {"DATA": finished.data, "RUN": finished.folder, "OUT": tmp_path / "out.csv"}
+    answer = command(*(places.get(part, part) for part in JSON_COMMANDS[name]), "--json")
+    assert answer.code == 0
+    assert isinstance(json.loads(answer.out), dict)
+
+
+def test_every_command_but_fit_has_a_json_case():
+    assert set(JSON_COMMANDS) | {"fit"} == set(cli.commands)
+
+
+def test_an_error_is_one_json_document_too(command):
+    answer = command("profile", "no-such-file.csv", "--json")
+    document = json.loads(answer.out)
+    assert document["exit_code"] == answer.code == 2
+    assert one_sentence(answer.err) == f"automl: {document['error']}"
+
+
+def test_models_lists_every_architecture_simplest_first(command):
+    found = json.loads(command("models", "--json").out)["models"]
+    assert [each["rung"] for each in found] == sorted(each["rung"] for each in found)
+    assert {"baseline", "linear", "boosting", "mlp"} <= {each["name"] for each in found}
+
+
+def test_recommend_saves_a_recipe_that_fit_takes(finished, command, tmp_path):
+    answer = command("recommend", finished.data, "--only", "baseline,linear", "--time", "20", "--save", tmp_path / "plan.yaml")
+    assert answer.code == 0
+    assert answer.out.strip().splitlines()[-1] == f"next: automl fit --recipe {tmp_path / 'plan.yaml'}"
+    answer = command("fit", "--recipe", tmp_path / "plan.yaml", "--out", tmp_path / "run", "--json", "--quiet")
+    assert answer.code == 0
+    assert json.loads(answer.out)["champion"] == "linear"
+    assert "search" not in answer.err
+
+
+# --- wrong input -----------------------------------------------------------------------------------------------------
+
+ROWS = "\n".join(f"{row},{row % 7},{'yes' if row % 3 else 'no'}" for row in range(60))
+GOOD = f"a,b,churn\n{ROWS}\n"
+
+
+def _binary(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 40)
+
+
+BAD_FILES = {
+    "no such file": (lambda path: None, (), "data.csv"),
+    "empty file": (lambda path: path.write_text(""), (), "empty"),
+    "header only": (lambda path: path.write_text("a,b,churn\n"), (), "row"),
+    "one row": (lambda path: path.write_text("a,b,churn\n1,2,yes\n"), (), "row"),
+    "misspelt target": (lambda path: path.write_text(GOOD), ("--target", "chrun"), 'did you mean "churn"?'),
+    "constant target": (lambda path: path.write_text(GOOD.replace("yes", "no")), ("--target", "churn"), "churn"),
+    "missing target": (
+        lambda path: path.write_text(GOOD.replace("yes", "").replace("no", "")), ("--target", "churn"), "churn",
+    ),
+    "ragged rows": (lambda path: path.write_text(GOOD + "1,2,yes,4\n"), (), "line 62"),
+    "duplicate columns": (lambda path: path.write_text(GOOD.replace("a,b", "a,a")), (), '"a"'),
+    "binary rubbish": (_binary, (), "data.csv"),
+    "a directory": (lambda path: path.mkdir(), (), "data.csv"),
+    "unknown rung": (lambda path: path.write_text(GOOD), ("--only", "linaer"), 'did you mean "linear"?'),
+    "unknown metric": (lambda path: path.write_text(GOOD), ("--metric", "roc_uac"), 'did you mean "roc_auc"?'),
+    "unknown preset": (lambda path: path.write_text(GOOD), ("--preset", "fsat"), 'did you mean "fast"?'),
+    "unknown kind": (lambda path: path.write_text(GOOD), ("--kind", "a=categroy"), 'did you mean "category"?'),
+    "no kind": (lambda path: path.write_text(GOOD), ("--kind", "a"), "column=kind"),
+    "no time": (lambda path: path.write_text(GOOD), ("--time", "soon"), "soon"),
+    "time and trials": (lambda path: path.write_text(GOOD), ("--time", "20", "--trials", "3"), "exclude"),
+    "no such option": (lambda path: path.write_text(GOOD), ("--trget", "churn"), "--target"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_wrong_input_is_one_sentence_and_leaves_nothing(name, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make, arguments, part = BAD_FILES[name]
+    make(tmp_path / "data.csv")
+    before = sorted(tmp_path.rglob("*"))
+    answer = command("fit", "data.csv", *([] if "--time" in arguments else ["--time", "20"]), *arguments)
+    assert answer.code == 2, answer.err
+    assert part in one_sentence(answer.err)
+    assert answer.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_misspelt_command_and_run_are_told_the_nearest(finished, command):
+    answer = command("predit", "x")
+    assert answer.code == 2
+    assert 'did you mean "predict"?' in one_sentence(answer.err)
+    answer = command("report", finished.folder.with_name("rnu"))
+    assert answer.code == 2
+    assert 'did you mean "run"?' in one_sentence(answer.err)
+
+
+def test_a_finished_run_is_not_touched(finished, command):
+    before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
+    answer = command("fit", finished.data, "--time", "20", "--only", "baseline", "--out", finished.folder)
+    assert answer.code == 2
+    assert str(finished.folder) in one_sentence(answer.err)
+    assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize("damage", ["newer", "torn"])
+def test_a_run_of_a_newer_version_or_with_a_damaged_file_is_refused(damage, finished, command, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(finished.folder, tmp_path / "run")
+    record = json.loads((copy / "run.json").read_text())
+    text = json.dumps({**record, "format": 999}) if damage == "newer" else json.dumps(record)[:40]
+    (copy / "run.json").write_text(text)
+    answer = command("report", copy)
+    assert answer.code == 2
+    assert "run" in one_sentence(answer.err)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_sentence(finished, command):
+    answer = command("predict", finished.folder, finished.data, "-o", "/dev/full")
+    assert answer.code == 2
+    assert "space" in one_sentence(answer.err)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_no_permission_for_the_run_folder(finished, command, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    answer = command("fit", finished.data, "--time", "20", "--only", "baseline", "--out", tmp_path / "locked" / "run")
+    assert answer.code == 2
+    one_sentence(answer.err)
+
+
+def test_an_out_below_a_file_is_one_sentence(finished, command):
+    answer = command("fit", finished.data, "--time", "20", "--only", "baseline", "--out", finished.data / "run")
+    assert answer.code == 2
+    one_sentence(answer.err)
+
+
+def test_our_own_fault_is_told_with_a_log(command, monkeypatch, finished):
+    from automl import run
+
+    def broken(*arguments: object, **options: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(run, "open_run", broken)
+    answer = command("report", finished.folder)
+    assert answer.code == 70
+    log = Path(one_sentence(answer.err).rpartition(" ")[2])
+    assert "ZeroDivisionError: of ours" in log.read_text()
+    log.unlink()
+
+
+def test_ctrl_c_keeps_the_best_model_so_far(finished, tmp_path):
+    arguments = ["fit", str(finished.data), "--time", "40", "--preset", "best", "--only", "baseline,linear"]
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "automl", *arguments, "--out", str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    waited = time.monotonic() + 30.0
+    while not (folder / "trials.jsonl").exists() and process.poll() is None and time.monotonic() < waited:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "next: automl predict" in out
+    assert (folder / "model" / "model.onnx").exists()
+    assert json.loads((folder / "run.json").read_text())["state"] == "interrupted"

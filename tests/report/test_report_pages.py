@@ -1,0 +1,264 @@
+"""Laws of report.json, report.html and MODEL_CARD.md over every sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automl.core import files
+from automl.core.errors import InputError
+from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.profile import Kind
+from automl.report import card, render, render_folder, report, summary, verdict, write_report
+from tests.report.samples import HOSTILE, SAMPLES, binary, column, hostile, minimal
+
+EVERY = pytest.mark.parametrize("name", sorted(SAMPLES))
+VOID = {"meta", "link", "br", "path", "rect", "circle", "line"}
+
+
+class Outline(HTMLParser):
+    """What the laws look at: balance of tags, attributes, headings, ids, text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, f"</{tag}> closes nothing at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def content(name: str) -> dict[str, object]:
+    encoded: dict[str, object] = json.loads(files.dump_json(report(*SAMPLES[name]().arguments)))
+    return encoded
+
+
+@EVERY
+def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
+    html = render(content(name))
+    outline = Outline(html)
+    assert not outline.open
+    assert len(html.encode()) <= 1_000_000
+    for tag, attributes in outline.tags:
+        assert tag not in {"script", "iframe", "object", "embed", "img", "audio", "video", "form"}
+        assert not any(key.startswith("on") for key in attributes)
+        for key in ("src", "href", "srcset", "action", "data", "xlink:href"):
+            value = attributes.get(key)
+            assert value is None or value.startswith("#") or value == "data:,"
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+@EVERY
+def test_the_page_is_well_formed_for_a_screen_reader(name: str) -> None:
+    outline = Outline(render(content(name)))
+    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"] or "" for tag, attributes in outline.tags if tag == "a"]
+    assert {link[1:] for link in links} <= set(ids)
+    for tag, attributes in outline.tags:
+        if tag == "th":
+            assert attributes.get("scope") in {"col", "row"}
+        if tag == "svg":
+            assert attributes.get("role") == "img" or attributes.get("aria-hidden") == "true"
+    regions = [attributes for _, attributes in outline.tags if attributes.get("class") == "scroll"]
+    assert all(each.get("tabindex") == "0" and each.get("aria-label") for each in regions)
+
+
+@EVERY
+def test_the_page_depends_on_report_json_alone(name: str, tmp_path: Path) -> None:
+    given = write_report(tmp_path, *SAMPLES[name]().arguments)
+    page, saved = (tmp_path / "report.html").read_bytes(), (tmp_path / "MODEL_CARD.md").read_bytes()
+    (tmp_path / "report.html").unlink()
+    assert render_folder(tmp_path).read_bytes() == page
+    assert (tmp_path / "MODEL_CARD.md").read_bytes() == saved
+    assert files.read_json(tmp_path / "report.json")["verdict"]["label"] == given.label
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["MODEL_CARD.md", "report.html", "report.json"]
+
+
+@EVERY
+def test_every_finding_is_on_the_page_and_every_number_in_the_data(name: str) -> None:
+    sample, saved = SAMPLES[name](), content(name)
+    text = " ".join(" ".join(Outline(render(saved)).texts).split())
+    for each in sample.findings:
+        words = re.sub(r"[`\x00\u202e]", " ", each.sentence).split()
+        assert words[0] in text
+        assert words[-1] in text
+    assert saved["findings"] == files.encode(sample.findings)
+
+
+def test_the_order_is_that_of_a_decision_maker() -> None:
+    outline = Outline(render(content("binary")))
+    order = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
+    assert order == ["verdict", "next", "scores", "trust", "failures", "why", "choice", "data", "deploy", "reproduce"]
+
+
+def test_the_headline_stands_beside_the_baseline() -> None:
+    html = render(content("binary"))
+    assert "0.928" in html
+    assert "0.919 to 0.938" in html
+    assert "<b>0.500</b>" in html
+    assert html.index("Use with care") < html.index("0.928") < html.index("What to do next</h2>")
+
+
+def test_losses_are_shown_in_their_own_direction() -> None:
+    html = render(content("multiclass"))
+    assert "Log loss, lower is better" in html
+    assert "−0.041" not in html
+    assert "-0.041" not in html
+
+
+def test_hostile_text_is_escaped_everywhere() -> None:
+    html, text = render(content("hostile")), card(content("hostile"))
+    assert "<script" not in html.lower()
+    assert "\x00" not in html + text
+    assert "<script" not in re.sub("`[^`]*`", "", text.split("---\n", 2)[2])
+    assert html.count("</style>") == 1
+
+
+def test_thousands_of_columns_and_trials_stay_below_a_megabyte() -> None:
+    sample = binary()
+    assert sample.evidence is not None
+    named = (column(f"column number {at} " + "x" * 200) for at in range(3000))
+    columns = tuple(dataclasses.replace(each, evidence="words " * 300) for each in named)
+    many = tuple(dataclasses.replace(sample.evidence.trials[1], number=at, settings={"s" * 500: "v" * 500}) for at in range(2000))
+    big = report(
+        dataclasses.replace(sample.profile, columns=columns),
+        sample.plan,
+        dataclasses.replace(sample.evidence, trials=many),
+        sample.findings,
+        sample.facts,
+    )
+    html = render(json.loads(files.dump_json(big)))
+    assert len(html.encode()) <= 1_000_000
+    assert "more columns are in report.json" in html
+
+
+def test_without_samples_the_levels_of_wide_columns_are_left_out() -> None:
+    sample = binary()
+    wide = dataclasses.replace(
+        column("city", Kind.CATEGORY, unique=900), statistics={"levels": [["Springfield", 3]], "longest": 11}
+    )
+    profile = dataclasses.replace(sample.profile, columns=(*sample.profile.columns, wide))
+    for keep in (True, False):
+        plan = dataclasses.replace(sample.plan, samples=keep)
+        saved = files.dump_json(report(profile, plan, sample.evidence, sample.findings, sample.facts))
+        assert ("Springfield" in saved) is keep
+
+
+@EVERY
+def test_the_model_card_has_its_headings_and_a_readable_front_matter(name: str) -> None:
+    text = card(content(name))
+    _, front, body = text.split("---\n", 2)
+    matter = yaml.safe_load(front)
+    assert matter["pipeline_tag"].startswith("tabular-")
+    wanted = ["Model Details", "Uses", "Bias, Risks, and Limitations", "How to Get Started with the Model", "Training Details",
+              "Evaluation", "Technical Specifications"]  # fmt: skip
+    assert re.findall(r"^## (.+)$", body, re.MULTILINE) == wanted
+
+
+def test_the_model_index_holds_the_scores_and_the_limitations_the_issues() -> None:
+    text = card(content("binary"))
+    metrics = yaml.safe_load(text.split("---\n", 2)[1])["model-index"][0]["results"][0]["metrics"]
+    assert {each["type"]: each["value"] for each in metrics} == {"roc_auc": 0.9284, "accuracy": 0.8705}
+    for each in binary().findings:
+        if each.severity is Severity.ISSUE:
+            assert f"**Issue, {each.code}:**" in text
+
+
+@EVERY
+def test_the_summary_is_a_few_lines_that_open_with_the_verdict(name: str) -> None:
+    lines = summary(content(name))
+    assert lines[0].startswith(verdict(SAMPLES[name]().findings).label)
+    assert len(lines) <= 8
+    assert all("\n" not in line for line in lines)
+
+
+def test_damaged_and_newer_reports_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    write_report(tmp_path, *minimal().arguments)
+    saved = files.read_json(tmp_path / "report.json")
+    with pytest.raises(InputError, match="newer"):
+        render({**saved, "format": 99})
+    with pytest.raises(InputError, match="damaged"):
+        render({key: value for key, value in saved.items() if key != "profile"})
+    (tmp_path / "report.json").unlink()
+    with pytest.raises(InputError, match="missing"):
+        render_folder(tmp_path)
+
+
+def test_the_report_imports_nothing_heavy() -> None:
+    heavy = "tensorflow", "shap", "sklearn", "scipy", "onnxruntime", "keras", "lightgbm"
+    code = f"import sys, automl.report; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def finding(code: str, severity: Severity) -> Finding:
+    return Finding(code, f"Title of {code}", severity, Section.TRUST, "A sentence.")
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        ([finding("AML301", Severity.PASSED)], "Ready"),
+        ([finding("AML301", Severity.PASSED), finding("AML302", Severity.TIP)], "Ready"),
+        ([finding("AML301", Severity.ISSUE), finding("AML302", Severity.TIP)], "Use with care"),
+        ([finding("AML203", Severity.ISSUE)], "Do not use"),
+        ([finding("AML203", Severity.PASSED)], "Ready"),
+        ([finding("AML104", Severity.STOP), finding("AML301", Severity.ISSUE)], "Do not use"),
+        ([], "Use with care"),
+    ],
+)
+def test_the_verdict_follows_its_rule(given: list[Finding], label: str) -> None:
+    said = verdict(given)
+    assert said.label == label
+    assert said.reason.endswith(".")
+    assert label in said.rule
+
+
+def test_a_worse_finding_never_makes_the_verdict_better() -> None:
+    order = ["Ready", "Use with care", "Do not use"]
+    ranks = [
+        order.index(verdict([finding("AML301", each)]).label)
+        for each in (Severity.PASSED, Severity.TIP, Severity.ISSUE, Severity.STOP)
+    ]
+    assert ranks == sorted(ranks)
+
+
+def test_hostile_sample_is_hostile() -> None:
+    assert HOSTILE in hostile().profile.columns[0].name
+
+
+def test_a_number_without_a_value_is_a_dash() -> None:
+    figure = Figure("f", "bar", "Nothing", "Nothing to read.", (Series("s", ("a",), (None,)),))
+    empty = Finding(
+        "AML999", "Empty", Severity.ISSUE, Section.WHY, "It is empty.", numbers={"x": Number(float("nan"))}, figures=(figure,)
+    )
+    sample = minimal()
+    html = render(json.loads(files.dump_json(report(sample.profile, sample.plan, None, [empty], {}))))
+    assert "every value is missing" in html
+    assert "<dd>–</dd>" in html
