@@ -19,10 +19,10 @@ import numpy as np
 from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
-from automl.core.errors import InputError, TrainingError
+from automl.core.errors import TrainingError
 from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Evidence, Trial
-from automl.core.files import decode, read_json, write_json
+from automl.core.files import decode, read_json
 from automl.core.finding import Finding, Section, Severity
 from automl.core.model import Model
 from automl.core.options import Options
@@ -234,9 +234,7 @@ class Sitting:
         climb = search.Climb(context, journal, workshop, self.deadline, self.listener)
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
-        from automl.search.shipping import candidates
-
-        chosen = candidates(evidence)
+        chosen = climb.candidates(evidence)
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             evaluated = search.ship(
                 dataset, prepared, chosen, context.training_rows, workshop, folder.path / "evaluated", self.deadline
@@ -255,7 +253,9 @@ class Sitting:
         for name, why in evaluated.refused.items():
             sentence = f"{name} was chosen but not shipped ({why}); {evaluated.trial.architecture} is shipped instead."
             self.notes.append(
-                Finding("AML304", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run")
+                Finding(
+                    "AML304", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run"
+                )
             )
         trial = evaluated.trial
         return dataclasses.replace(

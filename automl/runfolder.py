@@ -169,7 +169,9 @@ def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener:
                 lock.close()
                 shutil.rmtree(place)
                 break
-            listener(Event("read", f"going on with the unfinished run {place} of the same data and settings (--fresh starts anew)"))
+            listener(
+                Event("read", f"going on with the unfinished run {place} of the same data and settings (--fresh starts anew)")
+            )
             return RunFolder(place, lock, wanted, resumed=True)
     try:
         return _create(out, dataset.name, wanted, fresh)

@@ -74,7 +74,7 @@ def _constant(cells: Cells, parse: dict[str, Any], value: str | None) -> Verdict
 
 def _kind_of_text(cells: Cells, decimal: str) -> Verdict:
     plain = cells.plain_numbers() if decimal == "." else None
-    if plain is not None and not _codes_with_leading_zeros(cells.values):
+    if plain is not None and not _codes_with_leading_zeros(cells.values.tolist()):
         return _kind_of_numbers(cells, plain, cells.counts, plain_parse(), "")
     texts = cells.texts()
     lacking = np.asarray([len(text) <= 4 and text.casefold() in _FOLDED_CATEGORY_MISSING for text in texts], bool)

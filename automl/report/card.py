@@ -176,7 +176,8 @@ def _training(opened: Report) -> str:
     if left_out:
         said = "; ".join(f"`{_code(each.name)}` ({_said(each.reason or each.role.value)})" for each in left_out[:_NAMED_COLUMNS])
         lines.append(f"Columns left out: {said}.")
-    lines += ["### Training Procedure", f"Split: {_said((plan.split.reason or plan.split.kind).rstrip("."))}. Seed: {plan.seed}."]
+    split = (plan.split.reason or plan.split.kind).rstrip(".")
+    lines += ["### Training Procedure", f"Split: {_said(split)}. Seed: {plan.seed}."]
     rungs = []
     for row in opened.content["ladder"]:
         said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]

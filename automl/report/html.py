@@ -364,7 +364,8 @@ def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
     elif row["chosen"]:
         outcome = "chosen"
     elif row["accepted"] is None:
-        outcome = "zero point" if row["architecture"] == BASELINE and numbers.is_number(row["score"]) else "not decided"
+        outcome = "zero point" if row["architecture"] == BASELINE and numbers.is_number(row["score"]) else "not tried"
+        outcome = "not decided" if outcome == "not tried" and row["trials"] else outcome
     else:
         outcome = "accepted" if row["accepted"] else "not accepted"
     said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]

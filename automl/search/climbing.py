@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from automl.core.clock import Deadline
+from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.events import Event, Listener
 from automl.core.evidence import Decision, Evidence, Final, Trial
@@ -26,6 +26,9 @@ PATIENCE = 10
 SLOWEST = 1.5
 """A trial is begun only where this multiple of the slowest one of its rung would still fit."""
 LEAST_NET_SECONDS = 8.0
+SLOW_SECONDS = 5.0
+MOST_TIMES_THE_FIRST = 3.0
+MOST_SHARE_OF_SEARCH = 0.15
 REPEATS = 2
 
 
@@ -67,6 +70,12 @@ class Climb:
             stopped=self.stopped,
         )
 
+    def candidates(self, evidence: Evidence) -> list[Trial]:
+        """The champion, then what it beat, from the last accepted rung down: what is shipped if the gate refuses it."""
+        names = [evidence.champion, *(decision.incumbent for decision in reversed(evidence.decisions))]
+        found = [self.best(name) for name in dict.fromkeys(names)]
+        return [outcome.trial for outcome in found if outcome is not None]
+
     # What is known so far
 
     @property
@@ -103,12 +112,16 @@ class Climb:
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, two fits, judging, report."""
         profile, plan = self.context.profile, self.context.plan
-        contenders = [each for each in self.finalists() if each is self.leader() or not self._hopeless(each)]
+        contenders = self._contenders()
         heaviest = max(contenders, key=lambda each: each.seconds, default=None)
         fits = 2 if plan.refit else 1
         shipping = budget.shipping_seconds(heaviest, heaviest is not None and self._is_net(heaviest.trial.architecture), fits)
         judging = budget.judging_seconds(profile.rows, len(profile.features), plan.budget_seconds)
         return budget.finals_seconds(contenders, 1) + shipping + judging
+
+    def _contenders(self) -> list[Outcome]:
+        """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
+        return [each for each in self.finalists() if each.seconds <= SLOW_SECONDS or not self._hopeless(each)]
 
     def _hopeless(self, outcome: Outcome) -> bool:
         leader = self.leader()
@@ -176,8 +189,7 @@ class Climb:
             self.stopped = "the budget leaves no time for a search: every rung was tried with its default settings"
             return
         while rung_name := self._next_rung():
-            deadline = self.deadline.until(self.reserve())
-            if not self._next_trial(rungs[rung_name], deadline):
+            if not self._next_trial(rungs[rung_name], self._trial_deadline(rung_name)):
                 self.exhausted.add(rung_name)
         self.stopped = self.stopped or self._why_stopped()
 
@@ -190,6 +202,12 @@ class Climb:
             return None
         fitting = [name for name in near if SLOWEST * max(each.seconds for each in self._of(name)) < left]
         return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+
+    def _trial_deadline(self, architecture: str) -> Deadline:
+        """A trial may take a few times what the rung's first one took, or a part of what is left; then it is cut short."""
+        left = self.deadline.searching_seconds(self.reserve())
+        allowed = max(MOST_TIMES_THE_FIRST * self._of(architecture)[0].seconds, MOST_SHARE_OF_SEARCH * left)
+        return Deadline(min(left, allowed) / INNER_FRACTION)
 
     def _gained_nothing(self, near: list[str]) -> bool:
         """Whether each near rung has gone PATIENCE trials without a new best of its own."""
@@ -224,7 +242,7 @@ class Climb:
         """Each rung's finalist against the last accepted one, bottom up, on fresh folds."""
         finals: list[Final] = []
         decisions: list[Decision] = []
-        incumbent: tuple[Outcome, Final] | None = None
+        incumbent: tuple[Outcome, Final | None] | None = None
         titles = {rung.architecture: rung.title for rung in self.context.plan.ladder}
         repeats = self._repeats()
         for outcome in self.finalists():
@@ -233,14 +251,12 @@ class Climb:
                 decisions.append(self._rejected_on_search_folds(outcome, incumbent[0], titles))
                 continue
             final = self._final(outcome, repeats, titles[name])
-            if final is None:
-                continue
-            finals.append(final)
+            if final is not None:
+                finals.append(final)
             if incumbent is None:
                 incumbent = (outcome, final)
                 continue
-            obey = self.context.plan.preset != "best"
-            decision = decide(final, incumbent[1], self.context.metric, self.folds, titles, obey)
+            decision = self._compare((outcome, final), incumbent, titles)
             decisions.append(decision)
             self._tell(decision.sentence, stage="decide")
             if decision.accepted:
@@ -251,13 +267,12 @@ class Climb:
         """Shufflings of fresh folds that the time allows."""
         if self.context.plan.trials is not None:
             return REPEATS
-        contenders = [each for each in self.finalists() if not self._hopeless(each)]
-        twice = self.reserve() + budget.finals_seconds(contenders, 1)
+        twice = self.reserve() + budget.finals_seconds(self._contenders(), 1)
         return REPEATS if self.deadline.searching_seconds() > twice else 1
 
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
         """Slow rungs that are worse beyond doubt on the search folds are not run again."""
-        slow = outcome.seconds > 5.0
+        slow = outcome.seconds > SLOW_SECONDS
         return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds)
 
     def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome, titles: dict[str, str]) -> Decision:
@@ -268,6 +283,18 @@ class Climb:
             f"({self.context.metric.title} {ours.score:.4g} against {theirs.score:.4g}): it was not run again on fresh folds."
         )
         return replace(decision, accepted=False, sentence=sentence, test="corrected resampled t over the search folds")
+
+    def _compare(
+        self, candidate: tuple[Outcome, Final | None], incumbent: tuple[Outcome, Final | None], titles: dict[str, str]
+    ) -> Decision:
+        """The test on fresh folds; on the search folds, and said so, where there was no time to run both again."""
+        obey = self.context.plan.preset != "best"
+        if candidate[1] is not None and incumbent[1] is not None:
+            return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey)
+        ours, theirs = (self._as_final(each, each.trial.fold_scores) for each, _ in (candidate, incumbent))
+        decision = decide(ours, theirs, self.context.metric, self.folds, titles, obey)
+        sentence = decision.sentence.replace("on fresh folds", "on the search folds") + " There was no time for fresh folds."
+        return replace(decision, sentence=sentence, test=decision.test.replace("fresh folds", "search folds"))
 
     def _final(self, outcome: Outcome, repeats: int, title: str) -> Final | None:
         """The finalist on fresh folds, as many as the time allows; None (and a failure) where it could not be run."""
@@ -305,7 +332,7 @@ class Climb:
 
     def _champion(self, finals: list[Final], decisions: list[Decision]) -> Trial:
         """The last accepted rung; without any final, the leader of the search folds."""
-        name = finals[0].architecture if finals else None
+        name = decisions[0].incumbent if decisions else None
         for decision in decisions:
             if decision.accepted:
                 name = decision.candidate

@@ -45,7 +45,9 @@ class EncodedFolds:
     scales: list[TargetScale | None]
 
 
-def encode_fold(context: Context, architecture: Architecture, settings: Settings, rows: FoldRows) -> tuple[Fold, TargetScale | None]:
+def encode_fold(
+    context: Context, architecture: Architecture, settings: Settings, rows: FoldRows
+) -> tuple[Fold, TargetScale | None]:
     """Everything fitted on the training rows of the fold only; widths come from the whole training part."""
     encoder, inputs = _encoded(context, architecture, settings, rows.training)
     scale = _target_scale(context, settings, rows.training)

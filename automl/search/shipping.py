@@ -14,7 +14,7 @@ import numpy as np
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, ParityError, TrainingError
-from automl.core.evidence import Evidence, Trial
+from automl.core.evidence import Trial
 from automl.core.predictor import Predictor
 from automl.search.contract import contract
 from automl.search.parity import check_parity
@@ -40,7 +40,13 @@ class Shipped:
 
 
 def ship(
-    dataset: Dataset, prepared: Prepared, candidates: list[Trial], rows: Array, workshop: Workshop, folder: Path, deadline: Deadline
+    dataset: Dataset,
+    prepared: Prepared,
+    candidates: list[Trial],
+    rows: Array,
+    workshop: Workshop,
+    folder: Path,
+    deadline: Deadline,
 ) -> Shipped:
     """Fit on `rows` and export the first candidate that passes the gate. The folder appears whole or not at all.
 
@@ -62,15 +68,6 @@ def ship(
         return Shipped(trial, facts, refused)
     shutil.rmtree(building, ignore_errors=True)
     raise TrainingError("no model could be exported", "; ".join(f"{name}: {why}" for name, why in refused.items()))
-
-
-def candidates(evidence: Evidence) -> list[Trial]:
-    """The champion, then what it beat, from the last accepted rung down."""
-    chosen = [evidence.champion]
-    chosen += [decision.incumbent for decision in reversed(evidence.decisions) if decision.incumbent not in chosen]
-    trials = {(trial.architecture, trial.number): trial for trial in evidence.trials}
-    numbers = {final.architecture: final.trial for final in evidence.finals} | {evidence.champion: evidence.champion_trial}
-    return [trials[name, numbers[name]] for name in dict.fromkeys(chosen) if name in numbers]
 
 
 def _export(

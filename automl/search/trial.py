@@ -139,9 +139,7 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
     rounds = scaled_rounds(context, trial, rows)
-    pipeline = fit_pipeline(
-        context, architecture, learner_of(context, architecture), trial.settings, rounds, trial.seed, rows
-    )
+    pipeline = fit_pipeline(context, architecture, learner_of(context, architecture), trial.settings, rounds, trial.seed, rows)
     fitted = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     model = build_graph(pipeline, context)

@@ -100,8 +100,29 @@ class TensorDropout(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate is None:
             return inputs
-        draw = tf.random.stateless_uniform(tf.shape(inputs), self.seed, dtype=tf.float32)
-        return tf.where(draw >= self.rate, inputs / (1.0 - self.rate), 0.0)
+        drawn = random_bits(tf.shape(inputs), self.seed)
+        dropped = drawn < tf.cast(self.rate * 2.0**32, tf.uint32)
+        return tf.where(dropped, 0.0, inputs / (1.0 - self.rate))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
+
+
+def random_bits(shape: Any, seed: Any) -> Any:
+    """Uniform uint32 values of this shape, a function of the seed (two int32 values) and the position alone.
+
+    A counter goes through the finalizer of MurmurHash3. That is random enough for dropout masks, and XLA fuses it into
+    the multiplication; TensorFlow's own stateless generator took 60 % of a small net's training step.
+    """
+    first, second = tf.unstack(tf.bitcast(tf.cast(seed, tf.int32), tf.uint32))
+    key = _mixed(first + _mixed(second + tf.constant(0x9E3779B9, tf.uint32)))
+    counter = tf.bitcast(tf.range(tf.reduce_prod(shape), dtype=tf.int32), tf.uint32)
+    return tf.reshape(_mixed(counter * tf.constant(0x9E3779B9, tf.uint32) + key), shape)
+
+
+def _mixed(values: Any) -> Any:
+    """MurmurHash3's finalizer: every bit of the input changes every bit of the output half of the time."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        values = tf.bitwise.bitwise_xor(values, tf.bitwise.right_shift(values, tf.constant(shift, tf.uint32)))
+        values = values * tf.constant(factor, tf.uint32)
+    return tf.bitwise.bitwise_xor(values, tf.bitwise.right_shift(values, tf.constant(16, tf.uint32)))

@@ -447,7 +447,8 @@ def test_wide_and_many_levels() -> None:
 def test_profiling_imports_nothing_heavy() -> None:
     code = (
         "import sys, numpy as np, pandas as pd\nrandom = np.random.default_rng(0)\n"
-        "from automl.core.dataset import Dataset\nfrom automl.profiling import profile\nfrom automl.recommending import recommend\n"
+        "from automl.core.dataset import Dataset\nfrom automl.profiling import profile\n"
+        "from automl.recommending import recommend\n"
         "frame = pd.DataFrame({'a': random.normal(size=600), 'target': [0, 1] * 300})\n"
         "recommend(profile(Dataset(frame, 'data', 'data.csv', 'hash')))\n"
         "heavy = ('tensorflow', 'keras', 'shap', 'sklearn', 'scipy', 'lightgbm', 'onnx')\n"

@@ -12,7 +12,9 @@ def classes(rows: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).choice(3, rows, p=[0.7, 0.2, 0.1])
 
 
-@pytest.mark.parametrize("task, target", [(Task.MULTICLASS, classes(600)), (Task.REGRESSION, np.random.default_rng(1).normal(size=600))])
+@pytest.mark.parametrize(
+    "task, target", [(Task.MULTICLASS, classes(600)), (Task.REGRESSION, np.random.default_rng(1).normal(size=600))]
+)
 def test_every_row_is_predicted_once_a_repeat_and_never_trained_on_at_the_same_time(task: Task, target: np.ndarray) -> None:
     splitter = Splitter(task, target)
     sealed = splitter.seal(0.2, seed=1)

@@ -14,7 +14,7 @@ LEAST_ROWS = 50
 SMALL_ROWS, LARGE_ROWS = 5_000, 150_000
 IMBALANCED = 0.3
 SECONDS_A_CELL, SECONDS_A_LEAF = 7.6e-9, 6e-6
-BYTES_A_LEAF = 28
+BYTES_A_LEAF, DATE_BYTES = 28, 4000
 
 
 def fits(profile: Profile) -> str | None:
@@ -134,7 +134,7 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
     one_tree = SECONDS_A_CELL * 0.8 * cells + SECONDS_A_LEAF * leaves
     seconds = 0.3 + 5 * 1.3 * rounds * trees * one_tree / 1.6
-    size = 3000 + 120 * len(profile.features) + rounds * trees * leaves * BYTES_A_LEAF
+    size = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * len(profile.features) + rounds * trees * leaves * BYTES_A_LEAF
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * math.log2(leaves + 1))
 
 

@@ -14,6 +14,8 @@ MOST_CELLS = {"l2": 6e6, "l1": 1.5e6}
 LEAST_ROWS = {"l2": 20_000, "l1": 10_000}
 SECONDS_A_CELL = {"l2": 1e-7, "l1": 1e-6}
 IMBALANCED = 0.3
+DATE_BYTES = 4000
+"""The calendar in the graph."""
 
 
 def fits(profile: Profile) -> str | None:
@@ -53,6 +55,7 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     seconds = 0.1 + 5 * cells * SECONDS_A_CELL[penalty] * max(1, outputs - 1)
     names = sum(min(column.unique, ONEHOT_LEVELS) for column in profile.features_of(Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER))
     size = 1500 + 4 * (width + 1) * outputs + 20 * names + 120 * len(profile.features)
+    size += DATE_BYTES * bool(profile.features_of(Kind.DATETIME))
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * width * outputs)
 
 

@@ -10,6 +10,7 @@ from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS
 
 LEAST_ROWS = 200
+LARGE_ROWS = 5_000
 MOST_COLUMNS = 3_000
 ONE_HOT_LEVELS = 9
 """A column with at most so many levels, the missing one included, is one-hot; others get an embedding."""
@@ -40,14 +41,16 @@ def reason(profile: Profile) -> str:
 
 
 def space(profile: Profile) -> Space:
-    """What can be varied; the first start is the default."""
+    """What can be varied; the first start is the default, chosen on adult, car, credit-g and diamonds."""
+    large = profile.rows >= LARGE_ROWS
+    smooth = profile.task is Task.REGRESSION
     dimensions: dict[str, Dimension] = {
         "blocks": Int(1, 4, default=3),
-        "width": Choice((64, 128, 192, 256, 384), default=256),
-        "activation": Choice(("relu", "gelu", "selu", "silu"), default="gelu"),
+        "width": Choice((64, 128, 192, 256, 384), default=128 if large else 256),
+        "activation": Choice(("relu", "gelu", "selu", "silu"), default="selu" if large and not smooth else "gelu"),
         "normalization": Choice(NORMALIZATIONS, default="none"),
         "residual": Choice((False, True), default=False),
-        "dropout": Float(0.0, 0.5, default=0.2),
+        "dropout": Float(0.0, 0.5, default=0.0 if large and smooth else 0.2),
         "embedding_dropout": Float(0.0, 0.3, default=0.0),
         "optimizer": Choice(("adamw", "sgd"), default="adamw"),
         "learning_rate": Float(3e-4, 1e-2, default=2e-3, log=True, when=("optimizer", ("adamw",))),
@@ -63,8 +66,9 @@ def space(profile: Profile) -> Space:
             dimensions["class_weight"] = Choice(("none", "balanced"), default="none")
     else:
         dimensions["loss"] = Choice(("mse", "huber"), default="mse")
-    starts: tuple[dict[str, Any], ...] = ({}, {})
-    return Space(dimensions, starts)
+    other = {"activation": "gelu", "normalization": "layer", "dropout": 0.1, "residual": True}
+    momentum = {"activation": "relu", "normalization": "batch", "optimizer": "sgd", "weight_decay": 1e-3}
+    return Space(dimensions, ({}, other, momentum))
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
