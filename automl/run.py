@@ -128,7 +128,7 @@ def open_run(folder: str | Path) -> Run:
 
 def fit(
     source: Any,
-    options: Options = Options(),
+    options: Options = Options(),  # noqa: B008
     out: Path | None = None,
     fresh: bool = False,
     listener: Listener = silent,
@@ -149,15 +149,17 @@ def fit(
         sitting.start_worker(options, recipe)
         dataset, profile, plan = sitting.look(source, options, test, recipe)
         folder = claim(out, dataset, plan, fresh, listener)
+        sitting.listener = folder.logged(listener, deadline)
         try:
             return sitting.work(folder, dataset, profile, plan, options)
         finally:
+            folder.log_worker(scratch / "worker.log")
             folder.release()
     finally:
         sitting.close()
 
 
-def inspect(source: Any, options: Options = Options(), listener: Listener = silent) -> tuple[Profile, list[Finding]]:
+def inspect(source: Any, options: Options = Options(), listener: Listener = silent) -> tuple[Profile, list[Finding]]:  # noqa: B008
     """The profile of the data and what is judged from the data alone: no training."""
     from automl.judge import judge
     from automl.profiling import profile as profile_of
@@ -243,6 +245,8 @@ class Sitting:
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
         with self.stage("judge", "judging on rows that were never used"):
             case, evidence = self.case(folder, dataset, prepared, evidence, evaluated, climb)
+            if not shipped["refitted"]:
+                case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
             findings = self.judge(case)
         with self.stage("report", "writing the report"):
             folder.finish(case, evidence, findings, shipped, self)
@@ -254,7 +258,7 @@ class Sitting:
             sentence = f"{name} was chosen but not shipped ({why}); {evaluated.trial.architecture} is shipped instead."
             self.notes.append(
                 Finding(
-                    "AML304", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run"
+                    "AML306", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run"
                 )
             )
         trial = evaluated.trial
@@ -284,7 +288,7 @@ class Sitting:
                 shipped = ship(dataset, prepared, [evaluated.trial], rows, workshop, destination, self.deadline)
             except TrainingError as error:
                 sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
-                self.notes.append(Finding("AML305", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
+                self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
         return {**shipped.facts, "refitted": True, "rows": len(rows)}
 
@@ -299,7 +303,8 @@ class Sitting:
         predict = predictor.predict if predictor.is_regression else predictor.predict_proba
         rows, prediction, baseline, evidence, judged_on = self.judged(prepared, evidence, climb, predict)
         oof = climb.best(evidence.champion)
-        assert oof is not None and oof.predictions is not None
+        assert oof is not None
+        assert oof.predictions is not None
         known = np.isfinite(oof.predictions.reshape(len(oof.predictions), -1)).all(axis=1)
         case = Case(
             dataset=dataset,
@@ -334,7 +339,7 @@ class Sitting:
             prediction = np.asarray(predict(prepared.frame.iloc[rows]), np.float64)
             baseline = fit_and_predict(context, simplest, context.training_rows, rows)
             part = "the given test part" if context.plan.split.kind == "given" else "a sealed part"
-            return rows, prediction, baseline, evidence, f"{part} of {len(rows):,} rows that took no part in fitting or choosing"
+            return rows, prediction, baseline, evidence, f"{part} of {len(rows):,} rows"
         nested = self.nest(prepared, evidence, climb, simplest)
         if nested is None:
             out = climb.best(evidence.champion).predictions

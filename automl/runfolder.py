@@ -104,7 +104,12 @@ class RunFolder:
         from automl.search.context import save_folds
 
         folder = self.path / "evaluated"
-        arrays = {"row_ids": case.row_ids, "truth": case.truth, "prediction": case.prediction, "baseline": case.baseline}
+        arrays: dict[str, Any] = {
+            "row_ids": case.row_ids,
+            "truth": case.truth,
+            "prediction": case.prediction,
+            "baseline": case.baseline,
+        }
         np.savez_compressed(folder / "predictions.npz", **arrays)
         np.savez_compressed(folder / "out_of_fold.npz", prediction=out_of_fold, truth=context.target)
         save_folds(context.search_folds, folder / "search_folds.npz")
@@ -142,6 +147,24 @@ class RunFolder:
         shutil.rmtree(self.path / "work", ignore_errors=True)
         (self.path / "heartbeat.json").unlink(missing_ok=True)
 
+    def logged(self, listener: Listener, deadline: Deadline) -> Listener:
+        """The listener, with every event also in log.txt."""
+        log = self.path / "log.txt"
+
+        def listen(event: Event) -> None:
+            if log.parent.is_dir():
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(f"{deadline.elapsed_seconds:8.1f} s  {event.stage}  {event.message}\n")
+            listener(event)
+
+        return listen
+
+    def log_worker(self, errors: Path) -> None:
+        """What the training worker wrote to stderr, at the end of log.txt."""
+        if self.path.is_dir() and errors.is_file() and errors.stat().st_size:
+            with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+                file.write(f"\nThe training worker's messages:\n{errors.read_text(encoding='utf-8', errors='replace')}")
+
     def release(self) -> None:
         """Give the lock back."""
         self.beating.set()
@@ -170,7 +193,7 @@ def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener:
                 shutil.rmtree(place)
                 break
             listener(
-                Event("read", f"going on with the unfinished run {place} of the same data and settings (--fresh starts anew)")
+                Event("read", f"going on with {place}, an unfinished run of the same data and settings (--fresh starts anew)")
             )
             return RunFolder(place, lock, wanted, resumed=True)
     try:
@@ -282,7 +305,9 @@ def command(dataset: Dataset, options: Options) -> str:
 
 
 def _default(option: dataclasses.Field[Any]) -> Any:
-    return option.default if option.default is not dataclasses.MISSING else option.default_factory()  # type: ignore[misc]
+    if option.default_factory is not dataclasses.MISSING:
+        return option.default_factory()
+    return option.default
 
 
 def python_call(dataset: Dataset, plan: Plan) -> str:

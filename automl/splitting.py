@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class Splitter:
         edges[-1] = len(ordered)
         folds = [
             FoldRows(np.sort(ordered[:start]), np.sort(ordered[start:end]), repeat)
-            for start, end in zip(edges[:-1], edges[1:], strict=True)
+            for start, end in pairwise(edges)
             if 0 < start < end
         ]
         if len(folds) < 2:

@@ -110,7 +110,7 @@ def _decode(kind: Any, data: Any) -> Any:
         return origin(_decode(item, value) for value in data)
     if origin is dict:
         return {key: _decode(arguments[1], value) for key, value in data.items()}
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind) if field.init}
         return kind(**{key: _decode(hints[key], value) for key, value in data.items() if key in names})

@@ -233,7 +233,8 @@ class Climb:
         left = self.deadline.left_seconds(self.reserve())
         searched = sum(outcome.trial.number > 0 for outcome in self.outcomes)
         if math.isfinite(left) and left > 0.1 * (self.context.plan.budget_seconds or 0):
-            return f"ended early after {searched} search trials: the last ones gained nothing; about {left:.0f} s were not needed"
+            why = "the last ones gained nothing" if searched else "no further trial would have fitted the time"
+            return f"ended early after {searched} search trials: {why}; about {left:.0f} s were left"
         return f"the time was used up after {searched} search trials"
 
     # Deciding
@@ -317,7 +318,8 @@ class Climb:
         if len(whole) < self.folds:
             return None
         final = self._as_final(outcome, tuple(done[number][0] for number in whole))
-        return replace(final, seconds=sum(done[number][1] for number in whole) * self.folds / len(whole))
+        spent = sum(done[number][1] for number in whole) * self.folds / len(whole)
+        return final if self.context.plan.trials is not None else replace(final, seconds=spent)
 
     def _after_finals(self, outcome: Outcome) -> float:
         plan, net = self.context.plan, self._is_net(outcome.trial.architecture)
@@ -328,7 +330,8 @@ class Climb:
         declared = self.context.architecture(outcome.trial.architecture)
         cost = declared.cost(self.context.profile, outcome.trial.settings)
         mean = float(np.nanmean(scores))
-        return Final(declared.name, outcome.trial.number, scores, mean, outcome.seconds, size_bytes=cost.size_bytes)
+        seconds = 0.0 if self.context.plan.trials is not None else outcome.seconds
+        return Final(declared.name, outcome.trial.number, scores, mean, seconds, size_bytes=cost.size_bytes)
 
     def _champion(self, finals: list[Final], decisions: list[Decision]) -> Trial:
         """The last accepted rung; without any final, the leader of the search folds."""

@@ -83,7 +83,7 @@ def save_context(context: Context, folder: Path) -> None:
     write_json(folder / "plan.json", context.plan)
     _save_table(context.table, folder / "table")
     _save_table(context.parity, folder / "parity")
-    arrays = {"target": context.target, "training_rows": context.training_rows}
+    arrays: dict[str, Any] = {"target": context.target, "training_rows": context.training_rows}
     if context.weight is not None:
         arrays["weight"] = context.weight
     np.savez(folder / "rows.npz", **arrays)
@@ -130,7 +130,7 @@ def _save_table(table: Table, folder: Path) -> None:
     names = list(table.columns)
     levels = [column.levels if isinstance(column, Category) else None for column in table.columns.values()]
     write_json(folder / "columns.json", {"names": names, "levels": levels, "rows": table.rows})
-    arrays = {
+    arrays: dict[str, Any] = {
         str(number): column.codes if isinstance(column, Category) else column
         for number, column in enumerate(table.columns.values())
     }

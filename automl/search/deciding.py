@@ -41,7 +41,9 @@ def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, title
 
 def price(candidate: Final, incumbent: Final) -> dict[str, float]:
     """What the climb costs beyond the incumbent, in seconds of training a fold set, bytes and milliseconds a row."""
-    cost: dict[str, float] = {"seconds": candidate.seconds - incumbent.seconds}
+    cost: dict[str, float] = {}
+    if candidate.seconds or incumbent.seconds:
+        cost["seconds"] = candidate.seconds - incumbent.seconds
     if candidate.size_bytes is not None and incumbent.size_bytes is not None:
         cost["bytes"] = float(candidate.size_bytes - incumbent.size_bytes)
     if candidate.row_milliseconds is not None and incumbent.row_milliseconds is not None:

@@ -25,7 +25,7 @@ def parity_rows(profile: Profile, frame: pd.DataFrame, seed: int) -> pd.DataFram
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(frame), min(MOST_ROWS, len(frame)), replace=False))
     usual = frame.iloc[chosen][names].astype(object)
-    template = usual.iloc[0].to_dict()
+    template = {str(name): value for name, value in usual.iloc[0].items()}
     edges: list[dict[str, Any]] = [
         {column.name: None for column in profile.features},
         {column.name: _unseen(column) for column in profile.features},

@@ -49,7 +49,7 @@ def encode_fold(
     context: Context, architecture: Architecture, settings: Settings, rows: FoldRows
 ) -> tuple[Fold, TargetScale | None]:
     """Everything fitted on the training rows of the fold only; widths come from the whole training part."""
-    encoder, inputs = _encoded(context, architecture, settings, rows.training)
+    _, inputs = _encoded(context, architecture, settings, rows.training)
     scale = _target_scale(context, settings, rows.training)
 
     def part(positions: Array) -> Training:

@@ -47,15 +47,16 @@ def run_trial(context: Context, architecture: Architecture, number: int, setting
     """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error."""
     started = time.monotonic()
     trial = Trial(architecture.name, number, settings, trial_seed(context, architecture.name, number))
+    predictions = None
     try:
-        outcome = _train(context, architecture, trial, deadline)
+        trial, predictions = _train(context, architecture, trial, deadline)
     except OutOfTimeError as error:
-        outcome = replace(trial, status="out of time", message=str(error)), None
+        trial = replace(trial, status="out of time", message=str(error))
     except AutomlError as error:
-        outcome = replace(trial, status="failed", message=str(error)), None
+        trial = replace(trial, status="failed", message=str(error))
     except Exception as error:  # the boundary at which a library's failure becomes a fact about the trial
-        outcome = replace(trial, status="failed", message=f"{type(error).__name__}: {error}"), None
-    return Outcome(outcome[0], outcome[1], time.monotonic() - started)
+        trial = replace(trial, status="failed", message=f"{type(error).__name__}: {error}")
+    return Outcome(trial, predictions, time.monotonic() - started)
 
 
 def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array]:

@@ -58,7 +58,8 @@ class Worker:
         threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
 
     def send(self, job: dict[str, Any]) -> None:
-        assert self.process is not None and self.process.stdin is not None
+        assert self.process is not None
+        assert self.process.stdin is not None
         try:
             self.process.stdin.write((dump_json(job, indent=None) + "\n").encode())
             self.process.stdin.flush()

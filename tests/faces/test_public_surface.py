@@ -113,7 +113,9 @@ def test_a_run_opened_again_has_every_word(finished):
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "path"])
 def test_every_kind_of_table_gives_the_same_profile_and_plan(library, finished):
     frame = pd.read_csv(finished.data)
-    data = {"pandas": frame, "polars": pl.from_pandas(frame), "pyarrow": pa.Table.from_pandas(frame), "path": finished.data}[library]
+    data = {"pandas": frame, "polars": pl.from_pandas(frame), "pyarrow": pa.Table.from_pandas(frame), "path": finished.data}[
+        library
+    ]
     profile = automl.profile(data, target="diagnosis")
     assert profile.classes == ("benign", "malignant")
     assert [column.name for column in profile.features] == list(frame.columns[:6])

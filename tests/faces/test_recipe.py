@@ -68,7 +68,9 @@ def test_a_plan_survives_yaml(plan, tmp_path_factory):
 
 @pytest.fixture
 def content(tmp_path):
-    plan = Plan("churn", Task.BINARY, "roc_auc", "fast", 0, Split("random", 0.2, 5), (Rung("linear", 1, "Linear", "simple"),), 60.0)
+    plan = Plan(
+        "churn", Task.BINARY, "roc_auc", "fast", 0, Split("random", 0.2, 5), (Rung("linear", 1, "Linear", "simple"),), 60.0
+    )
     write_recipe(plan, tmp_path / "good.yaml")
     return yaml.safe_load((tmp_path / "good.yaml").read_text())
 

@@ -18,7 +18,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML603",
             title=TITLE,
-            severity=Severity.ISSUE,
+            severity=Severity.TIP,
             section=Section.CHOICE,
             sentence=f"{title_of(case, architecture)} was left out after it failed: {reason.rstrip('.')}.",
             about="evaluated",

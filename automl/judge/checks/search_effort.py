@@ -14,7 +14,7 @@ def run(case: Case) -> list[Finding]:
     evidence = case.evidence
     if evidence is None:
         return []
-    tried = {trial.architecture for trial in evidence.trials}
+    tried = {trial.architecture for trial in evidence.trials if trial.score is not None}
     untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in tried | set(evidence.failures)]
     sentence = f"{count_text(len(evidence.trials), 'trial')} of {count_text(len(tried), 'rung')} were made"
     if evidence.stopped:

@@ -7,7 +7,7 @@ from typing import Any
 from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
-from automl.core.tasks import ALL_TASKS
+from automl.core.tasks import ALL_TASKS, Task
 
 LEAST_ROWS = 200
 LARGE_ROWS = 5_000
@@ -46,7 +46,7 @@ def space(profile: Profile) -> Space:
     smooth = profile.task is Task.REGRESSION
     dimensions: dict[str, Dimension] = {
         "blocks": Int(1, 4, default=3),
-        "width": Choice((64, 128, 192, 256, 384), default=128 if large else 256),
+        "width": Choice((64, 128, 192, 256, 384), default=128 if large and not smooth else 256),
         "activation": Choice(("relu", "gelu", "selu", "silu"), default="selu" if large and not smooth else "gelu"),
         "normalization": Choice(NORMALIZATIONS, default="none"),
         "residual": Choice((False, True), default=False),
