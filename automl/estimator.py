@@ -124,9 +124,8 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
         labels, codes = np.unique(y, return_inverse=True)
         counted = labels if sample_weight is None else np.unique(y[_check_sample_weight(sample_weight, frame) > 0.0])
         if len(counted) < 2:
-            raise ValueError(
-                f"the target has {len(counted)} class only among the rows with a weight; a classifier needs 2 classes"
-            )
+            where = "" if sample_weight is None else " among the rows with a weight"
+            raise ValueError(f"the target has one class only{where}; a classifier needs at least 2 classes")
         texts = [canonical(label) for label in labels.tolist()]
         plain = len(set(texts)) == len(texts) and not any(is_missing_word(text) for text in texts) and labels.dtype.kind != "f"
         # Labels go in as they are, so that the report shows them, unless two of them are spelt alike or read as missing.

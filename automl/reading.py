@@ -37,6 +37,7 @@ EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES, *EXCEL_SUFFIXES)
 SUPPORTED = "CSV, TSV, JSON lines (each also .gz or .xz), Parquet and Excel (.xlsx) can be read"
 SAMPLE_RECORDS = 200
+NAMELESS = frozenset({"", "data", "dataset", "train", "table"})
 # What other files begin with, for those that are called .csv.
 SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
@@ -126,6 +127,12 @@ def _kind(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+def _name(path: Path) -> str:
+    """What the data is called: the file's name, or its folder's where the file's says nothing."""
+    stem, parent = _stem(path), path.resolve().parent.name
+    return (parent if stem.casefold() in NAMELESS else "") or stem or "data"
+
+
 def _stem(path: Path) -> str:
     """The name of a file without the suffixes that tell its format."""
     name = path.name
@@ -160,7 +167,7 @@ def _read_path(path: Path) -> Dataset:
     else:
         frame, reading = _csv(content, path)
     reading["bytes"] = path.stat().st_size
-    return Dataset(_checked(frame, str(path)), _stem(path) or "data", str(path), sha256_of(path), reading)
+    return Dataset(_checked(frame, str(path)), _name(path), str(path), sha256_of(path), reading)
 
 
 def _csv(content: bytes, path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

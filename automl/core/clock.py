@@ -27,21 +27,27 @@ def process_age_seconds() -> float:
 class Deadline:
     """A hard limit on wall-clock time; `budget_seconds=None` is no limit (work is counted instead).
 
-    `spent_seconds` is what earlier sittings of the same run, or the start of the process, have used already.
+    `parent` is the deadline of the work that this is a part of. `spent_seconds` is what earlier sittings of the same run, or the start of the process, have used already.
     """
 
     budget_seconds: float | None
     spent_seconds: float = 0.0
     clock: Callable[[], float] = time.monotonic
+    parent: Deadline | None = None
     started: float = field(init=False)
-    interrupted: bool = field(init=False, default=False)
+    stopped: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock() - self.spent_seconds
 
     def interrupt(self) -> None:
         """The user wants the best so far: no new search work is begun, what is there is finished."""
-        self.interrupted = True
+        self.stopped = True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user has interrupted this work or the work that it is part of."""
+        return self.stopped or (self.parent is not None and self.parent.interrupted)
 
     @property
     def elapsed_seconds(self) -> float:
@@ -63,7 +69,7 @@ class Deadline:
     def until(self, reserve: float = 0.0, share: float = 1.0) -> Deadline:
         """A deadline of its own for one piece of work: `share` of what is left beyond the reserve."""
         left = self.left_seconds(reserve) * share
-        return Deadline(None if math.isinf(left) else left / INNER_FRACTION, clock=self.clock)
+        return Deadline(None if math.isinf(left) else left / INNER_FRACTION, clock=self.clock, parent=self)
 
     @property
     def expired(self) -> bool:

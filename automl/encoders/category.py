@@ -96,7 +96,7 @@ class CategoryEncoder:
         if self.width == 1:
             kind = "int64s" if self.style == "index" else "floats"
             cast = int if self.style == "index" else float
-            named = {f"values_{kind}": [cast(table[place, 0]) for place in places.values()]}
+            named: dict[str, Any] = {f"values_{kind}": [cast(table[place, 0]) for place in places.values()]}
             named[f"default_{kind[:-1]}"] = cast(table[unknown, 0])
             return builder.node("LabelEncoder", [tensor], domain=ML_DOMAIN, keys_strings=list(places), **named)
         place = builder.node(

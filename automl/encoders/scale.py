@@ -132,9 +132,10 @@ class ScaleEncoder:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ScaleEncoder:
-        arrays = {name: np.asarray(state[name], np.float32) for name in ("center", "factor", "mean", "deviation")}
-        positions = {name: tuple(state[name]) for name in ("heavy", "binary", "indicated")}
-        return cls(style=state["style"], columns=tuple(state["columns"]), **arrays, **positions)
+        arrays = (np.asarray(state[name], np.float32) for name in ("center", "factor", "mean", "deviation"))
+        center, factor, mean, deviation = arrays
+        heavy, binary, indicated = (tuple(state[name]) for name in ("heavy", "binary", "indicated"))
+        return cls(state["style"], tuple(state["columns"]), center, factor, mean, deviation, heavy, binary, indicated)
 
 
 def _robust(known: Array) -> tuple[float, float]:

@@ -59,7 +59,8 @@ class LinearLearner:
     """
 
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
-        validation, training = [], []
+        validation: list[Array] = []
+        training: list[Array] = []
         for fold in folds:
             if deadline.expired:
                 raise TrainingError(f"the time was up after {len(validation)} of {len(folds)} folds")

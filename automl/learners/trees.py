@@ -30,6 +30,8 @@ LEAST_GAIN = 5e-4
 MOST_CURVE_POINTS = 200
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""
+WIDE, BINS, WIDE_BINS = 100, 255, 63
+"""Beyond this many features looking through the bins, not the rows, costs the time, so there are fewer bins."""
 
 PARAMETERS = (
     "learning_rate",
@@ -201,21 +203,22 @@ def _dataset(training: Training, problem: Problem, settings: Settings, threads: 
         weight=row_weights(training, problem, balanced),
         reference=reference,
         categorical_feature=list(range(plain, matrix.shape[1])),
-        params=_dataset_parameters(settings, threads),
+        params=_dataset_parameters(matrix.shape[1], threads),
         free_raw_data=True,
     )
 
 
-def _dataset_parameters(settings: Settings, threads: int) -> dict[str, Any]:
-    names = ("min_data_in_leaf", "max_bin", "min_data_in_bin")
-    chosen = {name: settings[name] for name in names if name in settings}
-    return {"verbosity": -1, "num_threads": threads, "feature_pre_filter": False, "max_bin": 255, **chosen}
+def _dataset_parameters(features: int, threads: int) -> dict[str, Any]:
+    bins = BINS if features <= WIDE else WIDE_BINS
+    return {"verbosity": -1, "num_threads": threads, "feature_pre_filter": False, "max_bin": bins}
 
 
 def _booster(training: Any, problem: Problem, settings: Settings, seed: int, threads: int) -> Any:
     import lightgbm
 
-    return lightgbm.Booster({**_dataset_parameters(settings, threads), **_parameters(problem, settings, seed)}, training)
+    training.construct()
+    shared = _dataset_parameters(training.num_feature(), threads)
+    return lightgbm.Booster({**shared, **_parameters(problem, settings, seed)}, training)
 
 
 def _parameters(problem: Problem, settings: Settings, seed: int) -> dict[str, Any]:

@@ -188,6 +188,12 @@ class Climb:
         if self.workshop.worker is None:
             self.stopped = "the budget leaves no time for a search: every rung was tried with its default settings"
             return
+        if self._next_rung():
+            try:
+                self.workshop.open(self.deadline.until(self.reserve()))
+            except OutOfTimeError as error:
+                self.stopped = f"no settings were searched: {error}"
+                return
         while rung_name := self._next_rung():
             if not self._next_trial(rungs[rung_name], self._trial_deadline(rung_name)):
                 self.exhausted.add(rung_name)
@@ -207,7 +213,7 @@ class Climb:
         """A trial may take a few times what the rung's first one took, or a part of what is left; then it is cut short."""
         left = self.deadline.searching_seconds(self.reserve())
         allowed = max(MOST_TIMES_THE_FIRST * self._of(architecture)[0].seconds, MOST_SHARE_OF_SEARCH * left)
-        return Deadline(min(left, allowed) / INNER_FRACTION)
+        return Deadline(min(left, allowed) / INNER_FRACTION, parent=self.deadline)
 
     def _gained_nothing(self, near: list[str]) -> bool:
         """Whether each near rung has gone PATIENCE trials without a new best of its own."""

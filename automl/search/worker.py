@@ -21,6 +21,7 @@ from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
 
+POLL_SECONDS = 0.2
 OVERTIME_SECONDS = 2.0
 """How far a job may run past its own deadline before the worker is ended."""
 
@@ -75,19 +76,26 @@ class Worker:
         left = deadline.left_seconds()
         limit = None if left == float("inf") else left
         self.send({**job, "until": None if limit is None else time.time() + limit})
-        answer = self._wait(None if limit is None else limit + OVERTIME_SECONDS)
+        answer = self._wait(deadline, optional=job["do"] == "trial")
         if "error" in answer:
             raise (OutOfTimeError if answer["out_of_time"] else TrainingError)(answer["error"])
         return answer
 
-    def _wait(self, seconds: float | None) -> dict[str, Any]:
-        until = None if seconds is None else time.monotonic() + seconds
+    def _wait(self, deadline: Deadline, optional: bool) -> dict[str, Any]:
+        """The answer. A job that is optional is given up when the user interrupts."""
+        left = deadline.left_seconds()
+        until = time.monotonic() + left + OVERTIME_SECONDS
         while True:
             try:
-                answer = self.answers.get(timeout=None if until is None else max(0.01, until - time.monotonic()))
+                answer = self.answers.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                self.stop()
-                raise OutOfTimeError("the training worker ran out of time and was ended") from None
+                if optional and deadline.interrupted:
+                    self.stop()
+                    raise OutOfTimeError("the run was interrupted") from None
+                if time.monotonic() > until:
+                    self.stop()
+                    raise OutOfTimeError("the training worker ran out of time and was ended") from None
+                continue
             if answer is None:
                 code = self.process.wait() if self.process is not None else None
                 raise TrainingError(f"the training worker ended with code {code}")
@@ -178,6 +186,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     threading.Thread(target=_preload, daemon=True).start()
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     session = Session()
     for line in sys.stdin.buffer:
         try:
@@ -190,6 +199,13 @@ def main() -> None:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}", "out_of_time": False}
         answers.write((dump_json(answer, indent=None) + "\n").encode())
+
+
+def _follow(parent: int) -> None:
+    """End with the parent, also where that was killed in the middle of a job."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _preload() -> None:

@@ -108,7 +108,7 @@ def test_it_cross_validates_inside_a_pipeline():
 
 def test_sparse_input_is_refused_clearly():
     X, y = flowers()
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
         classifier().fit(sparse.csr_matrix(X.to_numpy()), y)
 
 

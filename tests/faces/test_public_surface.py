@@ -30,7 +30,8 @@ def loaded_by(code: str) -> set[str]:
 def command(*arguments: object) -> str:
     """Code that runs a command and goes on after it."""
     given = [str(argument) for argument in arguments]
-    return f"from automl.cli import main\ntry:\n    main({given!r})\nexcept SystemExit as left:\n    assert left.code == 0, left.code"
+    call = f"try:\n    main({given!r})\nexcept SystemExit as left:\n    assert left.code == 0, left.code"
+    return f"from automl.cli import main\n{call}"
 
 
 def test_the_public_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
 
 
 def test_every_dependency_has_a_lower_bound():
-    for requirement in [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]:
+    for requirement in [*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())]:
         assert ">=" in requirement, requirement
 
 

@@ -12,8 +12,9 @@ from automl.core.tasks import ALL_TASKS, Task
 
 LEAST_ROWS = 50
 SMALL_ROWS, LARGE_ROWS = 5_000, 150_000
+WIDE, VERY_WIDE = 100, 500
 IMBALANCED = 0.3
-SECONDS_A_CELL, SECONDS_A_LEAF = 7.6e-9, 6e-6
+SECONDS_A_CELL, SECONDS_A_LEAF, SECONDS_A_BIN = 8e-9, 6e-6, 2e-8
 BYTES_A_LEAF, DATE_BYTES = 28, 4000
 
 
@@ -45,7 +46,7 @@ def space(profile: Profile) -> Space:
         "learning_rate": Float(0.015, 0.15, 0.05, log=True),
         "num_leaves": Int(4, 128, 31, log=True),
         "min_data_in_leaf": Int(1, 64, 20, log=True),
-        "feature_fraction": Float(0.4, 1.0, 1.0),
+        "feature_fraction": Float(0.4, 1.0, 1.0) if len(profile.features) <= VERY_WIDE else Float(0.05, 0.5, 0.2),
         "bagging_fraction": Float(0.6, 1.0, 1.0),
         "lambda_l1": Float(1e-4, 2.0, 1e-4, log=True),
         "lambda_l2": Float(1e-4, 10.0, 1e-4, log=True),
@@ -58,6 +59,8 @@ def space(profile: Profile) -> Space:
     if bool(profile.class_counts) and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
         dimensions["class_weight"] = Choice(("balanced", "none"), "balanced")
     starts = _starts(profile.rows)
+    if len(profile.features) > VERY_WIDE:
+        starts = tuple({**start, "feature_fraction": 0.2, "learning_rate": 0.1} for start in starts)
     return Space(dimensions, tuple({name: value for name, value in start.items() if name in dimensions} for start in starts))
 
 
@@ -132,9 +135,11 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     trees = profile.outputs if profile.task is Task.MULTICLASS else 1
     leaves = min(settings["num_leaves"], max(2.0, 0.8 * profile.rows / (1.5 * settings["min_data_in_leaf"])))
     cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
-    one_tree = SECONDS_A_CELL * 0.8 * cells + SECONDS_A_LEAF * leaves
+    bins = len(profile.features) * min(profile.rows, 255 if len(profile.features) <= WIDE else 63)
+    one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * (SECONDS_A_LEAF + SECONDS_A_BIN * bins * settings["feature_fraction"])
     seconds = 0.3 + 5 * 1.3 * rounds * trees * one_tree / 1.6
-    size = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * len(profile.features) + rounds * trees * leaves * BYTES_A_LEAF
+    encoding = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * len(profile.features)
+    size = encoding + rounds * trees * leaves * BYTES_A_LEAF
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * math.log2(leaves + 1))
 
 
