@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from automl.core.version import VERSION
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
     from automl.run import Run
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = ["AutoMLClassifier", "AutoMLRegressor", "__version__", "fit", "load", "profile", "recommend"]
 

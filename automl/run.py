@@ -33,6 +33,8 @@ from automl.runfolder import RunFolder, claim, open_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.report.verdict import Verdict
+
 Array = np.ndarray[Any, Any]
 
 
@@ -88,6 +90,13 @@ class Run:
     def predict_proba(self, rows: Any) -> Array:
         """Probabilities (rows, classes), classes in sorted order."""
         return self.model.predict_proba(rows)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Ready, Use with care or Do not use, with the reason and the rule."""
+        from automl.report.verdict import verdict
+
+        return verdict(self.findings)
 
     def leaderboard(self) -> pd.DataFrame:
         """One row a rung, best first: its score on fresh folds (NaN where it was not run there) and on the search folds."""
@@ -196,7 +205,8 @@ class Sitting:
         if budget is not None and budget < LEAST_SECONDS_FOR_WORKER:
             return
         self.worker = Worker(self.scratch, self.scratch / "worker.log")
-        self.worker.start()
+        if budget is not None:  # counted trials may need no worker at all; then it is started when it is asked for
+            self.worker.start()
 
     def close(self) -> None:
         if self.worker is not None:
@@ -243,6 +253,7 @@ class Sitting:
             )
         evidence = self.note_refusals(evidence, evaluated)
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
+        evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging on rows that were never used"):
             case, evidence = self.case(folder, dataset, prepared, evidence, evaluated, climb)
             if not shipped["refitted"]:
@@ -291,6 +302,17 @@ class Sitting:
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
         return {**shipped.facts, "refitted": True, "rows": len(rows)}
+
+    def learning_curve(self, context: Any, evidence: Evidence, climb: Any) -> Evidence:
+        """Whether more rows would help, where there is time to ask."""
+        from automl.search import budget
+        from automl.search.learning_curve import learning_curve
+
+        best = climb.best(evidence.champion)
+        judging = budget.judging_seconds(context.profile.rows, len(context.profile.features), context.plan.budget_seconds)
+        with self.stage("curve", "training on fewer rows"):
+            points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
+        return dataclasses.replace(evidence, learning_curve=points)
 
     def case(
         self, folder: RunFolder, dataset: Dataset, prepared: Any, evidence: Evidence, evaluated: Any, climb: Any
@@ -345,7 +367,13 @@ class Sitting:
             out = climb.best(evidence.champion).predictions
             rows = np.flatnonzero(np.isfinite(out.reshape(len(out), -1)).all(axis=1))
             baseline = climb.finalists()[0].predictions[rows]
-            return rows, out[rows], baseline, evidence, "the folds that also chose the model, for want of time: optimistic"
+            return (
+                rows,
+                out[rows],
+                baseline,
+                evidence,
+                "the folds that also chose the model, for want of time or rows: optimistic",
+            )
         rows = np.flatnonzero(np.isfinite(nested.prediction.reshape(len(nested.prediction), -1)).all(axis=1))
         evidence = dataclasses.replace(evidence, nested=nested.scores)
         repeats = len(nested.scores) // climb.folds

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-import automl
 from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
@@ -31,6 +30,7 @@ from automl.core.finding import Finding
 from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.profile import Profile
+from automl.core.version import VERSION
 
 FORMAT = 1
 LIBRARIES = ("automl", "tensorflow", "keras", "keras-tuner", "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "pandas")
@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = automl.__version__ if name == "automl" else "not installed"
+            found[name] = VERSION if name == "automl" else "not installed"
     return found
 
 

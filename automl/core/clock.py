@@ -27,7 +27,8 @@ def process_age_seconds() -> float:
 class Deadline:
     """A hard limit on wall-clock time; `budget_seconds=None` is no limit (work is counted instead).
 
-    `parent` is the deadline of the work that this is a part of. `spent_seconds` is what earlier sittings of the same run, or the start of the process, have used already.
+    parent: the deadline of the work that this is a part of. spent_seconds: what earlier sittings of the same run, or the
+    start of the process, have used already.
     """
 
     budget_seconds: float | None

@@ -30,8 +30,6 @@ LEAST_GAIN = 5e-4
 MOST_CURVE_POINTS = 200
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""
-WIDE, BINS, WIDE_BINS = 100, 255, 63
-"""Beyond this many features looking through the bins, not the rows, costs the time, so there are fewer bins."""
 
 PARAMETERS = (
     "learning_rate",
@@ -209,8 +207,12 @@ def _dataset(training: Training, problem: Problem, settings: Settings, threads: 
 
 
 def _dataset_parameters(features: int, threads: int) -> dict[str, Any]:
-    bins = BINS if features <= WIDE else WIDE_BINS
-    return {"verbosity": -1, "num_threads": threads, "feature_pre_filter": False, "max_bin": bins}
+    return {"verbosity": -1, "num_threads": threads, "feature_pre_filter": False, "max_bin": most_bins(features)}
+
+
+def most_bins(features: int) -> int:
+    """In wide tables looking through the bins, not the rows, costs the time, so there are fewer."""
+    return 255 if features <= 100 else 63 if features <= 1000 else 31
 
 
 def _booster(training: Any, problem: Problem, settings: Settings, seed: int, threads: int) -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-import automl
 from automl.core.dataset import Dataset
 from automl.core.plan import Plan
 from automl.core.profile import ColumnProfile, Kind, Profile, Role
 from automl.core.table import Category, Table
+from automl.core.version import VERSION
+from automl.encoders.graph import input_names
 
 FORMAT = 1
-OUTPUTS = frozenset({"label", "probabilities", "value"})
 MOST_LEVELS = 200
 MOST_LEVELS_UNSAMPLED = 20
 
@@ -23,9 +23,10 @@ def contract(
     dataset: Dataset, profile: Profile, plan: Plan, table: Table, target: np.ndarray[Any, Any], architecture: str
 ) -> dict[str, Any]:
     """The contract of a model over all feature columns of the profile."""
+    inputs = input_names([column.name for column in profile.features])
     return {
         "format": FORMAT,
-        "automl": automl.__version__,
+        "automl": VERSION,
         "name": dataset.name,
         "architecture": architecture,
         "task": str(profile.task),
@@ -34,7 +35,7 @@ def contract(
         "classes": list(profile.classes),
         "class_type": profile.class_type,
         "positive": profile.positive,
-        "columns": [_column(column, table, plan) for column in profile.features],
+        "columns": [_column(column, inputs[column.name], table, plan) for column in profile.features],
         "id_columns": [column.name for column in profile.columns if column.role is Role.IDENTIFIER],
         "target_standard_deviation": None if profile.task.is_classification else float(np.std(target)),
         "data_hash": dataset.content_hash,
@@ -42,15 +43,10 @@ def contract(
     }
 
 
-def input_name(column: str) -> str:
-    """The graph's input for a column; outputs keep their own names."""
-    return f"{column}_in" if column in OUTPUTS else column
-
-
-def _column(column: ColumnProfile, table: Table, plan: Plan) -> dict[str, Any]:
+def _column(column: ColumnProfile, input_name: str, table: Table, plan: Plan) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": column.name,
-        "input": input_name(column.name),
+        "input": input_name,
         "kind": str(column.kind),
         "dtype": column.dtype,
         "parse": column.parse,

@@ -13,7 +13,7 @@ from automl.search.context import Context
 from automl.search.deciding import decide
 from automl.search.pipeline import fit_pipeline
 from automl.search.trial import gather, learner_of, scaled_rounds
-from automl.splitting import FoldRows, Splitter, plan_folds, seeds
+from automl.splitting import LEAST_ROWS_OF_A_CLASS, FoldRows, Splitter, plan_folds, seeds
 
 Array = np.ndarray[Any, Any]
 
@@ -38,10 +38,13 @@ def nested_cross_validation(
     """Score the procedure "choose among the candidates, then fit" on rows that the choice has not seen.
 
     candidates: the finalists with their settings, simplest first; those were found on all rows, the choice between
-    them is repeated inside. None where not even one shuffling of outer folds fits the deadline.
+    them is repeated inside. None where not even one shuffling of outer folds fits the deadline, or where the rows are
+    too few to be folded twice.
     """
     count = len([fold for fold in context.search_folds if fold.repeat == 0])
     outer = splitter.folds(context.training_rows, count, repeats, seeds(context.plan.seed)("outer folds"))
+    if len(candidates) > 1 and any(not _can_be_folded(context, fold.training) for fold in outer):
+        return None
     folds: list[FoldRows] = []
     predictions, baselines, scores = [], [], []
     chosen: dict[str, int] = {}
@@ -64,6 +67,12 @@ def nested_cross_validation(
         gather(context, folds[:whole], baselines[:whole]),
         chosen,
     )
+
+
+def _can_be_folded(context: Context, rows: Array) -> bool:
+    if not context.profile.task.is_classification:
+        return len(rows) >= 4
+    return bool((np.bincount(context.target[rows].astype(np.int64)) >= LEAST_ROWS_OF_A_CLASS).sum() >= 2)
 
 
 def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows: Array) -> Trial:

@@ -49,17 +49,10 @@ def encode_fold(
     context: Context, architecture: Architecture, settings: Settings, rows: FoldRows
 ) -> tuple[Fold, TargetScale | None]:
     """Everything fitted on the training rows of the fold only; widths come from the whole training part."""
-    _, inputs = _encoded(context, architecture, settings, rows.training)
+    encoder, inputs = _encoded(context, architecture, settings, rows.training)
     scale = _target_scale(context, settings, rows.training)
-
-    def part(positions: Array) -> Training:
-        return Training(
-            {name: block[positions] for name, block in inputs.items()},
-            _scaled(context, scale, positions),
-            None if context.weight is None else context.weight[positions],
-        )
-
-    return Fold(part(rows.training), part(rows.validation)), scale
+    training, validation = (_training(context, encoder, inputs, scale, part) for part in (rows.training, rows.validation))
+    return Fold(training, validation), scale
 
 
 def encode_folds(context: Context, architecture: Architecture, settings: Settings, rows: list[FoldRows]) -> EncodedFolds:
@@ -73,11 +66,7 @@ def fit_pipeline(
     """Fit on `rows` for a fixed number of rounds."""
     encoder, inputs = _encoded(context, architecture, settings, rows)
     scale = _target_scale(context, settings, rows)
-    training = Training(
-        {name: block[rows] for name, block in inputs.items()},
-        _scaled(context, scale, rows),
-        None if context.weight is None else context.weight[rows],
-    )
+    training = _training(context, encoder, inputs, scale, rows)
     return Pipeline(encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
 
 
@@ -112,10 +101,19 @@ def build_graph(pipeline: Pipeline, context: Context) -> Any:
     return builder.build()
 
 
+def _training(context: Context, encoder: Any, inputs: dict[str, Array], scale: TargetScale | None, rows: Array) -> Training:
+    return Training(
+        {name: block[rows] for name, block in inputs.items()},
+        _scaled(context, scale, rows),
+        None if context.weight is None else context.weight[rows],
+        encoder.shapes,
+    )
+
+
 def _encoded(context: Context, architecture: Architecture, settings: Settings, rows: Array) -> tuple[Any, dict[str, Array]]:
     """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow."""
     unfitted = context.modality.encoder(context.profile, architecture.encoding, settings)
-    key = (architecture.encoding, getattr(unfitted, "key", ""), hash(rows.tobytes()))
+    key = (architecture.encoding, hash(rows.tobytes()))
     if key not in context.encoded:
         encoder = unfitted.fit(context.table, rows, context.training_rows)
         context.encoded[key] = (encoder, encoder.transform(context.table))

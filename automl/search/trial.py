@@ -145,7 +145,9 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     folder.mkdir(parents=True, exist_ok=True)
     model = build_graph(pipeline, context)
     onnx.save(model, str(folder / "model.onnx"))
-    write_json(folder / "contract.json", contract)
+    taken = {each.name for each in model.graph.input}
+    columns = [column for column in contract["columns"] if column["input"] in taken]
+    write_json(folder / "contract.json", {**contract, "columns": columns})
     write_text(folder / "predict.py", Path(predictor.__file__).read_text(encoding="utf-8"))
     write_text(folder / "requirements.txt", requirements())
     save_net(pipeline, folder / "net")

@@ -120,8 +120,7 @@ class Program:
             tf.constant(_padded(per_step.astype(np.float32), most)),
             tf.constant(constants, tf.float32),
             tf.constant(rates, tf.float32),
-            tf.constant(seed, tf.int32),
-            tf.constant(steps, tf.int32),
+            tf.constant([seed, steps], tf.int32),
         )
         return float(self._falling_back("_epoch", self._train, arguments))
 
@@ -158,10 +157,10 @@ class Program:
         per_step: Any,
         constants: Any,
         rates: Any,
-        seed: Any,
-        steps: Any,
+        seed_and_steps: Any,
     ) -> Any:
         tf = self.tf
+        seed, steps = tf.unstack(seed_and_steps)
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
             rows, now = order[number], per_step[number]

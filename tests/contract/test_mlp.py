@@ -43,7 +43,15 @@ def rows(count: int, seed: int = 0) -> Training:
 def trained() -> tuple[NetFitted, NetFitted]:
     """The default net before and after one epoch."""
     learner = mlp.learner()
-    settings = {**mlp.space(profile()).default(), "width": 32, "batch_size": 16, "epochs": 1, "learning_rate": 1e-2, "jit": False}
+    settings = {
+        **mlp.space(profile()).default(),
+        "width": 32,
+        "batch_size": 16,
+        "epochs": 1,
+        "learning_rate": 1e-2,
+        "dropout": 0.1,
+        "jit": False,
+    }
     before, after = (learner.fit(rows(300), PROBLEM, settings, epochs, 0) for epochs in (0, 1))
     assert isinstance(before, NetFitted)
     assert isinstance(after, NetFitted)

@@ -235,9 +235,7 @@ def make_encoder(profile: Profile, encoding: str, settings: Settings | None = No
     names = input_names(column.name for column in features)
     return TableEncoder(
         encoding,
-        tuple(
-            InputColumn(column.name, names[column.name], column.dtype, column.kind is Kind.BOOLEAN) for column in features
-        ),
+        tuple(InputColumn(column.name, names[column.name], column.dtype, column.kind is Kind.BOOLEAN) for column in features),
     )
 
 

@@ -9,12 +9,13 @@ from automl.core.architecture import Architecture, Cost
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
+from automl.learners.trees import most_bins, patience
 
 LEAST_ROWS = 50
 SMALL_ROWS, LARGE_ROWS = 5_000, 150_000
-WIDE, VERY_WIDE = 100, 500
+VERY_WIDE = 500
 IMBALANCED = 0.3
-SECONDS_A_CELL, SECONDS_A_LEAF, SECONDS_A_BIN = 8e-9, 6e-6, 2e-8
+SECONDS_A_CELL, SECONDS_A_LEAF, SECONDS_A_BIN = 8e-9, 6e-6, 1.7e-8
 BYTES_A_LEAF, DATE_BYTES = 28, 4000
 
 
@@ -135,9 +136,10 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     trees = profile.outputs if profile.task is Task.MULTICLASS else 1
     leaves = min(settings["num_leaves"], max(2.0, 0.8 * profile.rows / (1.5 * settings["min_data_in_leaf"])))
     cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
-    bins = len(profile.features) * min(profile.rows, 255 if len(profile.features) <= WIDE else 63)
-    one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * (SECONDS_A_LEAF + SECONDS_A_BIN * bins * settings["feature_fraction"])
-    seconds = 0.3 + 5 * 1.3 * rounds * trees * one_tree / 1.6
+    bins = sum(min(column.unique, most_bins(len(profile.features))) for column in profile.features)
+    one_leaf = SECONDS_A_LEAF + SECONDS_A_BIN * bins * (0.5 + settings["feature_fraction"])
+    one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * one_leaf
+    seconds = 0.3 + 5 * (rounds + patience(settings["learning_rate"], int(rounds))) * trees * one_tree / 1.6
     encoding = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * len(profile.features)
     size = encoding + rounds * trees * leaves * BYTES_A_LEAF
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * math.log2(leaves + 1))

@@ -50,7 +50,7 @@ def space(profile: Profile) -> Space:
         "activation": Choice(("relu", "gelu", "selu", "silu"), default="selu" if large and not smooth else "gelu"),
         "normalization": Choice(NORMALIZATIONS, default="none"),
         "residual": Choice((False, True), default=False),
-        "dropout": Float(0.0, 0.5, default=0.0 if large and smooth else 0.2),
+        "dropout": Float(0.0, 0.5, default=(0.0 if smooth else 0.2) if large else (0.2 if smooth else 0.4)),
         "embedding_dropout": Float(0.0, 0.3, default=0.0),
         "optimizer": Choice(("adamw", "sgd"), default="adamw"),
         "learning_rate": Float(3e-4, 1e-2, default=2e-3, log=True, when=("optimizer", ("adamw",))),

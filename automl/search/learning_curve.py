@@ -1,0 +1,53 @@
+"""The chosen model trained on fewer rows: whether more rows would help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.core.clock import Deadline
+from automl.core.evidence import Trial
+from automl.core.statistics import corrected_resampled_t
+from automl.search.context import Context
+from automl.search.trial import fit_and_predict
+from automl.splitting import seeds
+
+Array = np.ndarray[Any, Any]
+Point = tuple[float, float, float, float]
+
+SHARES = (0.125, 0.25, 0.5, 1.0)
+LEAST_ROWS = 20
+PRICE = 1.5
+"""Seconds of the whole curve against the seconds of the champion's trial, at most."""
+
+
+def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadline: Deadline) -> tuple[Point, ...]:
+    """Scores on the first shuffling of fresh folds, by rows trained on: (rows, mean, low, high) with a 90 % interval.
+
+    The settings and rounds are the champion's; fewer rows mean fewer boosting rounds in proportion. Empty where the
+    time does not allow it, where the champion trains in the worker, or where there are too few rows.
+    """
+    folds = [fold for fold in context.fresh_folds if fold.repeat == 0]
+    if context.architecture(trial.architecture).needs_tensorflow or PRICE * trial_seconds > deadline.searching_seconds():
+        return ()
+    points: list[Point] = []
+    for share in SHARES:
+        sizes, scores = [], []
+        for number, fold in enumerate(folds):
+            generator = np.random.default_rng(seeds(context.plan.seed)(f"learning curve {number}"))
+            rows = np.sort(generator.permutation(fold.training)[: round(share * len(fold.training))])
+            if deadline.expired:
+                return ()
+            if len(rows) < LEAST_ROWS or _lacks_a_class(context, rows):
+                break
+            sizes.append(len(rows))
+            scores.append(context.score(fold.validation, fit_and_predict(context, trial, rows, fold.validation)))
+        if len(scores) == len(folds):
+            mean, low, high, _ = corrected_resampled_t(scores, 1.0 / (len(folds) - 1), 0.90)
+            points.append((float(np.mean(sizes)), mean, low, high))
+    return tuple(points)
+
+
+def _lacks_a_class(context: Context, rows: Array) -> bool:
+    return context.profile.task.is_classification and len(np.unique(context.target[rows])) < context.profile.outputs
