@@ -372,7 +372,7 @@ class Sitting:
                 out[rows],
                 baseline,
                 evidence,
-                "the folds that also chose the model, for want of time or rows: optimistic",
+                "the folds that also chose the model, for want of time or rows",
             )
         rows = np.flatnonzero(np.isfinite(nested.prediction.reshape(len(nested.prediction), -1)).all(axis=1))
         evidence = dataclasses.replace(evidence, nested=nested.scores)

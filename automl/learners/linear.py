@@ -12,7 +12,7 @@ import numpy as np
 
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.files import write_json
 from automl.core.space import Settings
 from automl.encoders.graph import GraphBuilder
@@ -63,7 +63,7 @@ class LinearLearner:
         training: list[Array] = []
         for fold in folds:
             if deadline.expired:
-                raise TrainingError(f"the time was up after {len(validation)} of {len(folds)} folds")
+                raise OutOfTimeError(f"the time was up after {len(validation)} of {len(folds)} folds")
             model = self.fit(fold.training, problem, settings, 0, seed)
             validation.append(model.predict(fold.validation.inputs))
             training.append(model.predict(fold.training.inputs))

@@ -13,7 +13,7 @@ import numpy as np
 
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import OutOfTimeError
 from automl.core.files import write_text
 from automl.core.space import Settings
 from automl.core.tasks import Task
@@ -169,7 +169,7 @@ def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Ca
         list(spread(lambda race: race.grow(chunk, deadline), races))
         common = min(len(race.losses) for race in races)
         if common == 0:
-            raise TrainingError("the time was up before every fold had its first round of boosting")
+            raise OutOfTimeError("the time was up before every fold had its first round of boosting")
         curve = np.mean([race.losses[:common] for race in races], axis=0)
         last = _last_progress(curve)
         if deadline.expired or common >= MOST_ROUNDS or common - last >= patience(rate, last):

@@ -14,7 +14,7 @@ import numpy as np
 from automl.core import metrics
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.space import Settings
 from automl.training.backend import tensorflow
 from automl.training.export import export
@@ -280,7 +280,7 @@ class Pace:
         self.limit = min(self.limit, fitting)
 
     def _too_slow(self, fitting: int) -> TrainingError:
-        return TrainingError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted into the time left")
+        return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted into the time left")
 
 
 class _Trainer:
