@@ -54,7 +54,7 @@ def main() -> None:
             pairs = [(seconds(command), seconds(imports)) for _ in range(REPEATS)]
             ratio = statistics.median(ours / theirs for ours, theirs in pairs)
             ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-            print(f"{name}, {ROWS} rows: {ours:.2f} s; importing pandas and onnxruntime: {theirs:.2f} s; ratio {ratio:.2f}, bound 2")
+            print(f"{name}, {ROWS} rows: {ours:.2f} s; importing pandas, onnxruntime: {theirs:.2f} s; ratio {ratio:.2f}, bound 2")
 
 
 def one_row(run: Path, frame: pd.DataFrame) -> None:

@@ -280,7 +280,7 @@ class Pace:
         self.limit = min(self.limit, fitting)
 
     def _too_slow(self, fitting: int) -> TrainingError:
-        return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted into the time left")
+        return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted the time left")
 
 
 class _Trainer:
