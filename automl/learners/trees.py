@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +30,10 @@ MOST_ROUNDS = 3000
 LEAST_GAIN = 5e-4
 """Relative fall of the mean loss that counts as progress."""
 MOST_CURVE_POINTS = 200
+TIMED_ROUNDS = 5
+STEPS_TO_ARRIVE = 12.0
+"""Rounds times learning rate that most tables need; with less time than that the rate is raised, up to LARGEST_RATE."""
+LARGEST_RATE = 0.3
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""
 
@@ -98,6 +104,10 @@ class TreesLearner:
         with ThreadPoolExecutor(workers) as pool:
             threads = max(1, problem.jobs // workers)
             races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
+            hastened = _hastened(races, settings, deadline, pool.map)
+            if hastened != settings:
+                settings = hastened
+                races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
             curve, best = _race(races, settings, deadline, pool.map)
             outcomes = list(pool.map(lambda race: race.at(best), races))
         step = max(1, len(curve) // MOST_CURVE_POINTS)
@@ -107,6 +117,7 @@ class TreesLearner:
             [training for _, training in outcomes],
             rounds=best,
             curve=tuple((float(number), float(curve[number - 1])) for number in points),
+            settings=settings,
         )
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedTrees:
@@ -159,6 +170,20 @@ class _Race:
         self._booster.eval_valid(feval=catch)
         self._booster.eval_train(feval=catch)
         return _as_output(caught[0], self._problem), _as_output(caught[1], self._problem)
+
+
+def _hastened(races: list[_Race], settings: Settings, deadline: Deadline, spread: Callable[..., Any]) -> Settings:
+    """The settings, with larger steps where the time would end growing long before small ones arrive."""
+    rate, started = float(settings.get("learning_rate", 0.1)), time.monotonic()
+    if math.isinf(deadline.left_seconds()):
+        return settings
+    list(spread(lambda race: race.grow(TIMED_ROUNDS, deadline), races))
+    seconds = (time.monotonic() - started) / TIMED_ROUNDS
+    fitting = max(1.0, deadline.left_seconds() / max(seconds, 1e-6))
+    wanted = STEPS_TO_ARRIVE / rate
+    if fitting >= wanted or rate >= LARGEST_RATE:
+        return settings
+    return {**settings, "learning_rate": round(min(LARGEST_RATE, rate * wanted / fitting), 4)}
 
 
 def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Callable[..., Any]) -> tuple[Array, int]:

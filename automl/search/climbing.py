@@ -26,6 +26,7 @@ PATIENCE = 10
 SLOWEST = 1.5
 """A trial is begun only where this multiple of the slowest one of its rung would still fit."""
 LEAST_NET_SECONDS = 8.0
+LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
@@ -111,13 +112,17 @@ class Climb:
 
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, two fits, judging, report."""
+        return budget.finals_seconds(self._contenders(), 1) + self.essential()
+
+    def essential(self) -> float:
+        """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report."""
         profile, plan = self.context.profile, self.context.plan
         contenders = self._contenders()
         heaviest = max(contenders, key=lambda each: each.seconds, default=None)
         fits = 2 if plan.refit else 1
         shipping = budget.shipping_seconds(heaviest, heaviest is not None and self._is_net(heaviest.trial.architecture), fits)
         judging = budget.judging_seconds(profile.rows, len(profile.features), plan.budget_seconds)
-        return budget.finals_seconds(contenders, 1) + shipping + judging
+        return shipping + judging
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
@@ -154,8 +159,9 @@ class Climb:
             left = self.deadline.searching_seconds(self.reserve())
             allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (2.0 + 2 * budget.FIT_SHARE)
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
-        share = 1.0 / (2.0 + 2 * budget.FIT_SHARE)
-        return self.deadline.until(self.reserve(), share) if left > 1.0 else None
+        essential = self.essential()
+        enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
+        return self.deadline.until(essential, 1.0 / (1.5 + 2 * budget.FIT_SHARE)) if enough else None
 
     def _record(self, outcome: Outcome, rung: Rung) -> None:
         self.journal.record(outcome)
