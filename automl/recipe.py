@@ -141,10 +141,11 @@ def _validated(content: dict[str, Any], path: Path) -> Any:
     try:
         return _schema().model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        unknown = ("extra_forbidden", "unexpected_keyword_argument")  # a misspelt key explains the one that is missing
+        first = min(error.errors(), key=lambda each: each["type"] not in unknown)
     *parents, last = first["loc"]
     key = ".".join(map(str, first["loc"]))
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if first["type"] in unknown:
         raise InputError(f'the recipe {path} has the unknown key "{key}"', nearest(str(last), _known(parents)))
     if first["type"] in ("missing", "missing_argument"):
         raise InputError(f'the recipe {path} lacks the key "{key}"')

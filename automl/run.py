@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +21,7 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import TrainingError
 from automl.core.events import Event, Listener, silent
-from automl.core.evidence import Evidence, Trial
+from automl.core.evidence import Evidence
 from automl.core.files import decode, read_json
 from automl.core.finding import Finding, Section, Severity
 from automl.core.model import Model
@@ -182,8 +182,6 @@ def inspect(source: Any, options: Options = Options(), listener: Listener = sile
 
 LEAST_SECONDS_FOR_WORKER = 45.0
 """Below this budget the worker's libraries would eat the time they are meant to use."""
-SMALL_ROWS = 500
-NESTED_SHARE = 0.5
 
 
 @dataclass
@@ -255,12 +253,13 @@ class Sitting:
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging on rows that were never used"):
-            case, evidence = self.case(folder, dataset, prepared, evidence, evaluated, climb)
+            case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
+            folder.keep(case, context, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
             findings = self.judge(case)
         with self.stage("report", "writing the report"):
-            folder.finish(case, evidence, findings, shipped, self)
+            folder.finish(case, findings, shipped, self)
         return Run(folder.path)
 
     def note_refusals(self, evidence: Evidence, evaluated: Any) -> Evidence:
@@ -313,84 +312,6 @@ class Sitting:
         with self.stage("curve", "training on fewer rows"):
             points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
         return dataclasses.replace(evidence, learning_curve=points)
-
-    def case(
-        self, folder: RunFolder, dataset: Dataset, prepared: Any, evidence: Evidence, evaluated: Any, climb: Any
-    ) -> tuple[Case, Evidence]:
-        """The judged rows with their predictions: the sealed part, or, on small data, all rows by nested cross-validation."""
-        from automl.core.predictor import Predictor
-
-        context = prepared.context
-        predictor = Predictor(folder.path / "evaluated")
-        predict = predictor.predict if predictor.is_regression else predictor.predict_proba
-        rows, prediction, baseline, evidence, judged_on = self.judged(prepared, evidence, climb, predict)
-        oof = climb.best(evidence.champion)
-        assert oof is not None
-        assert oof.predictions is not None
-        known = np.isfinite(oof.predictions.reshape(len(oof.predictions), -1)).all(axis=1)
-        case = Case(
-            dataset=dataset,
-            profile=context.profile,
-            plan=context.plan,
-            evidence=evidence,
-            judged_on=judged_on,
-            truth=context.target[rows],
-            prediction=prediction,
-            baseline=baseline,
-            judged=prepared.frame.iloc[rows].reset_index(drop=True),
-            row_ids=prepared.row_ids[rows],
-            weight=None if context.weight is None else context.weight[rows],
-            predict=lambda frame: np.asarray(predict(frame), np.float64),
-            model=evaluated.facts,
-            out_of_fold=oof.predictions[known],
-            out_of_fold_truth=context.target[known],
-            deadline=self.deadline,
-        )
-        folder.keep(case, context, oof.predictions)
-        return case, evidence
-
-    def judged(
-        self, prepared: Any, evidence: Evidence, climb: Any, predict: Callable[[Any], Array]
-    ) -> tuple[Array, Array, Array, Evidence, str]:
-        from automl.search.trial import fit_and_predict
-
-        context = prepared.context
-        simplest = climb.finalists()[0].trial
-        if len(prepared.sealed):
-            rows = prepared.sealed
-            prediction = np.asarray(predict(prepared.frame.iloc[rows]), np.float64)
-            baseline = fit_and_predict(context, simplest, context.training_rows, rows)
-            part = "the given test part" if context.plan.split.kind == "given" else "a sealed part"
-            return rows, prediction, baseline, evidence, f"{part} of {len(rows):,} rows"
-        nested = self.nest(prepared, evidence, climb, simplest)
-        if nested is None:
-            out = climb.best(evidence.champion).predictions
-            rows = np.flatnonzero(np.isfinite(out.reshape(len(out), -1)).all(axis=1))
-            baseline = climb.finalists()[0].predictions[rows]
-            return (
-                rows,
-                out[rows],
-                baseline,
-                evidence,
-                "the folds that also chose the model, for want of time or rows",
-            )
-        rows = np.flatnonzero(np.isfinite(nested.prediction.reshape(len(nested.prediction), -1)).all(axis=1))
-        evidence = dataclasses.replace(evidence, nested=nested.scores)
-        repeats = len(nested.scores) // climb.folds
-        how = f"all {len(rows):,} rows by nested cross-validation ({repeats} x {climb.folds} folds)"
-        return rows, nested.prediction[rows], nested.baseline[rows], evidence, how
-
-    def nest(self, prepared: Any, evidence: Evidence, climb: Any, simplest: Trial) -> Any:
-        from automl.search import nested_cross_validation
-
-        context = prepared.context
-        finalists = [outcome.trial for outcome in climb.finalists()]
-        local = [trial for trial in finalists if not context.architecture(trial.architecture).needs_tensorflow]
-        if context.architecture(evidence.champion).needs_tensorflow:
-            return None
-        repeats = 2 if context.profile.rows >= 100 else 3
-        deadline = self.deadline.until(share=NESTED_SHARE)
-        return nested_cross_validation(context, prepared.splitter, local, simplest, repeats, deadline)
 
     def judge(self, case: Case) -> list[Finding]:
         from automl.judge import judge

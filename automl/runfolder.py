@@ -24,7 +24,6 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError
 from automl.core.events import Event, Listener
-from automl.core.evidence import Evidence
 from automl.core.files import dump_json, encode, read_json, write_json
 from automl.core.finding import Finding
 from automl.core.options import Options
@@ -115,10 +114,11 @@ class RunFolder:
         save_folds(context.search_folds, folder / "search_folds.npz")
         save_folds(context.fresh_folds, folder / "fresh_folds.npz")
 
-    def finish(self, case: Case, evidence: Evidence, findings: list[Finding], shipped: dict[str, Any], sitting: Any) -> None:
+    def finish(self, case: Case, findings: list[Finding], shipped: dict[str, Any], sitting: Any) -> None:
         """Evidence, findings and report; then, and only then, the folder says that it is finished."""
         from automl.report import write_report
 
+        evidence = case.evidence
         write_json(self.path / "evidence.json", evidence)
         write_json(self.path / "findings.json", findings)
         counted = case.plan.trials is not None

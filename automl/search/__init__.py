@@ -2,6 +2,7 @@
 
 from automl.search.climbing import Climb
 from automl.search.contract import contract
+from automl.search.evaluating import evaluate, out_of_fold_of
 from automl.search.journal import Journal
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared, prepare
@@ -18,7 +19,9 @@ __all__ = [
     "Worker",
     "Workshop",
     "contract",
+    "evaluate",
     "nested_cross_validation",
+    "out_of_fold_of",
     "prepare",
     "ship",
 ]
