@@ -28,7 +28,7 @@ from automl.core.model import Model
 from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.profile import Profile
-from automl.runfolder import RunFolder, claim, open_folder
+from automl.runfolder import RunFolder, claim, open_folder, untimed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,10 +157,11 @@ def fit(
     try:
         sitting.start_worker(options, recipe)
         dataset, profile, plan = sitting.look(source, options, test, recipe)
+        prepared = sitting.prepare(dataset, profile, plan)
         folder = claim(out, dataset, plan, fresh, listener)
         sitting.listener = folder.logged(listener, deadline)
         try:
-            return sitting.work(folder, dataset, profile, plan, options)
+            return sitting.work(folder, dataset, prepared, options)
         finally:
             folder.log_worker(scratch / "worker.log")
             folder.release()
@@ -231,14 +232,20 @@ class Sitting:
             self.tell("recommend", "ladder: " + " -> ".join(rung.architecture for rung in plan.ladder))
         return dataset, profile, plan
 
-    def work(self, folder: RunFolder, dataset: Dataset, profile: Profile, plan: Plan, options: Options) -> Run:
+    def prepare(self, dataset: Dataset, profile: Profile, plan: Plan) -> Any:
+        """Clean and split. What cannot be split is refused here, before there is a run folder."""
+        from automl.search import prepare
+
+        with self.stage("split", "splitting and encoding"):
+            return prepare(dataset, profile, plan)
+
+    def work(self, folder: RunFolder, dataset: Dataset, prepared: Any, options: Options) -> Run:
         """Everything that happens inside the run folder."""
         from automl import search
 
-        folder.begin(dataset, profile, plan, options, self.deadline)
-        with self.stage("split", "splitting and encoding"):
-            prepared = search.prepare(dataset, profile, plan)
         context = prepared.context
+        plan = context.plan
+        folder.begin(dataset, context.profile, plan, options, self.deadline)
         workshop = search.Workshop(context, self.scratch / "context", self.worker)
         journal = search.Journal(folder.path, folder.path / "work", timed=plan.trials is None)
         climb = search.Climb(context, journal, workshop, self.deadline, self.listener)
@@ -316,6 +323,8 @@ class Sitting:
     def judge(self, case: Case) -> list[Finding]:
         from automl.judge import judge
 
+        if case.plan.trials is not None:  # a measured time would make each repetition of the run another one
+            case = dataclasses.replace(case, model=untimed(case.model))
         return [*self.notes, *judge(case, self.listener)]
 
     @contextmanager

@@ -134,8 +134,8 @@ class RunFolder:
             "created": None if counted else self.record["created"],
             "seconds": {} if counted else {**seconds, "total": round(sitting.deadline.elapsed_seconds, 2)},
             "judged_on": case.judged_on,
-            "shipped": _untimed(shipped) if counted else shipped,
-            "evaluated": _untimed(case.model) if counted else case.model,
+            "shipped": untimed(shipped) if counted else shipped,
+            "evaluated": untimed(case.model) if counted else case.model,
             "reading": case.dataset.reading,
         }
         write_report(self.path, case.profile, case.plan, evidence, findings, facts)
@@ -172,7 +172,8 @@ class RunFolder:
         (self.path / ".lock").unlink(missing_ok=True)
 
 
-def _untimed(facts: dict[str, Any]) -> dict[str, Any]:
+def untimed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without what was measured by the clock."""
     return {name: value for name, value in facts.items() if "seconds" not in name}
 
 
@@ -316,4 +317,4 @@ def python_call(dataset: Dataset, plan: Plan) -> str:
     return f"automl.fit({source}, target={plan.target!r}, {amount}, preset={plan.preset!r}, seed={plan.seed})"
 
 
-__all__ = ["RunFolder", "claim", "encode", "identity", "open_folder", "versions"]
+__all__ = ["RunFolder", "claim", "encode", "identity", "open_folder", "untimed", "versions"]

@@ -125,7 +125,6 @@ class Architecture:
     cost: Callable[[Profile, Settings], Cost]
     learner: Callable[[], Learner]
     needs_tensorflow: bool = False
-    form: str = "refit"
     paper: str = ""
 
 

@@ -39,7 +39,7 @@ def associations(columns: Mapping[str, tuple[Array, int]], target: Array, classe
 
     columns: name to (codes (rows,), number of codes). target: class codes (rows,), or values (rows,) where
     `classes` is None. In each of 5 folds a code is scored by the mean target of its other-fold rows, shrunk
-    towards the overall mean by five rows.
+    towards the overall mean by five rows. Empty where no class has a row for every fold.
     """
     fold = np.random.default_rng(0).permutation(len(target)) % _FOLDS
     if classes is None:
@@ -48,7 +48,10 @@ def associations(columns: Mapping[str, tuple[Array, int]], target: Array, classe
     else:
         counts = np.bincount(target, minlength=classes)
         frequent = np.argsort(-counts, kind="stable")[: 1 if classes == 2 else MOST_CLASSES]
-        targets = np.stack([target == code for code in frequent if counts[code] >= _FOLDS]).astype(np.float64)
+        measured = [target == code for code in frequent if counts[code] >= _FOLDS]
+        if not measured:
+            return {}
+        targets = np.stack(measured).astype(np.float64)
     found: dict[str, float] = {}
     for names in _chunks(columns, len(target)):
         width = max(columns[name][1] for name in names)

@@ -329,9 +329,19 @@ class Climb:
         whole = [number for number in wanted if number in done]
         if len(whole) < self.folds:
             return None
-        final = self._as_final(outcome, tuple(done[number][0] for number in whole))
+        final = self._priced(self._as_final(outcome, tuple(done[number][0] for number in whole)), outcome)
         spent = sum(done[number][1] for number in whole) * self.folds / len(whole)
         return final if self.context.plan.trials is not None else replace(final, seconds=spent)
+
+    def _priced(self, final: Final, outcome: Outcome) -> Final:
+        """The final with the measured size and latency of its graph, where there is time to measure them."""
+        if self.deadline.searching_seconds(self.reserve()) < 0.5 * outcome.seconds + 1.0:
+            return final
+        price = self.workshop.price(outcome.trial)
+        if price is None:
+            return final
+        counted = self.context.plan.trials is not None
+        return replace(final, size_bytes=price[0], row_milliseconds=None if counted else price[1])
 
     def _after_finals(self, outcome: Outcome) -> float:
         plan, net = self.context.plan, self._is_net(outcome.trial.architecture)

@@ -44,6 +44,7 @@ class Worker:
             return
         self.answers = queue.Queue()
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        environment["PYTHONHASHSEED"] = "0"  # tf2onnx names what it merges in the order of a set
         command = [sys.executable, "-m", "automl.search.worker"]
         paths = [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

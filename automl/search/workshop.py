@@ -14,6 +14,7 @@ from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
 from automl.search.context import Context, save_context
+from automl.search.pricing import price_of
 from automl.search.trial import Outcome, fit_and_export, run_fresh, run_trial, space_of
 from automl.search.worker import Worker
 
@@ -61,6 +62,12 @@ class Workshop:
         if self.context.architecture(trial.architecture).needs_tensorflow:
             return float(self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)["score"])
         return run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)[0]
+
+    def price(self, trial: Trial) -> tuple[int, float] | None:
+        """Bytes and milliseconds a row of the trial's graph; None where only the worker could tell, which is slow."""
+        if self.context.architecture(trial.architecture).needs_tensorflow:
+            return None
+        return price_of(self.context, trial)
 
     def export(self, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
         """Fit on `rows` and write a model folder; `parity.npy` in it waits for the gate."""

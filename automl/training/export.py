@@ -73,6 +73,7 @@ def _convert(net: Any, sample: Arrays) -> Any:
     _captures_to_initializers(model, captures)
     _rename(model, names)
     _drop_unused(model)
+    _order_and_name(model)
     return _checked(model)
 
 
@@ -145,6 +146,62 @@ def _drop_unused(model: Any) -> None:
     kept = [initializer for initializer in model.graph.initializer if initializer.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
+
+
+def _order_and_name(model: Any) -> None:
+    """Nodes and constants in an order and under names that follow from the net alone; tf2onnx takes both from sets."""
+    graph = model.graph
+    nodes = list(graph.node)
+    made_by = {name: place for place, node in enumerate(nodes) for name in node.output}
+    order: list[int] = []
+    waiting = [made_by[value.name] for value in reversed(graph.output) if value.name in made_by]
+    while waiting:
+        unmade = [made_by[name] for name in _read(nodes[waiting[-1]]) if name in made_by and made_by[name] not in order]
+        if unmade:
+            waiting.append(unmade[0])
+        elif (place := waiting.pop()) not in order:
+            order.append(place)
+    names = {value.name: value.name for value in [*graph.input, *graph.output]} | {"": ""}
+    for place in order:
+        for name in [*_read(nodes[place]), *nodes[place].output]:
+            names.setdefault(name, f"net_{len(names)}")
+    named = [_renamed(nodes[place], names, f"{nodes[place].op_type}_{number}") for number, place in enumerate(order)]
+    constants = {initializer.name: initializer for initializer in graph.initializer}
+    kept = [constants[name] for name in names if name in constants]
+    for initializer in kept:
+        initializer.name = names[initializer.name]
+    for field, content in ((graph.node, named), (graph.initializer, kept)):
+        copies = [type(each).FromString(each.SerializeToString()) for each in content]
+        del field[:]
+        field.extend(copies)
+
+
+def _read(node: Any) -> list[str]:
+    """The tensors that a node reads; those that its bodies take from outside come last."""
+    made = {name for each in _inner_nodes(node) for name in each.output}
+    made |= {value.name for graph in _bodies(node) for value in (*graph.input, *graph.initializer)}
+    outer = {name for attribute in node.attribute for name in _outer_names(attribute)}
+    return [*node.input, *sorted(outer - made)]
+
+
+def _renamed(node: Any, names: dict[str, str], own_name: str) -> Any:
+    """The node with other names of tensors; the names inside its bodies stay, but for what they take from outside."""
+    outer = {name: names[name] for name in _read(node)}
+    node.name = own_name
+    for each in [node, *_inner_nodes(node)]:
+        each.input[:] = [outer.get(name, name) for name in each.input]
+    node.output[:] = [names[name] for name in node.output]
+    return node
+
+
+def _bodies(node: Any) -> list[Any]:
+    """The graphs inside a node, those inside them included."""
+    own = [graph for each in node.attribute for graph in (*each.graphs, *([each.g] if each.HasField("g") else []))]
+    return [*own, *(deeper for graph in own for inner in graph.node for deeper in _bodies(inner))]
+
+
+def _inner_nodes(node: Any) -> list[Any]:
+    return [inner for graph in _bodies(node) for inner in graph.node]
 
 
 def _outer_names(attribute: Any) -> set[str]:

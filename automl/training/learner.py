@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,11 +98,28 @@ class NetFitted:
         return str(builder.node("Softmax", [output], axis=-1) if self.problem.task.is_classification else output)
 
     def save(self, folder: Any) -> None:
-        """Write net.keras: layers and weights, no code."""
+        """Write net.keras: layers and weights, no code. The same net gives the same bytes."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Keras makes numpy arrays of variables in the old way
             self.net.save(Path(folder) / "net.keras")
+        _forget_the_moment(Path(folder) / "net.keras")
+
+
+def _forget_the_moment(path: Path) -> None:
+    """Write a .keras archive again without what Keras takes from the clock and from memory addresses."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["metadata.json"] = json.dumps({**json.loads(parts["metadata.json"]), "date_saved": "1980-01-01@00:00:00"}).encode()
+    places: dict[bytes, int] = {}
+    parts["config.json"] = re.sub(
+        rb'(?<="shared_object_id": )\d+',
+        lambda found: str(places.setdefault(found.group(), len(places) + 1)).encode(),
+        parts["config.json"],
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def load_net(folder: Any) -> Any:
