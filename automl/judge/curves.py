@@ -57,7 +57,9 @@ def precision_recall_series(name: str, is_positive: Array, score: Array, weight:
     hits, false_alarms = _cumulated(is_positive, score, weight)
     if hits[-1] <= 0:
         return None
-    recall, precision = hits / hits[-1], hits / (hits + false_alarms)
+    called = hits + false_alarms
+    hits, called = hits[called > 0], called[called > 0]  # the first rows may weigh nothing
+    recall, precision = hits / hits[-1], hits / called
     keep = _thin_along(recall, precision)
     return Series(name, plain(recall[keep]), plain(precision[keep]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -256,5 +257,6 @@ def _without_samples(profile: Profile) -> Profile:
     for column in profile.columns:
         hide = column.kind in (Kind.TEXT, Kind.IDENTIFIER) or column.unique > LEVELS_WITHOUT_SAMPLES
         statistics = {name: value for name, value in column.statistics.items() if name != "levels"} if hide else column.statistics
-        kept.append(dataclasses.replace(column, statistics=statistics))
+        evidence = re.sub('".*"', "(not shown)", column.evidence, flags=re.DOTALL) if hide else column.evidence
+        kept.append(dataclasses.replace(column, statistics=statistics, evidence=evidence))
     return dataclasses.replace(profile, columns=tuple(kept))

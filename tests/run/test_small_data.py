@@ -65,7 +65,6 @@ def test_a_handful_of_rows_gives_a_run_or_one_sentence(kind: str, rows: int, tmp
         assert not (tmp_path / "run").exists()
     else:
         assert len(run.predict(frame)) == rows
-        assert not [each.sentence for each in run.findings if each.code == "AML900"]
         assert next(each for each in run.findings if each.code == "AML107").severity is Severity.ISSUE
 
 
