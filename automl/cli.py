@@ -372,6 +372,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BaseException as error:
         code = _exit_code(error, given)
+        # Where an interrupt has passed through code that was run from text, as in many imports, Python notes that and
+        # ends by the signal instead of with our code; running any text makes it forget.
+        exec("")
     sys.exit(code if isinstance(code, int) else 0)
 
 

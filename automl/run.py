@@ -317,7 +317,11 @@ class Sitting:
         best = climb.best(evidence.champion)
         judging = budget.judging_seconds(context.profile.rows, len(context.profile.features), context.plan.budget_seconds)
         with self.stage("curve", "training on fewer rows"):
-            points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
+            try:
+                points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
+            except TrainingError as error:
+                points = ()
+                self.tell("curve", f"no learning curve: {error}", "warning")
         return dataclasses.replace(evidence, learning_curve=points)
 
     def judge(self, case: Case) -> list[Finding]:

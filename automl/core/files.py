@@ -11,6 +11,7 @@ import tempfile
 import types
 import typing
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +72,11 @@ def read_json(path: Path) -> Any:
 
 def encode(value: Any) -> Any:
     """Plain lists, dicts, strings and numbers from anything that a word of the design may hold."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
         return value.value if isinstance(value, Enum) else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
@@ -111,12 +116,18 @@ def _decode(kind: Any, data: Any) -> Any:
     if origin is dict:
         return {key: _decode(arguments[1], value) for key, value in data.items()}
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        names = {field.name for field in dataclasses.fields(kind) if field.init}
-        return kind(**{key: _decode(hints[key], value) for key, value in data.items() if key in names})
+        hints = _fields(kind)
+        return kind(**{key: _decode(hints[key], value) for key, value in data.items() if key in hints})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)
     return float(data) if kind is float else data
+
+
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """The fields that a dataclass is made from, with their types."""
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
 
 
 def sha256_of(path: Path) -> str:

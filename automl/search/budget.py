@@ -8,7 +8,7 @@ from automl.search.trial import Outcome
 
 FIT_SHARE = 0.35
 """A fit on all rows against a trial over all folds, at most."""
-EXPORT_SECONDS = {False: 0.7, True: 12.0}
+EXPORT_SECONDS = {False: 0.7, True: 6.0}
 """Writing and checking one graph, by whether it comes from TensorFlow."""
 JUDGING_SECONDS = 3.0
 JUDGING_SECONDS_A_THOUSAND_ROWS = 0.04

@@ -25,7 +25,7 @@ PATIENCE = 10
 """Trials of each rung near the champion that may bring nothing before `fast` and `balanced` end early."""
 SLOWEST = 1.5
 """A trial is begun only where this multiple of the slowest one of its rung would still fit."""
-LEAST_NET_SECONDS = 8.0
+LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
 MOST_TIMES_THE_FIRST = 3.0
@@ -51,6 +51,9 @@ class Climb:
     def run(self) -> Evidence:
         """Probe, search, decide."""
         self.outcomes = self.journal.outcomes()
+        for rung in self.context.plan.ladder:
+            for outcome in self._of(rung.architecture):
+                self._note_failure(outcome.trial, rung)
         self._probe_all()
         if not any(outcome.trial.score is not None for outcome in self.outcomes):
             raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
@@ -72,10 +75,14 @@ class Climb:
         )
 
     def candidates(self, evidence: Evidence) -> list[Trial]:
-        """The champion, then what it beat, from the last accepted rung down: what is shipped if the gate refuses it."""
-        names = [evidence.champion, *(decision.incumbent for decision in reversed(evidence.decisions))]
-        found = [self.best(name) for name in dict.fromkeys(names)]
-        return [outcome.trial for outcome in found if outcome is not None]
+        """The champion, then the other finalists, the best first: what is shipped if the gate refuses it."""
+        fresh = {final.architecture: final.score for final in evidence.finals}
+
+        def order(trial: Trial) -> tuple[bool, float]:
+            score = fresh.get(trial.architecture, trial.score)
+            return trial.architecture == evidence.champion, self.context.metric.gain(score or 0.0, 0.0)
+
+        return sorted((outcome.trial for outcome in self.finalists()), key=order, reverse=True)
 
     # What is known so far
 
@@ -157,7 +164,7 @@ class Climb:
             except TrainingError:
                 return None
             left = self.deadline.searching_seconds(self.reserve())
-            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (2.0 + 2 * budget.FIT_SHARE)
+            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (1.5 + 2 * budget.FIT_SHARE)
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         essential = self.essential()
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
@@ -168,10 +175,7 @@ class Climb:
         self.outcomes.append(outcome)
         trial = outcome.trial
         if trial.score is None:
-            if trial.number == 0 and trial.status == "failed":
-                self.failures[rung.architecture] = f"{rung.title} could not be trained: {trial.message}"
-            elif trial.number == 0:
-                self.skipped[rung.architecture] = f"{rung.title} was begun but not finished: {trial.message}"
+            self._note_failure(trial, rung)
             self._tell(f"{rung.title}, trial {trial.number}: {trial.status} ({trial.message})", "warning")
             return
         leader = self.leader()
@@ -181,6 +185,15 @@ class Climb:
             architecture=trial.architecture,
             score=trial.score,
         )
+
+    def _note_failure(self, trial: Trial, rung: Rung) -> None:
+        """A rung whose first trial has no score is out, and the report says why."""
+        if trial.score is not None or trial.number > 0:
+            return
+        if trial.status == "failed":
+            self.failures[rung.architecture] = f"{rung.title} could not be trained: {trial.message}"
+        else:
+            self.skipped[rung.architecture] = f"{rung.title} was begun but not finished: {trial.message}"
 
     # Searching
 

@@ -12,13 +12,14 @@ import numpy as np
 from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
+from automl.core.errors import AutomlError
 from automl.core.evidence import Evidence
 from automl.core.predictor import Predictor
 from automl.search.climbing import Climb
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
 from automl.search.shipping import Shipped
-from automl.search.trial import fit_and_predict
+from automl.search.trial import failing_as_training_error, fit_and_predict
 
 Array = np.ndarray[Any, Any]
 
@@ -93,7 +94,7 @@ def _judged_rows(
         out_of_fold = out_of_fold_of(climb, evidence)
         rows = np.flatnonzero(_known(out_of_fold))
         assert simplest.predictions is not None
-        described = "the folds that also chose the model, for want of time or rows"
+        described = "the folds that also chose the model, as nested cross-validation was not possible"
         return JudgedRows(rows, out_of_fold[rows], simplest.predictions[rows], described)
     rows = np.flatnonzero(_known(nested.prediction))
     repeats = len(nested.scores) // climb.folds
@@ -102,14 +103,20 @@ def _judged_rows(
 
 
 def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> Nested | None:
-    """None where the champion trains in the worker: repeating its choice inside every fold would take too long."""
+    """None where it cannot be done: there is no time, a rung fails on so few rows, or the champion trains in the worker,
+    where repeating its choice inside every fold would take too long."""
     context = prepared.context
     if context.architecture(evidence.champion).needs_tensorflow:
         return None
     finalists = [outcome.trial for outcome in climb.finalists()]
     local = [trial for trial in finalists if not context.architecture(trial.architecture).needs_tensorflow]
     repeats = 3 if context.profile.rows < FEW_ROWS else 2
-    return nested_cross_validation(context, prepared.splitter, local, finalists[0], repeats, deadline.until(share=NESTED_SHARE))
+    limit = deadline.until(share=NESTED_SHARE)
+    try:
+        with failing_as_training_error():
+            return nested_cross_validation(context, prepared.splitter, local, finalists[0], repeats, limit)
+    except AutomlError:
+        return None
 
 
 def _known(predictions: Array) -> Array:

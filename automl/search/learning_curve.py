@@ -10,7 +10,7 @@ from automl.core.clock import Deadline
 from automl.core.evidence import Trial
 from automl.core.statistics import corrected_resampled_t
 from automl.search.context import Context
-from automl.search.trial import fit_and_predict
+from automl.search.trial import failing_as_training_error, fit_and_predict
 from automl.splitting import seeds
 
 Array = np.ndarray[Any, Any]
@@ -27,6 +27,7 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
 
     The settings and rounds are the champion's; fewer rows mean fewer boosting rounds in proportion. Empty where the
     time does not allow it, where the champion trains in the worker, or where there are too few rows.
+    Raises TrainingError where a fit on fewer rows fails.
     """
     folds = [fold for fold in context.fresh_folds if fold.repeat == 0]
     if context.architecture(trial.architecture).needs_tensorflow or PRICE * trial_seconds > deadline.searching_seconds():
@@ -42,7 +43,8 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
             if len(rows) < LEAST_ROWS or _lacks_a_class(context, rows):
                 break
             sizes.append(len(rows))
-            scores.append(context.score(fold.validation, fit_and_predict(context, trial, rows, fold.validation)))
+            with failing_as_training_error():
+                scores.append(context.score(fold.validation, fit_and_predict(context, trial, rows, fold.validation)))
         if len(scores) == len(folds):
             mean, low, high, _ = corrected_resampled_t(scores, 1.0 / (len(folds) - 1), 0.90)
             points.append((float(np.mean(sizes)), mean, low, high))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from automl.search.target import SETTING, with_target_scale
 from automl.splitting import FoldRows, seeds
 
 Array = np.ndarray[Any, Any]
+
+MOST_MESSAGE = 300
+"""Characters of a library's message that are told."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,27 @@ def run_trial(context: Context, architecture: Architecture, number: int, setting
     except AutomlError as error:
         trial = replace(trial, status="failed", message=str(error))
     except Exception as error:  # the boundary at which a library's failure becomes a fact about the trial
-        trial = replace(trial, status="failed", message=f"{type(error).__name__}: {error}")
+        trial = replace(trial, status="failed", message=in_one_line(error))
+    if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
+        predictions = predictions.astype(np.float32).astype(np.float64)
     return Outcome(trial, predictions, time.monotonic() - started)
+
+
+def in_one_line(error: Exception) -> str:
+    """A library's error as a part of a sentence."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:MOST_MESSAGE]}"
+
+
+@contextmanager
+def failing_as_training_error() -> Iterator[None]:
+    """The boundary at which whatever a library raises becomes the failure of one architecture."""
+    try:
+        yield
+    except AutomlError:
+        raise
+    except Exception as error:
+        raise TrainingError(in_one_line(error)) from error
 
 
 def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array]:

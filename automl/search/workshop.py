@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from automl.core.clock import Deadline
-from automl.core.errors import OutOfTimeError, TrainingError
+from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
 from automl.search.context import Context, save_context
 from automl.search.pricing import price_of
-from automl.search.trial import Outcome, fit_and_export, run_fresh, run_trial, space_of
+from automl.search.trial import Outcome, failing_as_training_error, fit_and_export, run_fresh, run_trial, space_of
 from automl.search.worker import Worker
 
 Array = np.ndarray[Any, Any]
@@ -61,18 +61,27 @@ class Workshop:
         """The trial's settings on one fresh fold."""
         if self.context.architecture(trial.architecture).needs_tensorflow:
             return float(self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)["score"])
-        return run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)[0]
+        with failing_as_training_error():
+            return run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)[0]
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
-        """Bytes and milliseconds a row of the trial's graph; None where only the worker could tell, which is slow."""
+        """Bytes and milliseconds a row of the trial's graph.
+
+        None where only the worker could tell, which is slow, or where there is no such graph: shipping will say why.
+        """
         if self.context.architecture(trial.architecture).needs_tensorflow:
             return None
-        return price_of(self.context, trial)
+        try:
+            with failing_as_training_error():
+                return price_of(self.context, trial)
+        except AutomlError:
+            return None
 
     def export(self, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
         """Fit on `rows` and write a model folder; `parity.npy` in it waits for the gate."""
         if not self.context.architecture(trial.architecture).needs_tensorflow:
-            return fit_and_export(self.context, trial, rows, contract, folder)
+            with failing_as_training_error():
+                return fit_and_export(self.context, trial, rows, contract, folder)
         np.save(self.folder / "rows.npy", rows)
         job = {"do": "export", "trial": trial, "rows": str(self.folder / "rows.npy"), "contract": contract, "folder": str(folder)}
         return self._ask(job, deadline)

@@ -1,0 +1,212 @@
+"""Laws of the climb: the last accepted rung is the champion, nothing is begun that does not fit, and what is lost is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automl.core.clock import INNER_FRACTION
+from automl.core.errors import TrainingError
+from automl.search import Prepared, budget
+from automl.search.climbing import PATIENCE
+from automl.search.context import Context
+from tests.search.made_up import FOLDS, LADDER, Rung, around, climb_of, frame_of, prepared_of
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepared_of(frame_of())[1]
+
+
+def counted(prepared: Prepared) -> Context:
+    """A context without a clock, whose rungs get one trial each."""
+    return replace(prepared.context, plan=replace(prepared.context.plan, trials=4, budget_seconds=None), encoded={})
+
+
+def timed(prepared: Prepared, seconds: float, **changes: Any) -> Context:
+    return replace(prepared.context, plan=replace(prepared.context.plan, budget_seconds=seconds, **changes), encoded={})
+
+
+def rungs(**means: float | tuple[float, float]) -> dict[str, Rung]:
+    """By mean score, or by (mean on search folds, mean on fresh folds)."""
+    found = {}
+    for number, (name, mean) in enumerate(means.items()):
+        search, fresh = mean if isinstance(mean, tuple) else (mean, mean)
+        found[name] = Rung(around(search, seed=number, count=FOLDS), around(fresh, seed=10 + number))
+    return found
+
+
+GOOD = {"baseline": 0.5, "linear": 0.8, "boosting": 0.9, "mlp": 0.9}
+
+
+@pytest.mark.parametrize(
+    "means, champion, accepted",
+    [
+        ({"baseline": 0.5, "linear": 0.8, "boosting": 0.9, "mlp": 0.95}, "mlp", [True, True, True]),
+        ({"baseline": 0.5, "linear": 0.8, "boosting": 0.9, "mlp": 0.901}, "boosting", [True, True, False]),
+        ({"baseline": 0.5, "linear": 0.8, "boosting": 0.7, "mlp": 0.9}, "mlp", [True, False, True]),
+        ({"baseline": 0.5, "linear": 0.8, "boosting": 0.801, "mlp": 0.79}, "linear", [True, False, False]),
+        ({"baseline": 0.5, "linear": 0.499, "boosting": 0.501, "mlp": 0.5}, "baseline", [False, False, False]),
+        ({"baseline": 0.5, "linear": 0.8, "boosting": (0.9, 0.8), "mlp": (0.95, 0.8)}, "linear", [True, False, False]),
+    ],
+)
+def test_the_champion_is_the_last_rung_accepted_on_fresh_folds(
+    means: dict[str, Any], champion: str, accepted: list[bool], prepared: Prepared, tmp_path: Path
+) -> None:
+    climb, _, _ = climb_of(counted(prepared), rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
+    evidence = climb.run()
+    assert evidence.champion == champion
+    assert [decision.accepted for decision in evidence.decisions] == accepted
+    incumbent = "baseline"
+    for decision in evidence.decisions:
+        assert decision.incumbent == incumbent
+        incumbent = decision.candidate if decision.accepted else incumbent
+    assert evidence.fresh_folds == 2 * FOLDS
+    assert {final.architecture for final in evidence.finals} == set(LADDER)
+
+
+def test_what_is_shipped_instead_of_a_refused_champion_is_the_next_best(prepared: Prepared, tmp_path: Path) -> None:
+    means = {"baseline": 0.5, "linear": 0.9, "boosting": 0.89, "mlp": 0.7}
+    climb, _, _ = climb_of(counted(prepared), rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
+    candidates = climb.candidates(climb.run())
+    assert [trial.architecture for trial in candidates] == ["linear", "boosting", "mlp", "baseline"]
+
+
+def test_preset_best_ships_the_better_mean_and_still_shows_the_test(prepared: Prepared, tmp_path: Path) -> None:
+    context = counted(prepared)
+    best = replace(context, plan=replace(context.plan, preset="best"))
+    means = {"baseline": 0.5, "linear": 0.8, "boosting": 0.8005, "mlp": 0.7}
+    climb, _, _ = climb_of(best, rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
+    evidence = climb.run()
+    assert evidence.champion == "boosting"
+    assert evidence.decisions[1].p_value > 0.1
+
+
+def test_a_slow_rung_that_is_worse_beyond_doubt_is_not_run_on_fresh_folds(prepared: Prepared, tmp_path: Path) -> None:
+    made_up = rungs(baseline=0.5, linear=0.9, boosting=0.7, mlp=0.7)
+    made_up["mlp"].seconds = 60.0
+    climb, workshop, _ = climb_of(counted(prepared), made_up, tmp_path, searches=dict.fromkeys(made_up, 0))
+    evidence = climb.run()
+    assert {name for what, name, _ in workshop.asked if what == "fresh"} == {"baseline", "linear", "boosting"}
+    decision = evidence.decisions[-1]
+    assert (decision.candidate, decision.accepted) == ("mlp", False)
+    assert "beyond doubt on the search folds" in decision.sentence
+    assert "search folds" in decision.test
+    assert evidence.champion == "linear"
+
+
+def test_without_time_for_fresh_folds_the_search_folds_decide_and_it_is_said(prepared: Prepared, tmp_path: Path) -> None:
+    made_up = rungs(baseline=0.5, linear=0.8, boosting=0.9)
+    for rung in made_up.values():
+        rung.seconds = 4.0
+    context = timed(prepared, 20.0)
+    plan = replace(context.plan, rungs=tuple(each for each in context.plan.rungs if each.architecture in made_up))
+    climb, _, _ = climb_of(replace(context, plan=plan), made_up, tmp_path, budget=20.0)
+    evidence = climb.run()
+    undecided = [each for each in evidence.decisions if "There was no time for fresh folds." in each.sentence]
+    assert undecided
+    assert all("fresh" not in each.test and "on the search folds" in each.sentence for each in undecided)
+    assert set(evidence.skipped) & set(made_up)
+
+
+@pytest.mark.parametrize("seconds", [30.0, 60.0, 120.0, 300.0])
+@pytest.mark.parametrize("slow", [0.3, 3.0, 12.0])
+def test_what_finishing_costs_is_kept_back(seconds: float, slow: float, prepared: Prepared, tmp_path: Path) -> None:
+    """No trial is begun in the time that fresh folds, fits, exports and judging will need."""
+    made_up = rungs(baseline=0.5, linear=0.8, boosting=0.85, mlp=0.86)
+    made_up["boosting"].seconds, made_up["mlp"].seconds = slow / 3, slow
+    context, most = timed(prepared, seconds, preset="best"), dict.fromkeys(made_up, 30)
+    climb, workshop, _ = climb_of(context, made_up, tmp_path, budget=seconds, worker=object(), searches=most)
+    climb.run()
+    inner = INNER_FRACTION * seconds
+    assert workshop.clock.now + climb.essential() <= inner + 1e-6
+    for what, name, began in workshop.asked:
+        if what == "search":
+            assert began + made_up[name].seconds <= inner - climb.essential() + 1e-6
+
+
+def test_nothing_is_searched_once_the_user_has_interrupted(prepared: Prepared, tmp_path: Path) -> None:
+    climb, workshop, _ = climb_of(timed(prepared, 300.0), rungs(**GOOD), tmp_path, budget=300.0, worker=object())
+    listened = climb.listener
+
+    def interrupt_after_boosting(event: Any) -> None:
+        listened(event)
+        if event.data.get("score") and event.data.get("architecture") == "boosting":
+            climb.deadline.interrupt()
+
+    climb.listener = interrupt_after_boosting
+    evidence = climb.run()
+    assert {name for what, name, _ in workshop.asked if what == "probe"} == {"baseline", "linear", "boosting"}
+    assert not [what for what, _, _ in workshop.asked if what == "search"]
+    assert "mlp" in evidence.skipped
+    assert evidence.champion in {"linear", "boosting"}
+
+
+def test_search_ends_early_where_it_gains_nothing_and_says_what_was_left(prepared: Prepared, tmp_path: Path) -> None:
+    made_up = rungs(**{**GOOD, "mlp": 0.6})
+    climb, workshop, _ = climb_of(timed(prepared, 300.0), made_up, tmp_path, budget=300.0, worker=object())
+    evidence = climb.run()
+    searched = [name for what, name, _ in workshop.asked if what == "search"]
+    assert set(searched) == {"boosting"}, "only rungs near the champion are searched"
+    assert len(searched) == PATIENCE
+    assert "ended early" in evidence.stopped
+    assert "were left" in evidence.stopped
+
+
+@pytest.mark.parametrize("status, told", [("failed", "failures"), ("out of time", "skipped")])
+def test_a_rung_that_fails_is_told_also_by_a_run_that_goes_on(
+    status: str, told: str, prepared: Prepared, tmp_path: Path
+) -> None:
+    made_up = rungs(**GOOD)
+    made_up["boosting"].status = status
+    for sitting in (1, 2):
+        climb, workshop, _ = climb_of(counted(prepared), made_up, tmp_path, searches=dict.fromkeys(made_up, 0))
+        evidence = climb.run()
+        assert "it would not" in getattr(evidence, told)["boosting"]
+        assert ("probe" in {what for what, _, _ in workshop.asked}) is (sitting == 1)
+        assert evidence.champion == "mlp"
+
+
+def test_a_run_that_goes_on_repeats_nothing(prepared: Prepared, tmp_path: Path) -> None:
+    first, _, _ = climb_of(counted(prepared), rungs(**GOOD), tmp_path, searches=dict.fromkeys(GOOD, 0))
+    second, workshop, _ = climb_of(counted(prepared), rungs(**GOOD), tmp_path, searches=dict.fromkeys(GOOD, 0))
+    assert first.run() == second.run()
+    assert workshop.asked == []
+
+
+def test_three_failures_in_a_row_end_the_search_of_a_rung(prepared: Prepared, tmp_path: Path) -> None:
+    context = counted(prepared)
+    ladder = tuple(replace(each, trials=9) for each in context.plan.rungs)
+    made_up = rungs(**GOOD)
+    made_up["boosting"].status = "failed"
+    context = replace(context, plan=replace(context.plan, rungs=ladder))
+    climb, workshop, _ = climb_of(context, made_up, tmp_path)
+    climb.run()
+    tried = [name for what, name, _ in workshop.asked if what in {"probe", "search"}]
+    assert tried.count("boosting") == 3
+    assert tried.count("linear") == 9
+
+
+def test_no_rung_at_all_is_one_sentence(prepared: Prepared, tmp_path: Path) -> None:
+    made_up = rungs(**GOOD)
+    for rung in made_up.values():
+        rung.status = "failed"
+    climb, _, _ = climb_of(counted(prepared), made_up, tmp_path)
+    with pytest.raises(TrainingError, match=r"no architecture could be trained; .*it would not"):
+        climb.run()
+
+
+def test_a_net_is_only_probed_where_its_export_fits_as_well(prepared: Prepared, tmp_path: Path) -> None:
+    for seconds, probed in ((25.0, False), (120.0, True)):
+        made_up = rungs(**GOOD)
+        made_up["mlp"].seconds = 10.0
+        folder = tmp_path / f"{seconds}"
+        context, most = timed(prepared, seconds), dict.fromkeys(made_up, 5)
+        climb, workshop, _ = climb_of(context, made_up, folder, budget=seconds, worker=object(), searches=most)
+        workshop.clock.now = 10.0
+        climb.run()
+        assert (("probe", "mlp") in {(what, name) for what, name, _ in workshop.asked}) is probed
+        assert workshop.clock.now + 2 * budget.EXPORT_SECONDS[probed] < seconds
