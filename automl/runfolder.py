@@ -64,6 +64,7 @@ class RunFolder:
     identity: str
     resumed: bool = False
     beating: threading.Event = field(default_factory=threading.Event)
+    heart: threading.Thread | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, dataset: Dataset, profile: Profile, plan: Plan, options: Options, deadline: Deadline) -> None:
@@ -91,7 +92,14 @@ class RunFolder:
         write_json(self.path / "dataset.json", {**described, "rows": dataset.rows, "columns": schema, "reading": dataset.reading})
         write_json(self.path / "profile.json", profile)
         write_recipe(plan, self.path / "plan.yaml")
-        threading.Thread(target=self._beat, args=(deadline,), daemon=True).start()
+        self.heart = threading.Thread(target=self._beat, args=(deadline,), daemon=True)
+        self.heart.start()
+
+    def _stop_beating(self) -> None:
+        """After this no heart-beat is written any more."""
+        self.beating.set()
+        if self.heart is not None:
+            self.heart.join()
 
     def _beat(self, deadline: Deadline) -> None:
         while not self.beating.wait(HEARTBEAT_SECONDS):
@@ -141,7 +149,7 @@ class RunFolder:
         write_report(self.path, case.profile, case.plan, evidence, findings, facts)
         elapsed = {**sitting.seconds, "total": sitting.deadline.elapsed_seconds}
         write_json(self.path / "timing.json", {"seconds": elapsed, "shipped": shipped, "evaluated": case.model})
-        self.beating.set()
+        self._stop_beating()
         state = "interrupted" if sitting.deadline.interrupted else "finished"
         write_json(self.path / "run.json", {**self.record, "state": state})
         shutil.rmtree(self.path / "work", ignore_errors=True)
@@ -167,9 +175,9 @@ class RunFolder:
 
     def release(self) -> None:
         """Give the lock back."""
-        self.beating.set()
-        self.lock.close()
+        self._stop_beating()
         (self.path / ".lock").unlink(missing_ok=True)
+        self.lock.close()
 
 
 def untimed(facts: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +214,7 @@ def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener:
 
 def _create(out: Path | None, name: str, wanted: str, fresh: bool) -> RunFolder:
     if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or any(not _unspoken(path.name) for path in out.iterdir())):
             kind = "holds a run already" if (out / "run.json").is_file() else "exists and is not empty"
             raise InputError(f"{out} {kind}", "choose another folder with --out")
         out.mkdir(parents=True, exist_ok=True)
@@ -217,6 +225,11 @@ def _create(out: Path | None, name: str, wanted: str, fresh: bool) -> RunFolder:
     if lock is None:
         raise InputError(f"{place} is in use by another run")
     return RunFolder(place, lock, wanted)
+
+
+def _unspoken(name: str) -> bool:
+    """Whether this is what a process leaves behind that was killed before it had written a run.json."""
+    return name == ".lock" or name.startswith(".run.json.")
 
 
 def _next_free(name: str) -> Path:
@@ -259,6 +272,13 @@ def _lock(place: Path) -> Any:
     except OSError:
         handle.close()
         return None
+    try:
+        current = os.stat(place / ".lock").st_ino
+    except FileNotFoundError:
+        current = None
+    if os.fstat(handle.fileno()).st_ino != current:  # its holder has just removed it, and another may hold a new one
+        handle.close()
+        return None
     return handle
 
 
@@ -299,10 +319,15 @@ def command(dataset: Dataset, options: Options) -> str:
         elif isinstance(value, dict):
             words += [word for key, item in value.items() for word in (f"--{flag}", f"{key}={item}")]
         elif isinstance(value, tuple):
-            words += [word for item in value for word in (f"--{flag}", str(item))]
+            words += [word for item in value for word in (f"--{flag}", _as_list_item(str(item)))]
         else:
             words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
+
+
+def _as_list_item(name: str) -> str:
+    """A name in an option that takes several, separated by commas."""
+    return '"' + name.replace('"', '""') + '"' if "," in name or name.startswith('"') else name
 
 
 def _default(option: dataclasses.Field[Any]) -> Any:

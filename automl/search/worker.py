@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -37,11 +38,13 @@ class Worker:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     answers: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    listener: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the process; it imports its libraries while the caller goes on."""
         if self.process is not None and self.process.poll() is None:
             return
+        self.stop()
         self.answers = queue.Queue()
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         environment["PYTHONHASHSEED"] = "0"  # tf2onnx names what it merges in the order of a set
@@ -57,7 +60,8 @@ class Worker:
                 env=environment,
                 start_new_session=True,
             )
-        threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True).start()
+        self.listener = threading.Thread(target=_listen, args=(self.process.stdout, self.answers), daemon=True)
+        self.listener.start()
 
     def send(self, job: dict[str, Any]) -> None:
         assert self.process is not None
@@ -106,9 +110,12 @@ class Worker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            if self.listener is not None:
+                self.listener.join(5.0)
             for pipe in (self.process.stdin, self.process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(OSError):  # a job that nobody will read any more may still be in the buffer
+                        pipe.close()
             self.process = None
 
 

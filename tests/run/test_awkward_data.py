@@ -39,7 +39,7 @@ def test_infinite_missing_and_mixed_values(as_text: bool, tmp_path: Path) -> Non
     assert "nothing" not in columns_of(run)
     assert "infinite" in said(run)
     assert run.report["headline"]["score"]["value"] > 0.6
-    infinite = frame.head(4).assign(age=[np.inf, -np.inf, np.nan, None])
+    infinite = frame.head(4).assign(age=np.asarray([np.inf, -np.inf, np.nan, None], object))
     probabilities = run.predict_proba(infinite)
     assert np.isfinite(probabilities).all()
     assert np.allclose(run.predict_proba(infinite.assign(age=np.nan)), probabilities)
@@ -70,7 +70,7 @@ def test_awkward_column_names(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({name: generator.normal(size=600) for name in NAMES[::2]})
     for name in NAMES[1::2]:
         frame[name] = generator.choice(["x", "y", "z"], 600)
-    signal = sum(1.0 * frame[name] for name in NAMES[::2]) + sum(1.0 * (frame[name] == "x") for name in NAMES[1::2])
+    signal = frame[NAMES[::2]].sum(axis=1) + (frame[NAMES[1::2]] == "x").sum(axis=1)
     frame["the outcome, said"] = signal > signal.median() if kind == "bool" else signal
     run = fit(frame, tmp_path / "run", target="the outcome, said", only=BOTH)
     assert set(columns_of(run)) == set(NAMES)
@@ -86,7 +86,8 @@ def test_awkward_column_names(kind: str, tmp_path: Path) -> None:
 def test_awkward_texts(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     words = [
-        "I'm 🙂", 'she said "no"', "two\nlines", "semi;colon, comma", "tab\there", "naïve café", "𝔘𝔫𝔦", " padded ", "</script>", "NULL",
+        "I'm 🙂", 'she said "no"', "two\nlines", "semi;colon, comma", "tab\there", "naïve café", "𝔘𝔫𝔦", " padded ", "</script>",
+        "NULL",
     ]  # fmt: skip
     level = generator.integers(0, len(words), 600)
     frame = pd.DataFrame({"mood": [words[number] for number in level], "x": generator.normal(size=600)})

@@ -121,7 +121,8 @@ class MadeUpWorkshop:
 def climb_of(
     context: Context, rungs: dict[str, Rung], folder: Path, budget: float | None = None, **workshop: Any
 ) -> tuple[Climb, MadeUpWorkshop, list[Event]]:
-    clock, heard = Clock(), []
+    clock = Clock()
+    heard: list[Event] = []
     made_up: Any = MadeUpWorkshop(rungs, clock, context, **workshop)
     deadline = Deadline(budget, clock=clock)
     listen: Callable[[Event], None] = heard.append

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from automl.core.clock import INNER_FRACTION
+from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
 from automl.search import Prepared, budget
 from automl.search.climbing import PATIENCE
 from automl.search.context import Context
-from tests.search.made_up import FOLDS, LADDER, Rung, around, climb_of, frame_of, prepared_of
+from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
 
 @pytest.fixture(scope="module")
@@ -157,9 +158,7 @@ def test_search_ends_early_where_it_gains_nothing_and_says_what_was_left(prepare
 
 
 @pytest.mark.parametrize("status, told", [("failed", "failures"), ("out of time", "skipped")])
-def test_a_rung_that_fails_is_told_also_by_a_run_that_goes_on(
-    status: str, told: str, prepared: Prepared, tmp_path: Path
-) -> None:
+def test_a_rung_that_fails_is_told_also_by_a_run_that_goes_on(status: str, told: str, prepared: Prepared, tmp_path: Path) -> None:
     made_up = rungs(**GOOD)
     made_up["boosting"].status = status
     for sitting in (1, 2):
@@ -210,3 +209,22 @@ def test_a_net_is_only_probed_where_its_export_fits_as_well(prepared: Prepared, 
         climb.run()
         assert (("probe", "mlp") in {(what, name) for what, name, _ in workshop.asked}) is probed
         assert workshop.clock.now + 2 * budget.EXPORT_SECONDS[probed] < seconds
+
+
+def test_a_deadline_ends_before_its_budget_and_its_parts_end_with_it() -> None:
+    clock = Clock(5.0)
+    whole = Deadline(100.0, spent_seconds=10.0, clock=clock)
+    part = whole.until(reserve=7.0, share=0.5)
+    assert whole.left_seconds() == pytest.approx(INNER_FRACTION * 100.0 - 10.0)
+    assert part.left_seconds() == pytest.approx(0.5 * (whole.left_seconds() - 7.0))
+    clock.now += 50.0
+    assert part.expired
+    assert not whole.expired
+    assert whole.left_seconds(reserve=1e9) == 0.0
+    whole.interrupt()
+    assert part.interrupted
+    assert whole.searching_seconds() == 0.0
+    assert whole.left_seconds() > 0.0, "finishing goes on"
+    endless = Deadline(None, clock=clock)
+    assert not endless.expired
+    assert endless.until(reserve=5.0, share=0.1).left_seconds() == math.inf
