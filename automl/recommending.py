@@ -14,7 +14,7 @@ from automl.core.errors import InputError, nearest
 from automl.core.metrics import default_metric, metric, metrics_for
 from automl.core.options import Options
 from automl.core.plan import Plan, Rung, Split
-from automl.core.profile import Profile, Role
+from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
 
 FEWEST_ROWS_TO_SEAL = 500
@@ -207,7 +207,8 @@ def _kind_of_split(profile: Profile, options: Options) -> tuple[str, str | None,
         return "grouped", options.group, f'rows of one "{options.group}" are never divided'
     if options.time_column is not None:
         _check_column(profile, options.time_column, "--time-column")
-        if profile.column(options.time_column).parse.get("as") not in ("datetime", "number"):
+        column = profile.column(options.time_column)  # a number that counts the rows is an identifier by itself
+        if column.parse.get("as") not in ("datetime", "number") and column.kind is not Kind.IDENTIFIER:
             raise InputError(
                 f'--time-column: column "{options.time_column}" holds neither dates nor numbers', "choose another column"
             )

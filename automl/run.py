@@ -19,7 +19,7 @@ import numpy as np
 from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
-from automl.core.errors import TrainingError
+from automl.core.errors import InputError, TrainingError
 from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Evidence
 from automl.core.files import decode, read_json
@@ -162,6 +162,9 @@ def fit(
         sitting.listener = folder.logged(listener, deadline)
         try:
             return sitting.work(folder, dataset, prepared, options)
+        except (OSError, InputError):
+            folder.discard()
+            raise
         finally:
             folder.log_worker(scratch / "worker.log")
             folder.release()
@@ -237,7 +240,12 @@ class Sitting:
         from automl.search import prepare
 
         with self.stage("split", "splitting and encoding"):
-            return prepare(dataset, profile, plan)
+            prepared = prepare(dataset, profile, plan)
+        lost = 0 if dataset.test is None else len(dataset.test) - len(prepared.sealed)
+        if lost:
+            sentence = f"{lost:,} rows of the test part are not judged: their target is missing, or unknown to the training rows."
+            self.notes.append(Finding("AML308", "Test rows left out", Severity.TIP, Section.DATA, sentence, "evaluated"))
+        return prepared
 
     def work(self, folder: RunFolder, dataset: Dataset, prepared: Any, options: Options) -> Run:
         """Everything that happens inside the run folder."""
@@ -259,7 +267,7 @@ class Sitting:
         evidence = self.note_refusals(evidence, evaluated)
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
         evidence = self.learning_curve(context, evidence, climb)
-        with self.stage("judge", "judging on rows that were never used"):
+        with self.stage("judge", "judging"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
             folder.keep(case, context, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:

@@ -95,6 +95,12 @@ class RunFolder:
         self.heart = threading.Thread(target=self._beat, args=(deadline,), daemon=True)
         self.heart.start()
 
+    def discard(self) -> None:
+        """Leave nothing half-written behind; an earlier sitting's work stays."""
+        self._stop_beating()
+        if not self.resumed:
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def _stop_beating(self) -> None:
         """After this no heart-beat is written any more."""
         self.beating.set()

@@ -55,13 +55,20 @@ class Splitter:
         return np.sort(rows[self._deal(rows, parts, seed) == 0])
 
     def folds(self, rows: Array, count: int, repeats: int, seed: int) -> list[FoldRows]:
-        """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it."""
+        """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it.
+
+        Fewer folds where there are fewer groups. Raises InputError where not even two can be made.
+        """
         if count < 2:
             raise InputError("cross-validation needs at least 2 folds", "give --folds 2 or more")
         if self.times is not None:
             return [fold for repeat in range(repeats) for fold in self._rolling(rows, count, repeat, seed)]
         folds = []
         measurable = self._measurable(rows)
+        if self.groups is not None:
+            count = min(count, len(np.unique(self.groups[measurable])))
+        if count < 2:
+            raise InputError("the rows fall into too few groups to be split", "choose another group column, or leave it out")
         for repeat in range(repeats):
             part = self._deal(measurable, count, seed + 7919 * repeat)
             for number in range(count):
@@ -113,7 +120,7 @@ class Splitter:
         for name in sorted(order, key=lambda name: -len(members[name])):
             added = np.bincount(strata[members[name]], minlength=counts.shape[1])
             fullness = ((counts + added) / np.maximum(totals, 1.0)) @ (added / added.sum())
-            chosen = int(np.argmin(fullness))
+            chosen = int(np.lexsort((counts.sum(axis=1), fullness))[0])
             counts[chosen] += added
             part[members[name]] = chosen
 

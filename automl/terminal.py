@@ -214,6 +214,8 @@ def describe_run(run: Run) -> str:
     return "\n".join(
         [
             f"{judged.label}: {judged.reason}",
+            *(finding.sentence for finding in run.findings if finding.code == "AML201"),
+            *(f"note: {note}" for note in run.profile.notes),
             *(["", attention] if attention else []),
             "",
             f"model   {run.folder / 'model'}",

@@ -13,14 +13,22 @@ INNER_FRACTION = 0.97
 """The share of the budget after which nothing may be under way any more."""
 
 
+MOST_START_UP_SECONDS = 5.0
+"""A process older than this when it is asked became Python later: a shell ran something else in it first."""
+
+
 def process_age_seconds() -> float:
-    """Seconds since this process was started, interpreter start-up included; 0 where the system does not tell."""
+    """Seconds since this process was started, interpreter start-up included; 0 where the system does not tell.
+
+    A shell that ends with `exec python` hands its own age on; then the seconds of computing are told instead.
+    """
     try:
         started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return 0.0
-    return max(0.0, uptime - started_ticks / os.sysconf("SC_CLK_TCK"))
+    age = max(0.0, uptime - started_ticks / os.sysconf("SC_CLK_TCK"))
+    return age if age < MOST_START_UP_SECONDS else min(time.process_time(), MOST_START_UP_SECONDS)
 
 
 @dataclass

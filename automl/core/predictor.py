@@ -26,6 +26,7 @@ import numpy as np
 
 FORMAT = 1
 """The newest contract.json that this file understands."""
+LEAST_ONNXRUNTIME = (1, 24)
 CHUNK_ROWS = 16_384
 MISSING_DATE = int(np.iinfo(np.int64).min)
 DELIMITERS = (",", ";", "\t", "|")
@@ -545,6 +546,8 @@ def _open_session(path: Path) -> Any:
         raise PredictorError(f"{path} keeps weights in other files, which is refused for safety")
     import onnxruntime
 
+    if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < LEAST_ONNXRUNTIME:
+        raise PredictorError(f"onnxruntime {onnxruntime.__version__} computes tree models wrong; install 1.24.1 or newer")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -871,9 +874,13 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     return len(labels)
 
 
+_SIGNED_NUMBER = re.compile(r"[+-]\s*\d[\d.,\s]*")
+"""Such as "- 50000": a sign and digits compute nothing."""
+
+
 def neutral(cell: str) -> str:
     """Text that no spreadsheet takes for a formula."""
-    if cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+    if cell[:1] not in ("=", "+", "-", "@", "\t", "\r") or _SIGNED_NUMBER.fullmatch(cell):
         return cell
     try:
         float(cell)

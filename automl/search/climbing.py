@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from automl.core.clock import INNER_FRACTION, Deadline
-from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
+from automl.core.errors import AutomlError, InputError, OutOfTimeError, TrainingError
 from automl.core.events import Event, Listener
 from automl.core.evidence import Decision, Evidence, Final, Trial
 from automl.core.plan import Rung
@@ -56,6 +56,8 @@ class Climb:
                 self._note_failure(outcome.trial, rung)
         self._probe_all()
         if not any(outcome.trial.score is not None for outcome in self.outcomes):
+            if self.skipped and not self.failures:
+                raise InputError("the budget leaves no time to train anything", "give more with --time")
             raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
         self._search()
         finals, decisions = self._decide()

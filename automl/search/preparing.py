@@ -54,6 +54,8 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
     weight = _weight(frame, plan)
     splitter = Splitter(profile.task, target, _groups(frame, profile, plan), _times(frame, profile, plan))
     seed = seeds(plan.seed)
+    if dataset.test is not None and not given.any():
+        raise InputError("no row of the test part has a target that the training rows know", "give rows with the truth in them")
     sealed = np.flatnonzero(given) if given.any() else splitter.seal(plan.split.sealed_fraction, seed("sealed part"))
     training = np.setdiff1d(np.arange(len(frame)), sealed)
     count = plan_folds(plan.split, target[training], profile.task)

@@ -193,8 +193,11 @@ def save_net(pipeline: Pipeline, folder: Path) -> None:
 
 
 def requirements() -> str:
-    """What predict.py needs, at the lowest versions whose operators the graph uses."""
-    return "numpy>=1.26\npandas>=2.2\nonnxruntime>=1.20\n"
+    """What predict.py needs, at the lowest versions that were seen to compute it right.
+
+    onnxruntime 1.20 lacks TreeEnsemble of ai.onnx.ml 5; 1.21 to 1.23 load it and give wrong multiclass results.
+    """
+    return "numpy>=1.26\npandas>=2.2\nonnxruntime>=1.24.1\n"
 
 
 def fit_and_predict(context: Context, trial: Trial, rows: Array, predicted: Array) -> Array:

@@ -39,6 +39,21 @@ def test_rows_of_a_group_stay_on_one_side(tmp_path: Path) -> None:
     assert "town" not in {column["name"] for column in read(run.folder / "model" / "contract.json")["columns"]}
 
 
+@pytest.mark.parametrize("rows, groups", [(600, 3), (600, 2), (150, 2)])
+def test_few_groups_make_few_folds_or_one_sentence(rows: int, groups: int, tmp_path: Path) -> None:
+    frame = with_outcome("number", rows)
+    frame["town"] = np.where(frame.index % 7 == 0, 0, frame.index % groups)
+    if rows >= 500 and groups == 2:
+        with pytest.raises(InputError, match="too few groups"):
+            fit(frame, tmp_path / "run", group="town")
+        assert not (tmp_path / "run").exists()
+        return
+    run = fit(frame, tmp_path / "run", group="town")
+    assert len(folds_of(run, "search_folds")) == 2
+    assert len(folds_of(run, "fresh_folds")) == 4
+    assert all(len(validation) for _, validation in folds_of(run, "search_folds"))
+
+
 @pytest.mark.parametrize("rows", [600, 200])
 def test_later_rows_never_predict_earlier_ones(rows: int, tmp_path: Path) -> None:
     frame = with_outcome("bool", rows)
@@ -52,6 +67,12 @@ def test_later_rows_never_predict_earlier_ones(rows: int, tmp_path: Path) -> Non
         for training, validation in folds_of(run, name):
             assert times[training].max() < times[validation].min()
     assert not np.isnan(arrays(run.folder / "evaluated" / "predictions.npz")["prediction"]).any()
+
+
+def test_a_number_that_counts_the_rows_is_a_time(tmp_path: Path) -> None:
+    frame = with_outcome("number").assign(step=lambda each: 3000 + np.arange(len(each))[::-1])
+    run = fit(frame, tmp_path / "run", time_column="step")
+    assert np.array_equal(sealed(run), np.arange(120))
 
 
 def test_a_time_column_with_two_times_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -76,6 +97,18 @@ def test_a_test_file_is_what_is_judged(rows: int, tmp_path: Path) -> None:
             assert max(training.max(), validation.max()) < rows
     assert "test part of 90 rows" in run.report["facts"]["judged_on"]
     assert np.allclose(kept["prediction"], evaluated(run, test), atol=1e-5)
+
+
+def test_test_rows_without_a_known_truth_are_left_out_and_told(tmp_path: Path) -> None:
+    frame, test = with_outcome("text"), with_outcome("text", 40, seed=1)
+    test.loc[:9, "outcome"] = "something new"
+    test.loc[10:14, "outcome"] = None
+    run = fit(frame, tmp_path / "run", test=test)
+    assert np.array_equal(sealed(run), np.arange(615, 640))
+    assert any(each.sentence.startswith("15 rows of the test part are not judged") for each in run.findings)
+    with pytest.raises(InputError, match="no row of the test part"):
+        fit(frame, tmp_path / "none", test=test.head(15))
+    assert not (tmp_path / "none").exists()
 
 
 def evaluated(run: Run, rows: pd.DataFrame) -> np.ndarray:

@@ -22,7 +22,7 @@ def run(case: Case) -> list[Finding]:
     action = ""
     if untried:
         names = ", ".join(title_of(case, rung.architecture) for rung in untried)
-        sentence += f"; no time was left for {names}"
+        sentence += f"; there was too little time for a fair try of {names}"
         longer = 3 * (case.plan.budget_seconds or 100.0)
         action = (
             f"Give it more time: --time {longer:.0f}."
