@@ -368,7 +368,7 @@ def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         outcome = "not decided" if outcome == "not tried" and row["trials"] else outcome
     else:
         outcome = "accepted" if row["accepted"] else "not accepted"
-    said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]
+    said = row["refused"] or row["failed"] or row["sentence"] or row.get("skipped") or row["reason"]
     incumbent = titles.get(row["incumbent"] or "", row["incumbent"] or "")
     return {
         **row,

@@ -220,6 +220,7 @@ def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
         row = _rung(rung, finals.get(rung.architecture), decisions.get(rung.architecture), plan)
         row["trials"], row["failed_trials"] = len(trials), sum(trial.status != "ok" for trial in trials)
         row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
+        row["skipped"] = evidence.skipped.get(rung.architecture) if evidence else None
         row["chosen"] = bool(evidence) and rung.architecture == evidence.champion if evidence else False
         rows.append(row)
     return rows

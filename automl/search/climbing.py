@@ -157,6 +157,8 @@ class Climb:
 
     def _probe_allowance(self, rung: Rung) -> Deadline | None:
         """A deadline for a rung's first trial that leaves time to test and ship it; None where there is no such time."""
+        if self.deadline.interrupted and rung.rung > 1:
+            return None
         left = self.deadline.searching_seconds(self.reserve())
         if math.isinf(left) or (rung.rung <= 1 and self.deadline.left_seconds() > 0):
             return self.deadline.until()
@@ -203,8 +205,9 @@ class Climb:
         rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
         if self.context.plan.trials is not None:
             for rung in rungs.values():
-                while len(self._of(rung.architecture)) < (rung.trials or 1) and self._next_trial(rung, self.deadline.until()):
+                while self._has_trials_left(rung) and self._next_trial(rung, self.deadline.until()):
                     continue
+            self.stopped = self._why_stopped() if self.deadline.interrupted else ""
             return
         if self.workshop.worker is None:
             self.stopped = "the budget leaves no time for a search: every rung was tried with its default settings"
@@ -219,6 +222,9 @@ class Climb:
             if not self._next_trial(rungs[rung_name], self._trial_deadline(rung_name)):
                 self.exhausted.add(rung_name)
         self.stopped = self.stopped or self._why_stopped()
+
+    def _has_trials_left(self, rung: Rung) -> bool:
+        return len(self._of(rung.architecture)) < (rung.trials or 1) and not self.deadline.interrupted
 
     def _next_rung(self) -> str | None:
         """The rung near the champion that has had the least search time and whose next trial still fits."""
@@ -332,6 +338,8 @@ class Climb:
         for number in wanted:
             if number in done:
                 continue
+            if self.deadline.interrupted and outcome.seconds > SLOW_SECONDS:
+                break
             started = time.monotonic()
             try:
                 score = self.workshop.fresh(outcome.trial, number, self.deadline.until(self._after_finals(outcome)))

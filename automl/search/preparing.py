@@ -12,7 +12,7 @@ from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
 from automl.core.plan import Plan
 from automl.core.predictor import encode_target, parse_column
-from automl.core.profile import Kind, Profile
+from automl.core.profile import Kind, Profile, Role
 from automl.core.table import tabulate
 from automl.search.climbing import REPEATS
 from automl.search.context import Context
@@ -97,8 +97,15 @@ def _weight(frame: pd.DataFrame, plan: Plan) -> Array | None:
     return np.asarray(weight / weight.mean())
 
 
+def _split_by(profile: Profile, plan: Plan) -> str:
+    """ "grouped", "time" or another kind; where a test part was given, what the folds of the training rows are made by."""
+    if plan.split.kind != "given" or plan.split.column is None:
+        return plan.split.kind
+    return "grouped" if profile.column(plan.split.column).role is Role.GROUP else "time"
+
+
 def _groups(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
-    if plan.split.kind == "grouped" and plan.split.column is not None:
+    if _split_by(profile, plan) == "grouped":
         return np.asarray(pd.factorize(frame[plan.split.column].astype(str))[0])
     if plan.split.keep_together:
         features = frame[[column.name for column in profile.features]]
@@ -107,8 +114,9 @@ def _groups(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
 
 
 def _times(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
-    if plan.split.kind != "time" or plan.split.column is None:
+    if _split_by(profile, plan) != "time":
         return None
+    assert plan.split.column is not None
     column = profile.column(plan.split.column)
     if column.kind not in (Kind.DATETIME, Kind.NUMBER, Kind.IDENTIFIER):
         raise InputError(f'the time column "{column.name}" holds {column.kind} values', "give a column of dates or numbers")

@@ -72,8 +72,8 @@ class Worker:
         except OSError as error:
             raise TrainingError(f"the training worker ended ({error})") from None
 
-    def ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        """Run a job and wait for its answer.
+    def ask(self, job: dict[str, Any], deadline: Deadline, optional: bool = False) -> dict[str, Any]:
+        """Run a job and wait for its answer. A job that is optional is given up when the user interrupts.
 
         Raises OutOfTimeError where the job had to be ended or gave up for want of time, TrainingError where it failed
         or the worker died.
@@ -81,13 +81,12 @@ class Worker:
         left = deadline.left_seconds()
         limit = None if left == float("inf") else left
         self.send({**job, "until": None if limit is None else time.time() + limit})
-        answer = self._wait(deadline, optional=job["do"] == "trial")
+        answer = self._wait(deadline, optional)
         if "error" in answer:
             raise (OutOfTimeError if answer["out_of_time"] else TrainingError)(answer["error"])
         return answer
 
     def _wait(self, deadline: Deadline, optional: bool) -> dict[str, Any]:
-        """The answer. A job that is optional is given up when the user interrupts."""
         left = deadline.left_seconds()
         until = time.monotonic() + left + OVERTIME_SECONDS
         while True:

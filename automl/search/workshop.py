@@ -86,8 +86,8 @@ class Workshop:
         job = {"do": "export", "trial": trial, "rows": str(self.folder / "rows.npy"), "contract": contract, "folder": str(folder)}
         return self._ask(job, deadline)
 
-    def open(self, deadline: Deadline) -> None:
-        """Wait until the worker has its libraries and the data.
+    def open(self, deadline: Deadline, optional: bool = True) -> None:
+        """Wait until the worker has its libraries and the data. optional: not any longer once the user interrupts.
 
         Raises OutOfTimeError where there is no worker or it does not get ready in time.
         """
@@ -99,13 +99,14 @@ class Workshop:
         if not self.opened:
             if not (self.folder / "profile.json").is_file():
                 save_context(self.context, self.folder)
-            self.worker.ask({"do": "open", "folder": str(self.folder)}, deadline)
+            self.worker.ask({"do": "open", "folder": str(self.folder)}, deadline, optional)
             self.opened = True
 
     def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        self.open(deadline)
+        optional = job["do"] == "trial"
+        self.open(deadline, optional)
         assert self.worker is not None
-        return self.worker.ask(job, deadline)
+        return self.worker.ask(job, deadline, optional)
 
     def close(self) -> None:
         if self.worker is not None:

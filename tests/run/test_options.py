@@ -99,6 +99,20 @@ def test_a_test_file_is_what_is_judged(rows: int, tmp_path: Path) -> None:
     assert np.allclose(kept["prediction"], evaluated(run, test), atol=1e-5)
 
 
+@pytest.mark.parametrize("option, column", [("group", "town"), ("time_column", "joined")])
+def test_beside_a_test_file_the_folds_are_still_made_by_group_or_time(option: str, column: str, tmp_path: Path) -> None:
+    frame, test = with_outcome("number", 300), with_outcome("number", 60, seed=1)
+    frame["town"], test["town"] = frame.index % 20, 99
+    run = fit(frame, tmp_path / "run", test=test, **{option: column})
+    assert np.array_equal(sealed(run), np.arange(300, 360))
+    values = frame[column].to_numpy()
+    for training, validation in folds_of(run, "search_folds"):
+        if option == "group":
+            assert not set(values[training]) & set(values[validation])
+        else:
+            assert max(values[training]) < min(values[validation])
+
+
 def test_test_rows_without_a_known_truth_are_left_out_and_told(tmp_path: Path) -> None:
     frame, test = with_outcome("text"), with_outcome("text", 40, seed=1)
     test.loc[:9, "outcome"] = "something new"

@@ -146,6 +146,29 @@ def test_nothing_is_searched_once_the_user_has_interrupted(prepared: Prepared, t
     assert evidence.champion in {"linear", "boosting"}
 
 
+def test_an_interrupt_ends_counted_trials_as_well_and_spares_slow_fresh_folds(prepared: Prepared, tmp_path: Path) -> None:
+    context = counted(prepared)
+    ladder = tuple(replace(each, trials=50) for each in context.plan.rungs)
+    made_up = rungs(**GOOD)
+    made_up["boosting"].seconds = 60.0
+    climb, workshop, _ = climb_of(replace(context, plan=replace(context.plan, rungs=ladder)), made_up, tmp_path)
+    listened = climb.listener
+
+    def interrupt_in_the_search(event: Any) -> None:
+        listened(event)
+        if "Linear model, trial 3" in event.message:
+            climb.deadline.interrupt()
+
+    climb.listener = interrupt_in_the_search
+    evidence = climb.run()
+    assert len([trial for trial in evidence.trials if trial.architecture == "linear"]) == 4
+    assert len([trial for trial in evidence.trials if trial.architecture in {"boosting", "mlp"}]) == 2
+    assert {name for what, name, _ in workshop.asked if what == "fresh"} == {"baseline", "linear", "mlp"}
+    assert "interrupted" in evidence.stopped
+    boosting = next(each for each in evidence.decisions if each.candidate == "boosting")
+    assert "There was no time for fresh folds." in boosting.sentence
+
+
 def test_search_ends_early_where_it_gains_nothing_and_says_what_was_left(prepared: Prepared, tmp_path: Path) -> None:
     made_up = rungs(**{**GOOD, "mlp": 0.6})
     climb, workshop, _ = climb_of(timed(prepared, 300.0), made_up, tmp_path, budget=300.0, worker=object())

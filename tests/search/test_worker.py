@@ -51,15 +51,24 @@ def test_a_job_that_outlives_its_deadline_ends_the_worker(worker: Worker, tmp_pa
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_an_interrupt_ends_a_trial_that_is_under_way(worker: Worker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("trial", [{"do": "trial", "architecture": "mlp", "recorded": []}, {"do": "open", "folder": "x"}])
+def test_an_interrupt_ends_what_the_result_can_do_without(trial: dict[str, object], worker: Worker, tmp_path: Path) -> None:
     worker.send({"do": "open", "folder": str(tmp_path)})
     deadline = Deadline(100.0)
     threading.Timer(0.3, deadline.interrupt).start()
     asked = time.monotonic()
     with pytest.raises(OutOfTimeError, match="interrupted"):
-        worker.ask({"do": "trial", "architecture": "mlp", "recorded": []}, deadline.until())
+        worker.ask(trial, deadline.until(), optional=True)
     assert time.monotonic() - asked < 2.0
     assert worker.process is None
+
+
+def test_an_interrupt_does_not_end_what_the_result_needs(worker: Worker) -> None:
+    deadline = Deadline(100.0)
+    deadline.interrupt()
+    with pytest.raises(TrainingError, match="nonsense"):
+        worker.ask({"do": "nonsense"}, deadline)
+    assert worker.process is not None
 
 
 def test_a_worker_that_dies_is_told_and_can_be_started_again(worker: Worker, tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ TITLE = "What is shipped"
 
 def run(case: Case) -> list[Finding]:
     champion = title_of(case, case.evidence.champion) if case.evidence else "the model"
-    if case.plan.refit:
+    if case.plan.split.sealed_fraction == 0.0 and case.plan.split.kind != "given":
+        sentence = (
+            f"The shipped model is {champion}, trained on all {case.profile.rows:,} rows; the scores are of models that were"
+            f" chosen and trained the same way without the rows that they were judged on ({judged_on(case)})."
+        )
+        action = ""
+    elif case.plan.refit:
         sentence = (
             f"The shipped model is {champion} with the same settings, trained again on all {case.profile.rows:,} rows; the scores"
             f" are of the evaluated one, judged on {judged_on(case)}, and the shipped one is expected to be at least as good."
