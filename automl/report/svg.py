@@ -6,7 +6,7 @@ import itertools
 import math
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -27,7 +27,7 @@ def draw(figure: Figure, identity: str, width: float = WIDTH) -> str:
     """
     if figure.kind not in _KINDS:
         raise ValueError(f'figure "{figure.name}" is of kind "{figure.kind}"; known: {", ".join(_KINDS)}')
-    canvas = Canvas(width)
+    canvas, figure = Canvas(width), _placeable(figure)
     if any(is_number(value) for series in figure.series for value in series.y):
         _KINDS[figure.kind](canvas, figure)
     else:
@@ -39,6 +39,25 @@ def draw(figure: Figure, identity: str, width: float = WIDTH) -> str:
         f'<title id="{identity}-t">{clean(figure.title or figure.name)}</title>'
         f'<desc id="{identity}-d">{clean(figure.how_to_read or figure.title)}</desc>{"".join(canvas.parts)}</svg>'
     )
+
+
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Sizes between which places can be computed without overflow: larger values are left out, smaller ones are zero."""
+
+
+def _placeable(figure: Figure) -> Figure:
+    """The figure with values that have a place on an axis; its table keeps them all."""
+
+    def place(value: Any) -> Any:
+        if not is_number(value):
+            return value
+        return None if abs(value) > LARGEST else 0.0 if abs(value) < SMALLEST else value
+
+    series = []
+    for each in figure.series:
+        columns: dict[str, Any] = {name: tuple(place(value) for value in getattr(each, name)) for name in ("y", "low", "high")}
+        series.append(replace(each, **columns))
+    return replace(figure, series=tuple(series))
 
 
 def clean(text: Any) -> str:
