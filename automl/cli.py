@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -86,6 +91,10 @@ DATA_OPTIONS = _options(
     click.option("--drop", type=Names(), multiple=True, help="Leave these columns out."),
     click.option("--kind", "kinds", type=ColumnKind(), multiple=True, help="Say what a column holds, such as zip=category."),
     click.option("--drop-leaks", is_flag=True, help="Leave out columns that seem to give the target away."),
+    click.option("--modality", metavar="NAME", help="tabular, text, image, ...; found out where it is left out."),
+    click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),
+    click.option("--id", "id_column", metavar="COLUMN", help="Column that says which series a row belongs to."),
+    click.option("--known-ahead", type=Names(), multiple=True, help="Columns whose future values are known, for a forecast."),
 )
 
 PLAN_OPTIONS = _options(
@@ -204,12 +213,15 @@ def profile(data: str, as_json: bool, **choices: Any) -> None:
 @DATA_OPTIONS
 @PLAN_OPTIONS
 @click.option("--save", metavar="FILE", help="Write the plan as a recipe for automl fit --recipe.")
+@click.option("--force", is_flag=True, help="Let --save replace a file that is there.")
 @JSON
-def recommend(data: str, save: str | None, as_json: bool, **choices: Any) -> None:
+def recommend(data: str, save: str | None, force: bool, as_json: bool, **choices: Any) -> None:
     """Show the ladder of models for DATA: each with its reason, or why it is left out. Trains nothing."""
     import automl
     from automl.terminal import describe_plan
 
+    if save is not None and not force and os.path.lexists(save):
+        raise InputError(f"{save} is there already", "choose another name, or replace it with --force")
     plan = automl.recommend(Path(data), **_given(choices))
     following = f"automl fit {_quoted(data)} --target {_quoted(plan.target)}"
     if save is not None:
@@ -232,9 +244,16 @@ def predict(run: str, data: str, output: str, as_json: bool) -> None:
     to_stdout = output == "-"
     if to_stdout and as_json:
         raise InputError("stdout cannot carry both the predictions and the JSON document", "give -o a file name")
-    rows = load(_model_folder(run)).write_predictions(None if to_stdout else output, data)
+    model = load(_model_folder(run))
+    given = model.rows(data)
+    rows = model.write_predictions(None if to_stdout else output, given)
+    warnings = _warn(model.notes(given))
     if not to_stdout:
-        _answer(as_json, lambda: {"predictions": output, "rows": rows}, lambda: f"{rows:,} predictions in {output}")
+        _answer(
+            as_json,
+            lambda: {"predictions": output, "rows": rows, "warnings": warnings},
+            lambda: f"{rows:,} predictions in {output}",
+        )
 
 
 @cli.command()
@@ -247,8 +266,11 @@ def score(run: str, data: str, as_json: bool) -> None:
     from automl.core.model import load
     from automl.terminal import describe_scores
 
-    scores = scoring.score(load(_model_folder(run)), data)
-    _answer(as_json, lambda: scores, lambda: describe_scores(scores))
+    model = load(_model_folder(run))
+    given = model.rows(data)
+    scores = scoring.score(model, given)
+    warnings = _warn(model.notes(given))
+    _answer(as_json, lambda: {**vars(scores), "warnings": warnings}, lambda: describe_scores(scores))
 
 
 @cli.command()
@@ -315,13 +337,20 @@ def _run_folder(name: str) -> Path:
     return folder
 
 
+def _warn(notes: list[str]) -> list[str]:
+    """Tell on stderr what makes predictions doubtful."""
+    for note in notes:
+        click.echo(f"warning: {note}", err=True)
+    return notes
+
+
 def _model_folder(name: str) -> Path:
-    """The model folder of a run folder, or the model folder itself."""
+    """A model folder, or a run folder that holds one."""
     folder = Path(name)
     if not (folder / "contract.json").is_file():
         folder = _run_folder(name)
         if (folder / "model").is_dir():
-            return folder / "model"
+            return folder
         if (folder / "run.json").is_file():
             raise InputError(f"the run in {name} has no model yet", "run its automl fit command again to go on with it")
         raise InputError(f"{name} is no run folder and no model folder")
@@ -337,6 +366,7 @@ def _run_document(result: Run, following: str) -> dict[str, Any]:
         "report": result.report_path,
         "verdict": verdict(result.findings),
         "metric": result.plan.metric,
+        "score": _score_of(result.report),
         "champion": result.evidence.champion,
         "findings": [
             {name: getattr(finding, name) for name in ("code", "severity", "sentence", "action", "numbers")}
@@ -344,6 +374,15 @@ def _run_document(result: Run, following: str) -> dict[str, Any]:
         ],
         "next": following,
     }
+
+
+def _score_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The headline score in numbers, with its interval and that of the baseline; None where nothing was judged."""
+    headline = report.get("headline")
+    if not headline:
+        return None
+    told = {name: headline[name] for name in ("metric", "greater_is_better", "judged_on")}
+    return {**told, **headline["score"], "baseline": headline["baseline"]}
 
 
 def _quoted(path: Path | str) -> str:
@@ -357,7 +396,7 @@ def _answer(as_json: bool, document: Callable[[], Any], text: Callable[[], str])
     if as_json:
         from automl.core.files import dump_json
 
-        click.echo(dump_json(document()))
+        click.echo(dump_json(document()).encode("utf-8", "backslashreplace").decode())
     else:
         click.echo(text())
 
@@ -367,15 +406,38 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Threads that spin while they wait make a busy machine a hundred times slower; must be set before OpenMP is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path that is no UTF-8 is shown as it is
     try:
-        code = cli.main(given, prog_name="automl", standalone_mode=False)
-        sys.stdout.flush()
+        with _noting_interrupts() as interrupts:
+            code = cli.main(given, prog_name="automl", standalone_mode=False)
+            sys.stdout.flush()
     except BaseException as error:
-        code = _exit_code(error, given)
+        # An import that is interrupted may end with any error.
+        code = _exit_code(KeyboardInterrupt() if interrupts else error, given)
         # Where an interrupt has passed through code that was run from text, as in many imports, Python notes that and
         # ends by the signal instead of with our code; running any text makes it forget.
         exec("")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C raises KeyboardInterrupt, as ever, and is kept in a list: library code may turn it into another error."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGINT, handle)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 def _exit_code(error: BaseException, arguments: list[str]) -> int:

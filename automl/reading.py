@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import io
@@ -17,6 +18,7 @@ import pandas as pd
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
 from automl.core.files import sha256_of
+from automl.core.folders import LABEL, media_files, media_kind, part_and_label
 from automl.core.predictor import (
     DELIMITERS,
     PredictorError,
@@ -62,20 +64,24 @@ def read(source: Any, test: Any = None) -> Dataset:
     test: a path or a frame with the same columns.
     Raises InputError with one sentence for anything that is no usable table.
     """
-    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source) and not _part(Path(source), "train"):
+        dataset, test = _read_media(Path(source), test)
+    elif isinstance(source, str | os.PathLike) and os.path.isdir(source):
         source, test, name = *_parts_of_folder(Path(source), test), Path(source).resolve().name
         dataset = _read_one(source)
-        dataset = Dataset(dataset.frame, name, dataset.source, dataset.content_hash, dataset.reading)
+        dataset = dataclasses.replace(dataset, name=name)
     else:
         dataset = _read_one(source)
     if dataset.rows < 2:
         raise InputError(f"{dataset.source} has only one row", "there is nothing to learn from")
     if test is None:
         return dataset
-    other = _read_one(test)
+    other = test if isinstance(test, Dataset) else _read_media(Path(test), None)[0] if _is_folder(test) else _read_one(test)
+    if other.root != dataset.root:
+        other = _rooted(other, dataset.root)
     digest = hashlib.sha256((dataset.content_hash + other.content_hash).encode()).hexdigest()
     reading = {**dataset.reading, "test": {"source": other.source, "rows": other.rows, **other.reading}}
-    return Dataset(dataset.frame, dataset.name, dataset.source, digest, reading, _aligned(other, dataset))
+    return dataclasses.replace(dataset, content_hash=digest, reading=reading, test=_aligned(other, dataset))
 
 
 def _read_one(source: Any) -> Dataset:
@@ -106,14 +112,66 @@ def _aligned(test: Dataset, dataset: Dataset) -> pd.DataFrame:
 def _parts_of_folder(folder: Path, test: Any) -> tuple[Path, Any]:
     """The training file and the test part of a folder."""
 
-    def part(stem: str) -> Path | None:
-        found = [path for path in sorted(folder.iterdir()) if _stem(path) == stem and _kind(path) in SUFFIXES]
-        return found[0] if found else None
+    train = _part(folder, "train")
+    assert train is not None
+    return train, _part(folder, "test") if test is None else test
 
-    train = part("train")
-    if train is None:
-        raise InputError(f"{folder} is a folder without a train.csv", "name the data file itself")
-    return train, part("test") if test is None else test
+
+def _part(folder: Path, stem: str) -> Path | None:
+    found = [path for path in sorted(folder.iterdir()) if _stem(path) == stem and _kind(path) in SUFFIXES and path.is_file()]
+    return found[0] if found else None
+
+
+def _is_folder(source: Any) -> bool:
+    return isinstance(source, str | os.PathLike) and os.path.isdir(source)
+
+
+# --- folders of images and sounds ------------------------------------------------------------------------------------
+
+
+def _read_media(folder: Path, test: Any) -> tuple[Dataset, Any]:
+    """A folder with a folder of files a class, or train/ and test/ of that form, as a table of paths and labels.
+
+    Returns the training rows and the test part, `test` where one was given.
+    """
+    kind, files, others = media_files(folder)
+    if not files:
+        raise InputError(f"{folder} is a folder without a train.csv, images or sounds", "name the data file itself")
+    described = [part_and_label(name) for name in files]
+    bare = [name for name, (_, label) in zip(files, described, strict=True) if not label]
+    if len(bare) > 0.5 * len(files):
+        raise InputError(
+            f"the files of {folder} lie in no folder that names their class, such as {bare[0]}",
+            "make a folder a class, or give a CSV with a column of paths and one of labels",
+        )
+    frame = pd.DataFrame({kind: files, LABEL: [label for _, label in described]}, dtype=str)
+    parts = np.asarray([part for part, _ in described], dtype=object)
+    digest = hashlib.sha256()
+    for name in files:
+        digest.update(f"{name}\0".encode("utf-8", "surrogatepass") + bytes.fromhex(sha256_of(folder / name)))
+    reading: dict[str, Any] = {"format": "folder", "files": len(files)}
+    if others:
+        reading["note"] = f"{len(others):,} files of {folder.name} are no {kind} files and are not looked at, such as {others[0]}"
+    name, source = folder.resolve().name, str(folder)
+
+    def rows(chosen: Any) -> Dataset:
+        taken = frame[chosen].reset_index(drop=True)
+        return Dataset(taken, name, source, digest.hexdigest(), reading, root=str(folder))
+
+    given = (parts == "test") & (parts != "")
+    if test is None and given.any() and not given.all():
+        return rows(~given), rows(given)
+    return rows(np.ones(len(files), bool)), test
+
+
+def _rooted(dataset: Dataset, root: str) -> Dataset:
+    """The rows of another folder with paths from `root`, or as they are where they hold no paths."""
+    frame = dataset.frame.copy()
+    for name in frame.columns:
+        cells = frame[name].tolist()
+        if dataset.root and all(isinstance(cell, str) and media_kind(cell) for cell in cells[:20]):
+            frame[name] = [os.path.relpath(os.path.join(dataset.root, cell), root or os.curdir) for cell in cells]
+    return dataclasses.replace(dataset, frame=frame)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -167,7 +225,7 @@ def _read_path(path: Path) -> Dataset:
     else:
         frame, reading = _csv(content, path)
     reading["bytes"] = path.stat().st_size
-    return Dataset(_checked(frame, str(path)), _name(path), str(path), sha256_of(path), reading)
+    return Dataset(_checked(frame, str(path)), _name(path), str(path), sha256_of(path), reading, root=str(path.parent))
 
 
 def _csv(content: bytes, path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -55,6 +55,10 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         kinds=dict(options.kinds),
         weight=options.weight,
         drop_leaks=options.drop_leaks,
+        modality=options.modality,
+        horizon=options.horizon,
+        id_column=options.id_column,
+        known_ahead=options.known_ahead,
         refit=options.refit,
         jobs=options.jobs or _cores(),
         memory_gb=options.memory,
@@ -102,9 +106,12 @@ def _ladder(profile: Profile, options: Options) -> tuple[Rung, ...]:
     return rungs
 
 
+def _modality_named(name: str) -> Modality:
+    return next(each for each in declarations("automl.modalities", "MODALITY") if each.name == name)
+
+
 def _architectures(modality: str) -> list[Architecture]:
-    known: dict[str, Modality] = {each.name: each for each in declarations("automl.modalities", "MODALITY")}
-    found: list[Architecture] = declarations(known[modality].ladder, "ARCHITECTURE")
+    found: list[Architecture] = declarations(_modality_named(modality).ladder, "ARCHITECTURE")
     return sorted(found, key=lambda architecture: (architecture.rung, architecture.name))
 
 
@@ -243,6 +250,10 @@ def _folds(profile: Profile, wanted: int | None, rows: int, sealed: float) -> tu
                 f"{wanted} folds are not possible with {training:,} rows to train on", f"give --folds 2 to {training // 2}"
             )
         return wanted, f"{wanted} folds as asked for"
+    affordable = _modality_named(profile.modality).folds
+    few = affordable(profile) if affordable is not None else None
+    if few is not None and sealed:
+        return few, "one holdout of a fifth of the training rows, as training is slow" if few == 1 else f"{few} folds"
     most, why = MOST_FOLDS, f"{MOST_FOLDS} folds"
     if rows * len(profile.features) > _MANY_CELLS:
         most, why = 3, f"3 folds, enough for {rows:,} rows"

@@ -19,7 +19,7 @@ import numpy as np
 from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
-from automl.core.errors import InputError, TrainingError
+from automl.core.errors import InputError, StoppedByCheck, TrainingError
 from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Evidence
 from automl.core.files import decode, read_json
@@ -165,6 +165,9 @@ def fit(
         except (OSError, InputError):
             folder.discard()
             raise
+        except (TrainingError, StoppedByCheck) as error:
+            folder.fail(str(error))
+            raise
         finally:
             folder.log_worker(scratch / "worker.log")
             folder.release()
@@ -175,11 +178,12 @@ def fit(
 def inspect(source: Any, options: Options = Options(), listener: Listener = silent) -> tuple[Profile, list[Finding]]:  # noqa: B008
     """The profile of the data and what is judged from the data alone: no training."""
     from automl.judge import judge
+    from automl.profiling import arranged
     from automl.profiling import profile as profile_of
     from automl.reading import read
     from automl.recommending import recommend
 
-    dataset = read(source)
+    dataset = arranged(read(source), options)
     profile = profile_of(dataset, options, listener)
     return profile, judge(Case(dataset, profile, recommend(profile, options)), listener)
 
@@ -217,12 +221,13 @@ class Sitting:
 
     def look(self, source: Any, options: Options, test: Any, recipe: Plan | None) -> tuple[Dataset, Profile, Plan]:
         """Read, profile, recommend."""
+        from automl.profiling import arranged
         from automl.profiling import profile as profile_of
         from automl.reading import read
         from automl.recommending import recommend
 
         with self.stage("read", "reading"):
-            dataset = read(source, test)
+            dataset = arranged(read(source, test), options)
         with self.stage("profile", f"profiling {dataset.rows:,} rows, {dataset.frame.shape[1]} columns"):
             profile = profile_of(dataset, options, self.listener)
             for note in profile.notes:
@@ -230,7 +235,9 @@ class Sitting:
         with self.stage("recommend", "choosing the ladder"):
             plan = recipe or recommend(profile, options)
             if dataset.test is not None:
-                split = dataclasses.replace(plan.split, kind="given", sealed_fraction=0.0, reason="a test part was given")
+                by = plan.split.kind if plan.split.kind in ("grouped", "time") else plan.split.folds_by
+                reason = "a test part was given"
+                split = dataclasses.replace(plan.split, kind="given", sealed_fraction=0.0, reason=reason, folds_by=by)
                 plan = dataclasses.replace(plan, split=split)
             self.tell("recommend", "ladder: " + " -> ".join(rung.architecture for rung in plan.ladder))
         return dataset, profile, plan
@@ -256,26 +263,34 @@ class Sitting:
         folder.begin(dataset, context.profile, plan, options, self.deadline)
         workshop = search.Workshop(context, self.scratch / "context", self.worker)
         journal = search.Journal(folder.path, folder.path / "work", timed=plan.trials is None)
-        climb = search.Climb(context, journal, workshop, self.deadline, self.listener)
+        climb = search.Climb(context, journal, workshop, self.deadline, self.listener, self.preparing_seconds)
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
         chosen = climb.candidates(evidence)
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
-            evaluated = search.ship(
-                dataset, prepared, chosen, context.training_rows, workshop, folder.path / "evaluated", self.deadline
-            )
+            try:
+                evaluated = search.ship(
+                    dataset, prepared, chosen, context.training_rows, workshop, folder.path / "evaluated", self.deadline
+                )
+            except TrainingError as error:
+                raise StoppedByCheck(str(error)) from error
         evidence = self.note_refusals(evidence, evaluated)
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
-            folder.keep(case, context, search.out_of_fold_of(climb, evidence))
+            folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
             findings = self.judge(case)
         with self.stage("report", "writing the report"):
             folder.finish(case, findings, shipped, self)
         return Run(folder.path)
+
+    @property
+    def preparing_seconds(self) -> float:
+        """What it took to get from the file to folds: the measure of what judging these columns will take."""
+        return sum(self.seconds.get(name, 0.0) for name in ("read", "profile", "split"))
 
     def note_refusals(self, evidence: Evidence, evaluated: Any) -> Evidence:
         """A champion that could not be exported is replaced, and the report says so."""
@@ -304,8 +319,8 @@ class Sitting:
         same_rows = len(context.training_rows) == len(rows)
         if same_rows:
             return {**copy, "refitted": True}
-        judging = budget.judging_seconds(context.profile.rows, len(context.profile.features), context.plan.budget_seconds)
-        needed = 1.5 * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + 0.5 * judging
+        judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
+        needed = 1.5 * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
         if not context.plan.refit or self.deadline.left_seconds() < needed:
             return copy
         with self.stage("refit", "fitting on all rows"):
@@ -323,7 +338,7 @@ class Sitting:
         from automl.search.learning_curve import learning_curve
 
         best = climb.best(evidence.champion)
-        judging = budget.judging_seconds(context.profile.rows, len(context.profile.features), context.plan.budget_seconds)
+        judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
         with self.stage("curve", "training on fewer rows"):
             try:
                 points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))

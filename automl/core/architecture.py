@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from automl.core.clock import Deadline
-from automl.core.profile import Profile
+from automl.core.profile import Kind, Profile
 from automl.core.space import Settings, Space
 from automl.core.tasks import Task
 
@@ -21,14 +21,14 @@ class Training:
 
     inputs: {block: (rows, ...)} from the encoder; target: (rows,) class codes as int64, or standardised float64
     values; sample_weight: (rows,) float64 with mean 1, or None.
-    shapes: {block: (width, dtype name, cardinalities or None)} as the encoder declares them; without them a net takes
-    the highest code that it sees for a column's cardinality.
+    shapes: {block: (width or shape, dtype name, cardinalities or None)} as the encoder declares them; without them a
+    net takes the highest code that it sees for a column's cardinality.
     """
 
     inputs: Arrays
     target: Any
     sample_weight: Any = None
-    shapes: dict[str, tuple[int, str, Any]] = field(default_factory=dict)
+    shapes: dict[str, tuple[Any, str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,13 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a learner must know besides the arrays."""
+    """What a learner must know besides the arrays. forecast: the facts of the panel, see automl.learners.panels.Facts."""
 
     task: Task
     outputs: int
     metric: str
     jobs: int = 1
+    forecast: dict[str, Any] | None = None
 
 
 class Learner(Protocol):
@@ -133,11 +134,25 @@ class Modality:
     """What a kind of data brings: how to recognise it, its encodings and its ladder.
 
     sense: (dataset, column profiles) -> (confidence from 0 to 1, the evidence in one sentence).
-    encoder: (profile, encoding name, settings) -> an unfitted encoder with fit, transform, graph and state.
+    encoder: (profile, encoding name, settings) -> an unfitted encoder with fit, transform, graph and state. A fitted
+        one may have `feeds`, `files`, `chunk_rows` and `requirements`, see automl.search.trial.described.
     ladder: the package whose modules declare ARCHITECTURE.
+    kinds: of the columns that it learns from; others are left out.
+    arrange: (dataset, options) -> a Dataset with one row an example, or None where this is not its form of data. How
+        to do the same to new data is put under "arrangement" in the dataset's `reading`.
+    examine: (dataset, column profiles) -> the profiles with parse step and statistics of its kinds filled in.
+    together: (clean table, profile) -> (rows,) integer groups of near-duplicates, which no split divides, or None.
+    folds: profile -> folds that its training can afford, 1 is a holdout; None leaves the usual number.
+    explain: case -> findings that show what the model looks at, what it saw in training, and where it errs.
     """
 
     name: str
     sense: Callable[..., tuple[float, str]]
     encoder: Callable[..., Any]
     ladder: str
+    kinds: frozenset[Kind] = frozenset({Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.DATETIME})
+    arrange: Callable[..., Any] | None = None
+    examine: Callable[..., Any] | None = None
+    together: Callable[..., Any] | None = None
+    folds: Callable[[Profile], int | None] | None = None
+    explain: Callable[..., Any] | None = None

@@ -19,6 +19,7 @@ class Dataset:
     content_hash: SHA-256 of the content (of the file's bytes where there is a file).
     reading: what was found out while reading, such as {"delimiter": ";", "encoding": "utf-8"}.
     test: the rows of a separate test file, with the same columns, or None.
+    root: the folder that relative paths in cells refer to, or "".
     """
 
     frame: pd.DataFrame
@@ -27,6 +28,7 @@ class Dataset:
     content_hash: str
     reading: dict[str, Any] = field(default_factory=dict)
     test: pd.DataFrame | None = None
+    root: str = ""
 
     @property
     def rows(self) -> int:

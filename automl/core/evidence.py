@@ -13,6 +13,7 @@ class Trial:
     score: mean over the folds in the metric's own direction; None where the trial failed.
     rounds: the stopping round (boosting rounds or epochs) that all folds share; 0 where there is none.
     curve: mean validation score after each evaluated round, as [round, score] pairs.
+    resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
     status: "ok", "failed" or "out of time"; message: why there is no score.
     """
 
@@ -23,6 +24,7 @@ class Trial:
     status: str = "ok"
     score: float | None = None
     fold_scores: tuple[float, ...] = ()
+    resampled: tuple[float, ...] = ()
     training_scores: tuple[float, ...] = ()
     rounds: int = 0
     curve: tuple[tuple[float, float], ...] = ()
@@ -35,7 +37,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Final:
-    """A rung's best settings, run again on fresh folds (fold seed B)."""
+    """A rung's best settings, run again on fresh folds (fold seed B). resampled: as of a Trial, on the fresh holdout."""
 
     architecture: str
     trial: int
@@ -44,6 +46,7 @@ class Final:
     seconds: float
     size_bytes: int | None = None
     row_milliseconds: float | None = None
+    resampled: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

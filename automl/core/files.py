@@ -45,7 +45,8 @@ def _umask() -> int:
 
 
 def write_text(path: Path, content: str) -> None:
-    write_bytes(path, content.encode("utf-8"))
+    # A path that is no UTF-8 is a str with lone surrogates in it; in JSON the escape is read as the same str again.
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -40,6 +41,23 @@ class Number:
     level: float = 0.95
 
 
+def decimals_for(value: float | None, low: float | None = None, high: float | None = None, unit: str = "") -> int:
+    """Decimals that a value and the ends of its interval are shown with, in sentences and tables alike.
+
+    Three significant digits of the largest of the three; a pure number between 0.01 and 10 has three decimals. One more
+    and more where the ends of the interval would fall together, up to five digits.
+    """
+    known = [abs(each) for each in (value, low, high) if each is not None and math.isfinite(each) and each != 0]
+    if not known:
+        return 0 if unit else 3
+    largest = max(known)
+    size = math.floor(math.log10(largest))
+    decimals = 3 if not unit and 0.01 <= largest < 10 else 2 - size
+    if low is not None and high is not None and math.isfinite(high - low) and high > low:
+        decimals = max(decimals, min(math.ceil(-math.log10(high - low)), 4 - size))
+    return max(0, min(6, decimals))
+
+
 @dataclass(frozen=True)
 class Series:
     """One line, set of bars or row of a matrix. `low` and `high` are its interval, `counts` the rows behind each point."""
@@ -58,7 +76,10 @@ class Figure:
 
     kind: "line" (numeric x and y, optional band), "scatter", "bar" (x are labels), "interval" (labels with
         value, low, high), "histogram" (x are the bin edges: one more than y), "matrix" (a series a row:
-        name is the actual class, x the predicted classes, y the counts).
+        name is the actual class, x the predicted classes, y the counts); "forecast" (lines with their bands);
+        "images" (a series a picture: name is the caption, x one PNG as a data URI), "marked_text" (a series a text: x
+        the pieces, y the weight of each from -1 to 1), "marked_line" (a series a curve: low is the weight of each
+        point from 0 to 1, drawn behind it).
     reference: "diagonal" (y = x), "zero" (y = 0) or "".
     """
 

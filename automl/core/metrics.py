@@ -42,6 +42,17 @@ class Metric:
         return candidate - incumbent if self.greater_is_better else incumbent - candidate
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value that the metric can take."""
+        if not self.greater_is_better:
+            return 0.0, np.inf
+        return (-np.inf if self.name == "r2" else 0.0), 1.0
+
+    def within(self, value: float | None) -> float | None:
+        """An end of an interval, cut where the metric itself ends."""
+        return None if value is None else float(min(max(value, self.bounds[0]), self.bounds[1]))
+
+    @property
     def worst(self) -> float:
         return -np.inf if self.greater_is_better else np.inf
 
@@ -93,7 +104,8 @@ def average_precision_binary(is_positive: Array, score: Array, weight: Array | N
 
 
 def _mean(values: Array, weight: Array | None) -> float:
-    return float(np.average(values, weights=weight))
+    """NaN where no row has a weight."""
+    return float(np.average(values, weights=weight)) if weight is None or np.any(weight) else float("nan")
 
 
 def _roc_auc(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from automl.core.errors import InputError
+from automl.core.parsers import Predictor
 from automl.core.predictor import (
     Array,
     Columns,
-    Predictor,
     PredictorError,
     as_table,
     encode_target,
+    notes_on,
     read_rows,
     write_predictions,
 )
+from automl.core.record import MODEL_FILES, check_files, read_record
 
 
 class Model:
@@ -74,6 +76,12 @@ class Model:
             raise InputError(f'column "{target}", the target, is not in the data', "a score needs the truth")
         return encode_target(columns[target], self.contract)
 
+    def notes(self, rows: Any) -> list[str]:
+        """One sentence each on what makes the predictions of these rows doubtful: columns that came out as missing in every
+        row, categories of which none is known, numbers written in another way than in the training data."""
+        with _told_as_input_error():
+            return notes_on(self.rows(rows), self.contract)
+
     def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any) -> int:
         """Write the prediction file (None: standard output), whole or not at all. Returns the number of rows."""
         with _told_as_input_error():
@@ -83,6 +91,7 @@ class Model:
 def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:
     """The model in a model folder, or in a run folder that holds one. Nothing in the folder is executed.
 
+    A run folder must be whole: run.json is held against the files; a model folder stands for itself, wherever it is.
     Raises InputError where it is missing, damaged or made by a newer version.
     """
     path = Path(folder)
@@ -91,6 +100,8 @@ def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:
             f"{path} is no folder" if os.path.exists(path) else f"{path} does not exist", "name a run or model folder"
         )
     if not os.path.exists(path / "contract.json") and os.path.isdir(path / "model"):
+        if os.path.exists(path / "run.json"):
+            check_files(path, read_record(path), MODEL_FILES)
         path = path / "model"
     with _told_as_input_error():
         return Model(Predictor(path, threads))

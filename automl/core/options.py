@@ -34,6 +34,10 @@ class Options:
     drop: tuple[str, ...] = ()
     kinds: dict[str, str] = field(default_factory=dict)
     drop_leaks: bool = False
+    modality: str | None = None
+    horizon: int | None = None
+    id_column: str | None = None
+    known_ahead: tuple[str, ...] = ()
     preset: str = "balanced"
     time: float | None = None
     trials: int | None = None
@@ -55,8 +59,8 @@ class Options:
 
 
 _UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_LISTS = ("features", "drop", "only", "skip")
-_LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0}
+_LISTS = ("features", "drop", "only", "skip", "known_ahead")
+_LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0, "horizon": 1}
 
 
 def seconds_of(time: float | str) -> float:

@@ -31,7 +31,9 @@ class Split:
     """How rows are set apart. kind: random, stratified, grouped, time or given (a test file).
 
     sealed_fraction: share of the rows that is used once, for judging; 0 below 500 rows.
+    folds: of one shuffling; 1 is a holdout of a fifth of the rows.
     keep_together: equal rows stay on one side of every split.
+    folds_by: where the test part is given, how the folds of the training rows are made if not at random: grouped or time.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Split:
     column: str | None = None
     keep_together: bool = False
     reason: str = ""
+    folds_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Plan:
     kinds: dict[str, str] = field(default_factory=dict)
     weight: str | None = None
     drop_leaks: bool = False
+    modality: str | None = None
+    horizon: int | None = None
+    id_column: str | None = None
+    known_ahead: tuple[str, ...] = ()
     refit: bool = True
     jobs: int = 1
     memory_gb: float | None = None

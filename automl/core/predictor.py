@@ -28,6 +28,8 @@ FORMAT = 1
 """The newest contract.json that this file understands."""
 LEAST_ONNXRUNTIME = (1, 24)
 CHUNK_ROWS = 16_384
+MEDIA_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".wav", ".flac", ".ogg", ".aiff")
+"""Files that are rows themselves and hold none."""
 MISSING_DATE = int(np.iinfo(np.int64).min)
 DELIMITERS = (",", ";", "\t", "|")
 FREE_EXPANSION_BYTES = 1 << 28
@@ -42,7 +44,14 @@ class PredictorError(ValueError):
 
 
 class Columns(dict[str, Any]):
-    """Named columns of equal length (lists or arrays): what a file is read into."""
+    """Named columns of equal length (lists or arrays): what a file is read into.
+
+    root: the folder that relative paths in cells refer to. notes: what a reader of the predictions should know about the
+    file, such as that its numbers are written in another way than those of the training data.
+    """
+
+    root: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -65,8 +74,7 @@ def canonical(value: Any) -> str:
         text = value.strip()
         if text.endswith("0") and (whole := _WHOLE.fullmatch(text)):
             return "0" if whole[1] == "-0" else whole[1]
-        # A lone surrogate cannot be handed to onnxruntime, which takes UTF-8.
-        return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+        return text if text.isascii() else whole_characters(text)
     if is_missing(value):
         return ""
     if isinstance(value, bool | np.bool_):
@@ -87,6 +95,14 @@ def canonical(value: Any) -> str:
     return canonical(str(value))
 
 
+def whole_characters(text: str) -> str:
+    """The text with a replacement character for each half of a character (a lone surrogate), which no file can hold."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def is_missing(value: Any) -> bool:
     """None, NaN, NaT and pandas.NA; not the empty string."""
     if value is None:
@@ -96,15 +112,17 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, np.datetime64) and bool(np.isnat(value)))
 
 
-def parse_column(values: Any, parse: Parse) -> Array:
+def parse_column(values: Any, parse: Parse, root: str = "") -> Array:
     """Clean values of a raw column.
 
     values: (rows,) pandas Series, numpy array or list, of strings or typed.
     parse: {"as": "number" | "boolean" | "category" | "datetime", ...}, as in contract.json.
+    root: the folder that relative paths in cells refer to.
     Returns (rows,): float64 with NaN for number and boolean, object strings with "" for category,
     int64 epoch seconds with the smallest int64 for datetime. No cell raises: what cannot be read is missing.
     """
-    return make_parser(parse).column(values)
+    parser = make_parser(parse)
+    return parser.column(values, root) if parser.takes_files else parser.column(values)
 
 
 def parse_value(value: Any, parse: Parse) -> Any:
@@ -112,15 +130,18 @@ def parse_value(value: Any, parse: Parse) -> Any:
     return make_parser(parse).value(value)
 
 
-def make_parser(parse: Parse) -> Parser:
+def make_parser(parse: Parse, folder: Path | None = None) -> Parser:
     """The parse step made ready for many calls.
 
+    folder: the model folder, for steps that keep a file there.
     Raises PredictorError for a step that this version does not know.
     """
-    parsers: dict[Any, type[Parser]] = {"number": Number, "boolean": Boolean, "category": Category, "datetime": Datetime}
-    if parse.get("as") not in parsers:
+    if parse.get("as") not in PARSERS:
         raise PredictorError(f'the parse step "{parse.get("as")}" is not known to this version')
-    return parsers[parse["as"]](parse)
+    parser = PARSERS[parse["as"]](parse)
+    if folder is not None:
+        parser.open(folder)
+    return parser
 
 
 class Parser:
@@ -128,15 +149,24 @@ class Parser:
 
     dtype: Any = np.float64
     missing_value: Any = math.nan
+    takes_files = False
+    """Cells may be paths: `column` and `value` take the folder that relative ones refer to."""
 
     def __init__(self, parse: Parse) -> None:
+        self.problems: dict[int, str] = {}
         self.missing = {canonical(word).casefold() for word in parse.get("missing", ())} | {""}
 
-    def value(self, cell: Any) -> Any:
+    def open(self, folder: Path) -> None:
+        """Read what the step keeps in the model folder."""
+
+    def value(self, cell: Any, root: str = "") -> Any:
         raise NotImplementedError
 
-    def column(self, values: Any) -> Array:
-        """(rows,) clean values."""
+    def column(self, values: Any, root: str = "") -> Array:
+        """(rows,) clean values; (rows, ...) where a cell becomes an array.
+
+        A step that takes files leaves in `problems` why the cells at some positions could not be read.
+        """
         if str(getattr(values, "dtype", "")) == "category":
             levels = self.column(_categorical(values).categories)
             return _array([*levels.tolist(), self.missing_value], self.dtype)[_categorical(values).codes]
@@ -317,6 +347,14 @@ class Datetime(Parser):
         return known
 
 
+PARSERS: dict[Any, type[Parser]] = {"number": Number, "boolean": Boolean, "category": Category, "datetime": Datetime}
+"""Parse steps by name. A module that brings further ones enters them here."""
+
+EXTENSIONS: dict[str, Any] = {}
+"""What further modules bring: "arrange" (rows, arrangement) -> rows, one an example; "folder" (path, contract) -> rows;
+"forecast" (folder, contract, threads) -> a predictor of forecasts."""
+
+
 def plain_values(values: Any) -> Array | list[Any]:
     """A numeric, boolean or datetime64 array, else a list of Python values. Zones are turned to UTC."""
     dtype = getattr(values, "dtype", None)
@@ -368,19 +406,23 @@ class Predictor:
     """A model folder, ready to predict.
 
     folder: holds model.onnx and contract.json. Nothing of it is executed.
+    root: the folder that relative paths in cells refer to, where the rows themselves do not know.
     threads: how many chunks of a large input are worked on at the same time; None is one a core.
     Raises PredictorError where the folder is incomplete, damaged, newer than this file or refers to files outside.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None, root: str = "") -> None:
         self.folder = Path(folder)
+        self.root = root
         self.threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
         self.contract = load_contract(self.folder)
         self._session = _open_session(self.folder / "model.onnx")
         self._inputs = [
-            (column["name"], column["input"], _FEED_DTYPES[column["dtype"]], make_parser(column["parse"]))
+            (column["name"], feed["input"], _FEED_DTYPES[feed["dtype"]], make_parser(feed["parse"], self.folder))
             for column in self.contract["columns"]
+            for feed in column.get("feeds", [column])
         ]
+        self._chunk_rows = int(self.contract.get("chunk_rows", CHUNK_ROWS))
         graph_inputs = {node.name for node in self._session.get_inputs()}
         if graph_inputs != {name for _, name, _, _ in self._inputs}:
             raise PredictorError(f"{self.folder} is damaged: contract.json and model.onnx do not take the same columns")
@@ -410,29 +452,51 @@ class Predictor:
         """What the graph takes: input name to an array (rows, 1)."""
         if isinstance(rows, Mapping) and not _holds_columns(rows):
             return self._feeds_of_row(rows)
-        columns = self._columns(rows)
+        columns = self._columns(self.arranged(rows))
+        root = getattr(rows, "root", "") or self.root
         for column, _, _, _ in self._inputs:
             if getattr(columns[column], "ndim", 1) != 1:
                 raise PredictorError(f'the new data has more than one column "{column}"')
-        return {name: _feed(parser.column(columns[column]), dtype) for column, name, dtype, parser in self._inputs}
+        return {
+            name: _feed(parser.column(columns[column], root) if parser.takes_files else parser.column(columns[column]), dtype)
+            for column, name, dtype, parser in self._inputs
+        }
+
+    def arranged(self, rows: Any) -> Any:
+        """`rows` with one row an example, where the model was trained on examples made of several rows or columns."""
+        arrangement = self.contract.get("arrangement")
+        return EXTENSIONS["arrange"](as_table(rows), arrangement) if arrangement else rows
 
     def _run(self, rows: Any, outputs: list[str]) -> list[Array]:
         if isinstance(rows, Mapping) and not _holds_columns(rows):
             return list(self._session.run(outputs, self._feeds_of_row(rows)))
-        feeds = self.feeds(rows)
-        total = len(rows) if not isinstance(rows, Mapping) else len(next(iter(rows.values())))
-        if total <= CHUNK_ROWS:
-            return list(self._session.run(outputs, feeds))
-        pieces = [
-            {name: values[start : start + CHUNK_ROWS] for name, values in feeds.items()} for start in range(0, total, CHUNK_ROWS)
-        ]
+        rows = as_table(self.arranged(rows))
+        total, chunk = _row_count(rows), self._chunk_rows
+        if total <= chunk:
+            return list(self._session.run(outputs, self.feeds(rows)))
+        starts = range(0, total, chunk)
+        if chunk < CHUNK_ROWS:  # cells that become large arrays are parsed a chunk at a time
+            columns = self._columns(rows)
+            given = {name: columns[name] for name in dict.fromkeys(column for column, _, _, _ in self._inputs)}
+            root = getattr(rows, "root", "")
+
+            def feeds_from(start: int) -> dict[str, Array]:
+                piece = Columns({name: values[start : start + chunk] for name, values in given.items()})
+                piece.root = root
+                return self.feeds(piece)
+        else:
+            whole = self.feeds(rows)
+
+            def feeds_from(start: int) -> dict[str, Array]:
+                return {name: values[start : start + chunk] for name, values in whole.items()}
+
         if self.threads == 1:
-            parts = [self._session.run(outputs, piece) for piece in pieces]
+            parts = [self._session.run(outputs, feeds_from(start)) for start in starts]
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(self.threads) as pool:
-                parts = list(pool.map(lambda piece: self._session.run(outputs, piece), pieces))
+                parts = list(pool.map(lambda start: self._session.run(outputs, feeds_from(start)), starts))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _feeds_of_row(self, row: Mapping[str, Any]) -> dict[str, Array]:
@@ -442,7 +506,10 @@ class Predictor:
                 raise self._missing_columns(row)
         feeds = {}
         for column, name, dtype, parser in self._inputs:
-            value = parser.value(row[column])
+            value = parser.value(row[column], self.root) if parser.takes_files else parser.value(row[column])
+            if isinstance(value, np.ndarray):
+                feeds[name] = value[np.newaxis].astype(dtype, copy=False)
+                continue
             if dtype is np.float32 and abs(value) >= _FLOAT32_LIMIT:
                 value = math.nan
             feeds[name] = np.array([[value]], dtype=dtype)
@@ -478,7 +545,13 @@ class Predictor:
         return output.astype(np.int64 if kind == "int64" else object)
 
 
-_FEED_DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64, "string": object, "int64": np.int64}
+_FEED_DTYPES: dict[str, Any] = {
+    "float32": np.float32,
+    "float64": np.float64,
+    "string": object,
+    "int64": np.int64,
+    "uint8": np.uint8,
+}
 
 
 # From here on a number rounds to infinity as float32.
@@ -486,12 +559,18 @@ _FLOAT32_LIMIT = float(np.finfo(np.float32).max) * (1 + 2.0**-25)
 
 
 def _feed(values: Array, dtype: Any) -> Array:
-    """(rows, 1) of the graph's type. What float32 cannot hold is infinite, and so missing."""
+    """(rows, 1), or (rows, ...) of arrays, of the graph's type. What float32 cannot hold is infinite, and so missing."""
+    if values.ndim > 1:
+        return np.ascontiguousarray(values, dtype=dtype)
     if dtype is np.float32:
         with np.errstate(over="ignore"):
             values = values.astype(np.float32)
         values[np.isinf(values)] = math.nan
     return values.astype(dtype, copy=False).reshape(-1, 1)
+
+
+def _row_count(rows: Any) -> int:
+    return len(next(iter(rows.values()), ())) if isinstance(rows, Mapping) else len(rows)
 
 
 def _holds_columns(rows: Mapping[str, Any]) -> bool:
@@ -522,7 +601,8 @@ def load_contract(folder: Path) -> dict[str, Any]:
         for column in contract["columns"]:
             column["name"], column["parse"]["as"]
             column.setdefault("input", column["name"])
-            _FEED_DTYPES[column["dtype"]]
+            for feed in column.get("feeds", [column]):
+                feed["input"], feed["parse"]["as"], _FEED_DTYPES[feed["dtype"]]
         if contract["task"] != "regression":
             contract["classes"]
     except (KeyError, TypeError) as error:
@@ -647,18 +727,144 @@ def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
     Raises PredictorError where the file cannot be read.
     """
     path = Path(path)
+    if "folder" in EXTENSIONS and _takes_files(contract) and (path.is_dir() or path.suffix.lower() in MEDIA_SUFFIXES):
+        return EXTENSIONS["folder"](path, contract)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in (".gz", ".xz") else suffixes[-1] if suffixes else ""
     content = read_bytes(path)
     if kind in (".parquet", ".pq"):
-        return _read_parquet(path, content)
+        rows = _read_parquet(path, content)
+        return _rooted(Columns({name: rows[name] for name in rows.columns}), path) if _takes_files(contract) else rows
     text, _ = decode_text(content, path.name)
     if not text.strip():
         raise PredictorError(f"{path} is empty")
     if kind in (".jsonl", ".ndjson", ".json"):
-        return parse_json_lines(text, path.name)
-    wanted = [column["name"] for column in contract["columns"]]
-    return parse_csv(text, choose_delimiter(text, wanted), path.name)
+        rows = parse_json_lines(text, path.name)
+    else:
+        wanted = [column["name"] for column in contract["columns"]]
+        rows = _in_style_of_training(parse_csv(text, choose_delimiter(text, wanted), path.name), contract)
+    return _rooted(rows, path)
+
+
+def _rooted(rows: Columns, path: Path) -> Columns:
+    rows.root = str(path.parent)
+    return rows
+
+
+def _takes_files(contract: Mapping[str, Any]) -> bool:
+    steps = [feed["parse"]["as"] for column in contract["columns"] for feed in column.get("feeds", [column])]
+    return any(PARSERS[step].takes_files for step in steps if step in PARSERS)
+
+
+# --- numbers in another style -----------------------------------------------------------------------------------------
+
+_OTHER_DECIMAL_LEAST = 0.1
+"""Share of a column's filled cells that must be written with the other decimal sign, for a few slips are none."""
+_AROUND_NUMBERS = " \u00a0\u202f+-\u2212()$€£¥₹%"
+
+
+def _in_style_of_training(rows: Columns, contract: Mapping[str, Any]) -> Columns:
+    """The rows of a file, their numbers rewritten where the file uses the decimal comma and the training data the point, or
+    the other way round. "1,234" may be both: it tells nothing, and is read as the other cells of the file are."""
+    parses = {column["name"]: column["parse"] for column in contract["columns"] if "feeds" not in column}
+    parses[contract.get("target", "")] = contract.get("target_parse", {})
+    numbers = {name: parse.get("decimal", ".") for name, parse in parses.items() if parse.get("as") == "number" and name in rows}
+    others = {name: "." if decimal == "," else "," for name, decimal in numbers.items()}
+    found = [name for name, other in others.items() if other in "".join(rows[name])]
+    if not any(_share_with(others[name], rows[name]) >= _OTHER_DECIMAL_LEAST for name in found):
+        return rows
+    if any(_share_with(decimal, rows[name]) > 0 for name, decimal in numbers.items()):
+        return rows
+    for name, decimal in numbers.items():
+        known = {cell: _restyled(cell, others[name], decimal) for cell in dict.fromkeys(rows[name])}
+        rows[name] = [known[cell] for cell in rows[name]]
+    comma = others[found[0]] == ","
+    usual, here = ("point", "comma") if comma else ("comma", "point")
+    rows.notes = (f"numbers are written with a decimal {here}, in the training data with a decimal {usual}; they were read so",)
+    return rows
+
+
+def _share_with(decimal: str, cells: list[str]) -> float:
+    """The share of the filled cells that are numbers with this decimal sign for certain."""
+    pattern, doubtful = _patterns(decimal)
+    filled = [cell for cell in cells if cell.strip()]
+    certain = 0
+    for cell in filled:
+        if decimal in cell:
+            bare = cell.strip(_AROUND_NUMBERS)
+            certain += bool(pattern.fullmatch(bare)) and not doubtful.fullmatch(bare)
+    return certain / max(1, len(filled))
+
+
+def _patterns(decimal: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Of a number with this decimal sign, and of one whose sign may as well stand between thousands."""
+    sign, between = re.escape(decimal), re.escape("." if decimal == "," else ",")
+    exponent = r"(?:[eE][+-]?\d+)?"
+    whole = rf"(?:\d{{1,3}}(?:{between}\d{{3}})+|\d*)"
+    return re.compile(rf"{whole}{sign}\d+{exponent}"), re.compile(rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+")
+
+
+def _restyled(cell: str, decimal: str, wanted: str) -> str:
+    return cell.replace(wanted, "").replace(decimal, wanted) if any(sign.isdigit() for sign in cell) else cell
+
+
+# --- what a reader should know -----------------------------------------------------------------------------------------
+
+_NOTE_ROWS = 1000
+_NOTE_NAMES = 3
+_SURPRISING = 0.01
+"""A column is told to be missing where that was less probable than this, going by the training data."""
+
+
+def notes_on(rows: Any, contract: Mapping[str, Any]) -> list[str]:
+    """One sentence each on what makes the predictions of these rows doubtful; empty where nothing does.
+
+    rows: as for Predictor.predict. Told are columns that came out as missing in every row, which a column that is
+    written in another way does too, and categories of which the model knows none.
+    """
+    told = list(getattr(rows, "notes", ()))
+    if contract.get("arrangement") or contract.get("task") == "forecast":
+        return told
+    rows = as_table([rows] if isinstance(rows, Mapping) and not _holds_columns(rows) else rows)
+    names = dict(zip(header_names(list(rows)), rows, strict=True))
+    missing, unseen = [], []
+    for column in contract["columns"]:
+        if "feeds" in column or column["parse"]["as"] not in _PLAIN or column["name"] not in names:
+            continue
+        values = rows[names[column["name"]]]
+        present, known = _told_by(values, make_parser(column["parse"]), column.get("levels"))
+        if not present and column.get("missing_fraction", 0.0) ** max(1, len(values)) < _SURPRISING:
+            missing.append(column["name"])
+        elif present and not known:
+            unseen.append(column["name"])
+    if missing:
+        count = "1 column has" if len(missing) == 1 else f"{len(missing)} columns have"
+        told.append(f"{count} no value that could be read in any row and count as missing: {_few(missing)}")
+    if unseen:
+        count = "1 column has" if len(unseen) == 1 else f"{len(unseen)} columns have"
+        told.append(f"{count} only values that the training data does not have: {_few(unseen)}")
+    return told
+
+
+_PLAIN = ("number", "boolean", "category", "datetime")
+
+
+def _told_by(values: Any, parser: Parser, levels: Sequence[str] | None) -> tuple[bool, bool]:
+    """Whether any row has a value, and one that is known; no more rows are looked at than that takes."""
+    present, known_levels = False, None if levels is None else set(levels)
+    for start in range(0, len(values), _NOTE_ROWS):
+        piece = getattr(values, "iloc", values)[start : start + _NOTE_ROWS]
+        clean = parser.column(piece)
+        found = clean[~np.isnan(clean)] if clean.dtype.kind == "f" else clean[clean != parser.missing_value]
+        present = present or bool(len(found))
+        if len(found) and (known_levels is None or not known_levels.isdisjoint(found.tolist())):
+            return True, True
+    return present, False
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _NOTE_NAMES} more" if len(names) > _NOTE_NAMES else ""
+    return ", ".join(f'"{name}"' for name in names[:_NOTE_NAMES]) + more
 
 
 def _read_parquet(path: Path, content: bytes) -> Any:
@@ -774,7 +980,7 @@ def csv_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 def header_names(record: Sequence[Any]) -> list[str]:
     """Column names as text without blanks around them; one without a name is called by its position, as pandas does."""
-    return [str(name).strip() or f"Unnamed: {position}" for position, name in enumerate(record)]
+    return [whole_characters(str(name).strip()) or f"Unnamed: {position}" for position, name in enumerate(record)]
 
 
 def parse_csv(text: str, delimiter: str, name: str) -> Columns:
@@ -823,7 +1029,15 @@ def parse_json_lines(text: str, name: str) -> Columns:
             records.append(record)
     if not records:
         raise PredictorError(f"{name} has no rows")
-    return columns_of_records(records)
+    return columns_of_records(_whole_records(records) if "\\u" in text else records)
+
+
+def _whole_records(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Escapes such as "\\ud800" are the only way in which half a character gets out of a file."""
+    return [
+        {whole_characters(key): whole_characters(value) if type(value) is str else value for key, value in record.items()}
+        for record in records
+    ]
 
 
 def as_table(rows: Any) -> Any:
@@ -850,7 +1064,7 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     path: the file, which is there whole or not at all; None is standard output.
     frame: a DataFrame, a list of dicts or Columns. Returns the number of rows.
     """
-    frame = as_table(frame)
+    frame = as_table(predictor.arranged(frame))
     columns = predictor._run(frame, predictor._names)
     labels = predictor._labels(columns[0])
     ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
@@ -891,7 +1105,7 @@ def neutral(cell: str) -> str:
 
 def _id_cells(values: Any) -> list[str]:
     plain = plain_values(values) if str(getattr(values, "dtype", "")) != "category" else list(values)
-    return [neutral(cell if type(cell) is str else canonical(cell)) for cell in plain]
+    return [neutral(whole_characters(cell) if type(cell) is str else canonical(cell)) for cell in plain]
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -925,10 +1139,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choices = parser.parse_args(arguments)
     try:
         predictor = Predictor(Path(__file__).resolve().parent)
-        rows = write_predictions(choices.output, read_rows(choices.data, predictor.contract), predictor)
+        given = read_rows(choices.data, predictor.contract)
+        rows = write_predictions(choices.output, given, predictor)
+        notes = notes_on(given, predictor.contract)
     except PredictorError as error:
         sys.stderr.write(f"predict.py: {error}\n")
         return 2
+    sys.stderr.writelines(f"note: {note}\n" for note in notes)
     if choices.output:
         sys.stderr.write(f"{rows:,} rows written to {choices.output}\n")
     return 0

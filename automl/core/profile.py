@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from automl.core.tasks import Task
@@ -17,6 +18,9 @@ class Kind(StrEnum):
     CATEGORY = "category"
     DATETIME = "datetime"
     TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    SERIES = "series"
     IDENTIFIER = "identifier"
     CONSTANT = "constant"
 
@@ -41,7 +45,8 @@ class ColumnProfile:
     dtype: what the model's graph takes: float32, float64 (beyond 2**24), string or int64 (epoch seconds).
     reason: why the column is left out; empty for a feature.
     statistics: number, boolean: minimum, maximum, mean, std, median, histogram {"edges", "counts"};
-        category: levels [[level, count], ...] by falling count, at most 100; datetime: first, last (ISO strings).
+        category: levels [[level, count], ...] by falling count, at most 100; datetime: first, last (ISO strings);
+        image, audio: "unreadable" [[cell, why], ...], and with text and series what their modality adds.
     association: how well the column alone predicts the target, cross-fitted: ROC-AUC (mean over classes one
         against the rest) for classification, R2 for regression; None where it was not computed.
     """
@@ -95,6 +100,8 @@ class Profile:
     target_statistics: regression: minimum, maximum, mean, std, median, skew, histogram.
     ordered_in_time: the datetime column by which the rows are sorted, if they are.
     notes: sentences about decisions that the user should hear (a guessed target, the positive class).
+    root: the folder that relative paths in cells of images and audio refer to, or "".
+    arrangement: how rows of another form were made one row an example; {} where they came like that.
     """
 
     modality: str
@@ -117,16 +124,22 @@ class Profile:
     suspected_leaks: tuple[Suspicion, ...] = ()
     ordered_in_time: str | None = None
     notes: tuple[str, ...] = ()
+    root: str = ""
+    arrangement: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def features(self) -> tuple[ColumnProfile, ...]:
         return tuple(column for column in self.columns if column.role is Role.FEATURE)
 
     def features_of(self, *kinds: Kind) -> tuple[ColumnProfile, ...]:
         return tuple(column for column in self.features if column.kind in kinds)
 
+    @cached_property
+    def _by_name(self) -> dict[str, ColumnProfile]:
+        return {column.name: column for column in self.columns}
+
     def column(self, name: str) -> ColumnProfile:
-        return next(column for column in self.columns if column.name == name)
+        return self._by_name[name]
 
     @property
     def outputs(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl.core.predictor import parse_column
+from automl.core.parsers import Parser, make_parser
 from automl.core.profile import ColumnProfile
 
 Array = np.ndarray[Any, Any]
@@ -49,15 +49,20 @@ class Category:
 
 
 Column = Array | Category
-"""number, boolean: float64 with NaN; category: Category; datetime: int64 epoch seconds, smallest int64 missing."""
+"""number, boolean: float64 with NaN; category, text: Category; datetime: int64 epoch seconds, smallest int64 missing;
+image: uint8 (rows, height, width, channels); audio: float32 (rows, samples); series: float32 (rows, length, channels)."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Clean columns of equal length."""
+    """Clean columns of equal length.
+
+    problems: {column: {row position: why its cell could not be read}} of columns of files.
+    """
 
     columns: Mapping[str, Column]
     rows: int
+    problems: Mapping[str, Mapping[int, str]] = field(default_factory=dict, compare=False)
 
     def take(self, rows: Array) -> Table:
         return Table(
@@ -66,10 +71,21 @@ class Table:
         )
 
 
-def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile]) -> Table:
-    """Run each column's parse step. Columns that the frame lacks are an error of the caller."""
+def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile], root: str = "") -> Table:
+    """Run each column's parse step. Columns that the frame lacks are an error of the caller.
+
+    root: the folder that relative paths in cells refer to.
+    """
     clean: dict[str, Column] = {}
+    problems: dict[str, dict[int, str]] = {}
+    parsers: dict[str, Parser] = {}
     for column in columns:
-        values = parse_column(frame[column.name], column.parse)
+        step = repr(column.parse)
+        if step not in parsers:
+            parsers[step] = make_parser(column.parse)
+        parser = parsers[step]
+        values = parser.column(frame[column.name], root) if parser.takes_files else parser.column(frame[column.name])
+        if parser.takes_files and parser.problems:
+            problems[column.name] = dict(parser.problems)
         clean[column.name] = Category.from_strings(values) if column.dtype == "string" else values
-    return Table(clean, len(frame))
+    return Table(clean, len(frame), problems)

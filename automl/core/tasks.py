@@ -9,11 +9,13 @@ class Task(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    FORECAST = "forecast"
 
     @property
     def is_classification(self) -> bool:
-        return self is not Task.REGRESSION
+        return self in (Task.BINARY, Task.MULTICLASS)
 
 
 CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})
-ALL_TASKS = frozenset(Task)
+ALL_TASKS = CLASSIFICATION | {Task.REGRESSION}
+"""What a row that stands for itself can be asked; a forecast needs rows in the order of time."""

@@ -32,7 +32,7 @@ def input_names(columns: Iterable[str]) -> dict[str, str]:
 def _element_type(dtype: str) -> int:
     from onnx import TensorProto
 
-    kinds = {"float32": "FLOAT", "float64": "DOUBLE", "string": "STRING", "int64": "INT64", "int32": "INT32", "bool": "BOOL"}
+    kinds = {"float32": "FLOAT", "float64": "DOUBLE", "string": "STRING", "int64": "INT64", "int32": "INT32", "bool": "BOOL", "uint8": "UINT8"}
     return int(getattr(TensorProto, kinds[dtype]))
 
 
@@ -52,15 +52,15 @@ class GraphBuilder:
         self._outputs: list[Any] = []
         self._functions: dict[tuple[str, str], Any] = {}
 
-    def input(self, name: str, dtype: str, width: int = 1) -> str:
-        """Declare a graph input of shape ("batch", width); asking for the same one again gives the same tensor."""
+    def input(self, name: str, dtype: str, width: int | tuple[int, ...] = 1) -> str:
+        """Declare a graph input of shape ("batch", *width); asking for the same one again gives the same tensor."""
         from onnx import helper
 
         if name not in self._inputs:
             if name in self._used:
                 raise AutomlError(f'the graph input "{name}" is declared after a tensor took its name')
             self._used.add(name)
-            self._inputs[name] = helper.make_tensor_value_info(name, _element_type(dtype), ["batch", width])
+            self._inputs[name] = helper.make_tensor_value_info(name, _element_type(dtype), ["batch", *np.atleast_1d(width).tolist()])
         return name
 
     def initializer(self, array: Any, hint: str = "constant") -> str:

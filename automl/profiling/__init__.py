@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.core.architecture import Modality
 from automl.core.dataset import Dataset
 from automl.core.discovery import declarations
 from automl.core.errors import InputError, nearest
@@ -25,14 +26,18 @@ from automl.profiling.leaks import suspicions
 from automl.profiling.numbers import number_text
 from automl.profiling.target import Target, choose_target, examine_target
 
-__all__ = ["profile"]
+__all__ = ["arranged", "profile"]
 
 Array = np.ndarray[Any, Any]
+MOST_HISTOGRAMS = 1000
+"""With more columns than this, none is kept with a histogram: nobody looks at thousands, and each costs its bytes."""
 _NOT_FEATURES = {
     Kind.IDENTIFIER: (Role.IDENTIFIER, "it names the rows, so a model could only learn them by heart"),
     Kind.CONSTANT: (Role.UNUSED, "it is the same in every row"),
-    Kind.TEXT: (Role.UNUSED, "text is not used by the ladder for tables yet"),
 }
+FILES = (Kind.IMAGE, Kind.AUDIO)
+_ARRAYS = (*FILES, Kind.SERIES, Kind.TEXT)
+"""Kinds whose cells are too rich to be compared value by value with the target."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +69,21 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
     _check_names(names, options, _source(dataset))
     target_name, target_evidence, notes = choose_target(names, options.target, _source(dataset))
     _check_target_is_free(target_name, options)
-    cells = {name: cells_of(dataset.frame.iloc[:, at].rename(name)) for at, name in enumerate(names)}
+    cells = {name: cells_of(column, name) for name, (_, column) in zip(names, dataset.frame.items(), strict=True)}
     decimal = _decimal_sign(dataset, cells)
     target = examine_target(cells[target_name], kind_of(cells[target_name], decimal), options, decimal)
     examined = _examine(cells, target, options, decimal)
     listener(Event("profile", f'"{target_name}" is predicted: {target.task.value}'))
+    modality, modality_evidence = _modality(dataset, examined.columns, options.modality)
+    examined = _for_modality(examined, modality, dataset)
     examined, same = _without_copies(examined)
     duplicates = _duplicates(examined, target)
     examined, leaks = _associated(examined, target)
     if options.drop_leaks:
         reason = "it may give the target away (left out with --drop-leaks)"
         examined = examined.replaced({leak.column: {"role": Role.UNUSED, "reason": reason} for leak in leaks})
-    modality, modality_evidence = _modality(dataset, examined.columns)
     found = Profile(
-        modality=modality,
+        modality=modality.name,
         modality_evidence=modality_evidence,
         target=target_name,
         target_evidence=target_evidence,
@@ -88,6 +94,8 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         suspected_leaks=tuple(leaks),
         ordered_in_time=_ordered_in_time(examined),
         notes=(*notes, *target.notes, *_ambiguous_dates(examined)),
+        root=dataset.root if any(column.kind in FILES for column in examined.columns) else "",
+        arrangement=dataset.reading.get("arrangement", {}),
         **_of_target(target),
     )
     if not found.features:
@@ -171,7 +179,7 @@ def _examine(cells: Mapping[str, Cells], target: Target, options: Options, decim
             role, reason = _role(name, verdict.kind, verdict.evidence == ALL_MISSING, options)
         if role is Role.WEIGHT:
             _check_weight(name, values)
-        columns.append(describe(each, verdict, values, role, reason))
+        columns.append(describe(each, verdict, values, role, reason, shape=len(cells) <= MOST_HISTOGRAMS))
         clean[name] = values
     return Examined(tuple(columns), clean)
 
@@ -227,7 +235,7 @@ def _associated(examined: Examined, target: Target) -> tuple[Examined, list[Susp
     truth = target.values[rows]
     codes, numbers = {}, {}
     for column in examined.columns:
-        if column.role is not Role.FEATURE:
+        if column.role is not Role.FEATURE or column.kind in _ARRAYS:
             continue
         whole = examined.clean[column.name]
         part = whole.take(rows) if isinstance(whole, Category) else whole[rows]
@@ -239,12 +247,47 @@ def _associated(examined: Examined, target: Target) -> tuple[Examined, list[Susp
     return examined.replaced({name: {"association": score} for name, score in scores.items()}), leaks
 
 
-def _modality(dataset: Dataset, columns: tuple[ColumnProfile, ...]) -> tuple[str, str]:
-    sensed = [(modality.sense(dataset, columns), modality.name) for modality in declarations("automl.modalities", "MODALITY")]
-    (confidence, evidence), name = max(sensed, key=lambda each: each[0][0])
+def _modality(dataset: Dataset, columns: tuple[ColumnProfile, ...], wanted: str | None) -> tuple[Modality, str]:
+    """The modality that is surest that this is its data, and why; or the one that the user names."""
+    known: list[Modality] = declarations("automl.modalities", "MODALITY")
+    names = [modality.name for modality in known]
+    if wanted is not None:
+        if wanted not in names:
+            raise InputError(
+                f'--modality: there is no modality "{wanted}"', nearest(wanted, names) or f"known: {', '.join(names)}"
+            )
+        return known[names.index(wanted)], "asked for with --modality"
+    sensed = [(modality.sense(dataset, columns), modality) for modality in known]
+    (confidence, evidence), modality = max(sensed, key=lambda each: each[0][0])
     if confidence <= 0:
         raise InputError(f"no ladder fits {dataset.name}", evidence)
-    return name, evidence
+    return modality, evidence
+
+
+def _for_modality(examined: Examined, modality: Modality, dataset: Dataset) -> Examined:
+    """Columns of kinds that the modality does not learn from are left out; the others are completed by it."""
+    changes = {
+        column.name: {"role": Role.UNUSED, "reason": f"{column.kind.value} is not used by the ladder for {modality.name} data"}
+        for column in examined.columns
+        if column.role is Role.FEATURE and column.kind not in modality.kinds
+    }
+    examined = examined.replaced(changes)
+    if modality.examine is None:
+        return examined
+    return Examined(tuple(modality.examine(dataset, examined.columns)), examined.clean)
+
+
+def arranged(dataset: Dataset, options: Options = Options()) -> Dataset:  # noqa: B008
+    """The dataset with one row an example, where a modality knows its rows or columns as parts of examples.
+
+    Raises InputError where the modality that is asked for cannot arrange it.
+    """
+    for modality in declarations("automl.modalities", "MODALITY"):
+        if modality.arrange is not None and options.modality in (None, modality.name):
+            found: Dataset | None = modality.arrange(dataset, options)
+            if found is not None:
+                return found
+    return dataset
 
 
 def _ordered_in_time(examined: Examined) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import hashlib
 import numbers
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,8 @@ class Cells:
     """The cells of a column.
 
     codes: (rows,) position in `values`, -1 where there is no cell (None, NaN, NaT).
-    values: the distinct values; counts: rows of each. type: text, number, boolean or datetime.
+    values: the distinct values; counts: rows of each. type: text, number, boolean or datetime; or array, where values
+        are digests of the arrays.
     declared_category: the frame itself says that these are categories. known: parsed values, kept.
     """
 
@@ -82,13 +84,16 @@ class Cells:
         return [value.strip() if isinstance(value, str) else canonical(value) for value in self.values]
 
 
-def cells_of(series: pd.Series) -> Cells:
-    """What a column of a frame holds."""
-    name, declared = str(series.name), isinstance(series.dtype, pd.CategoricalDtype)
+def cells_of(series: pd.Series, called: str | None = None) -> Cells:
+    """What a column of a frame holds. called: its name, where the series goes by another."""
+    name = str(series.name) if called is None else called
+    declared = isinstance(series.dtype, pd.CategoricalDtype)
     if declared:
         series = series.astype(series.cat.categories.dtype)
     if isinstance(series.dtype, pd.ArrowDtype):
         series = pd.Series(series.astype(object), name=name).infer_objects()
+    if len(series) and isinstance(series.iloc[0], np.ndarray):
+        return _cells_of_arrays(name, series)
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         series = series.dt.total_seconds()
     codes, values = _factorized(series)
@@ -101,6 +106,14 @@ def cells_of(series: pd.Series) -> Cells:
         values = np.asarray(pd.to_datetime(pd.Series(values), utc=True).dt.tz_localize(None))
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
     return Cells(name, codes, values, counts, kind, kind == "number" and values.dtype.kind in "iu", declared)
+
+
+def _cells_of_arrays(name: str, series: pd.Series) -> Cells:
+    """Cells that are arrays, told apart by their bytes."""
+    digests = [hashlib.blake2b(np.ascontiguousarray(cell).tobytes(), digest_size=12).hexdigest() for cell in series]
+    codes, values = pd.factorize(np.asarray(digests, dtype=object))
+    counts = np.bincount(codes, minlength=len(values))
+    return Cells(name, np.asarray(codes, np.int64), np.asarray(values, dtype=object), counts, "array")
 
 
 def _factorized(series: pd.Series) -> tuple[Array, Array]:

@@ -27,8 +27,10 @@ def clean_column(cells: Cells, verdict: Verdict) -> Column:
     return Category(cells.spread(distinct.codes, -1).astype(np.int32), distinct.levels)
 
 
-def describe(cells: Cells, verdict: Verdict, clean: Column, role: Role = Role.FEATURE, reason: str = "") -> ColumnProfile:
-    """The profile of a column, its association left out."""
+def describe(
+    cells: Cells, verdict: Verdict, clean: Column, role: Role = Role.FEATURE, reason: str = "", shape: bool = True
+) -> ColumnProfile:
+    """The profile of a column, its association left out. shape: with a histogram, which very wide tables go without."""
     if isinstance(clean, Category):
         missing = clean.codes < 0
         counts = np.bincount(clean.codes[~missing], minlength=len(clean.levels))
@@ -42,7 +44,7 @@ def describe(cells: Cells, verdict: Verdict, clean: Column, role: Role = Role.FE
     else:
         missing = np.isnan(clean)
         known = clean[~missing]
-        statistics, dtype = number_statistics(known) if len(known) else {}, "float64" if needs_float64(known) else "float32"
+        statistics, dtype = number_statistics(known, shape) if len(known) else {}, "float64" if needs_float64(known) else "float32"
         unique = len(np.unique(known))
     return ColumnProfile(
         name=cells.name,
@@ -58,14 +60,14 @@ def describe(cells: Cells, verdict: Verdict, clean: Column, role: Role = Role.FE
     )
 
 
-def number_statistics(known: Array) -> dict[str, Any]:
-    """Minimum, maximum, mean, std, median and histogram of values (none missing)."""
+def number_statistics(known: Array, shape: bool = True) -> dict[str, Any]:
+    """Minimum, maximum, mean, std, median and, with `shape`, histogram of values (none missing)."""
     low, high = float(known.min()), float(known.max())
     scale = max(abs(low), abs(high), 1e-300)
     with np.errstate(over="ignore"):
         mean, std = float(np.mean(known / scale)) * scale, float(np.std(known / scale)) * scale
     statistics = {"minimum": low, "maximum": high, "mean": mean, "std": std, "median": float(np.median(known))}
-    if np.isfinite(high - low):
+    if shape and np.isfinite(high - low):
         counts, edges = _histogram(known, low, high)
         statistics["histogram"] = {"edges": edges.tolist(), "counts": counts.tolist()}  # type: ignore[assignment]
     return statistics

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.errors import InputError
+from automl.core.folders import media_kind
 from automl.core.profile import Kind
 from automl.profiling.cells import Cells
 from automl.profiling.dates import date_text, integer_dates
@@ -52,6 +53,8 @@ def kind_of(cells: Cells, decimal: str = ".") -> Verdict:
     """The kind of a column as its cells suggest it."""
     if cells.type == "datetime":
         return Verdict(Kind.DATETIME, "the column holds dates", datetime_parse(("ISO8601",)))
+    if cells.type == "array":
+        return Verdict(Kind.SERIES, "every cell is a series of values", category_parse())
     if cells.type == "boolean":
         return _boolean_or_constant(cells)
     if cells.declared_category:
@@ -160,6 +163,10 @@ def _identifier_numbers(cells: Cells, distinct: Array, rows: int) -> str | None:
 def _kind_of_words(name: str, texts: list[str], counts: Array) -> Verdict:
     """texts: the distinct texts that are not missing, counts: the rows of each."""
     rows, distinct = int(counts.sum()), len(texts)
+    for kind in (Kind.IMAGE, Kind.AUDIO):
+        files = sum(media_kind(text) == kind.value for text in texts) if media_kind(texts[0]) else 0
+        if files >= 0.9 * distinct:
+            return Verdict(kind, f"paths of {kind.value} files, such as {_quoted(texts[:1])}", category_parse())
     sample = [texts[position] for position in np.linspace(0, distinct - 1, min(distinct, _SAMPLE)).astype(int)]
     words = float(np.mean([len(text.split()) for text in sample]))
     length = float(np.mean([len(text) for text in sample]))
@@ -221,6 +228,8 @@ _PARSE_FOR: dict[Kind, Callable[[Cells, str], dict[str, Any] | None]] = {
     Kind.CATEGORY: lambda cells, decimal: category_parse(),
     Kind.TEXT: lambda cells, decimal: category_parse(),
     Kind.IDENTIFIER: lambda cells, decimal: category_parse(),
+    Kind.IMAGE: lambda cells, decimal: category_parse(),
+    Kind.AUDIO: lambda cells, decimal: category_parse(),
 }
 FORCEABLE = tuple(kind.value for kind in _PARSE_FOR)
 

@@ -14,10 +14,10 @@ import yaml
 from markupsafe import Markup, escape
 
 from automl.core import files
-from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.finding import Figure, Finding, Number, Section, Series, Severity, decimals_for
 from automl.core.metrics import METRICS
 from automl.core.profile import Profile
-from automl.report import numbers, svg
+from automl.report import numbers, pictures, svg
 from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, next_commands, open_report
 
 MOST_BYTES = 1_000_000
@@ -25,7 +25,10 @@ _TEXT_LIMIT = 400
 _PLAN_LIMIT = 20_000
 _WORD_LIMIT = 32
 _SHOWN_IN_FULL = (Section.SCORES, Section.WHY, Section.CHOICE)
-_KNOWN_NAMES = {"p_value": "p", "bytes": "Size", "milliseconds_a_row": "Milliseconds a row", "score": "Score"}
+_KNOWN_NAMES = {"bytes": "Size", "milliseconds_a_row": "One row", "difference": "Largest difference"}
+_P_VALUE = "p_value"
+_TARGET = "target"
+"""The figure of the target, which the data section shows once."""
 _FACTS = ("command", "python_call", "data_hash", "seed", "reading", "run_folder")
 _ABOUT = {"evaluated": "about the judged model", "shipped": "about the shipped model", "data": "about the data"}
 
@@ -72,6 +75,7 @@ def _environment() -> jinja2.Environment:
         milliseconds=numbers.milliseconds,
         percent=numbers.percent,
         p=numbers.p_value,
+        score=_score,
         rich=_rich,
         command=_command,
         cell=_cell,
@@ -89,6 +93,7 @@ def _printable(value: Any) -> Any:
 def _rich(text: Any) -> Markup:
     """A sentence in which `words in backquotes` are code."""
     parts = re.split(r"`([^`]+)`", str(_printable(str(text))))
+    parts = [part if at % 2 else re.sub(r"(?<=[ (])-(?=\d)", numbers.MINUS, part) for at, part in enumerate(parts)]
     return Markup("").join(_command(part) if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
@@ -97,6 +102,11 @@ def _command(text: Any) -> Markup:
     words = str(_printable(str(text))).split(" ")
     marked = (Markup("<span>{}</span>").format(word) if len(word) <= _WORD_LIMIT else escape(word) for word in words)
     return Markup("<code>{}</code>").format(Markup(" ").join(marked))
+
+
+def _score(value: float) -> str:
+    """A pure number with three decimals."""
+    return numbers.fixed(value, 3)
 
 
 def _cell(value: Any) -> str:
@@ -117,7 +127,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
         "report": content,
         "profile": opened.profile,
         "facts": {**dict.fromkeys(_FACTS), **opened.facts},
-        "headline": _headline(content["headline"], opened.plan.target),
+        "headline": _headline(opened),
         "model": _model(content["model"]),
         "actions": [{**each, "anchor": places[each["code"], each["because"]]} for each in content["actions"]],
         "commands": next_commands(content),
@@ -125,6 +135,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
         "counts": _counts(opened.findings),
         "ladder": _ladder(opened, limits),
         "data": _data(opened.profile, limits),
+        "created": _moment(content["created"]),
         "versions": sorted((opened.facts.get("versions") or {}).items()),
         "stages": list((opened.facts.get("seconds") or {}).items()),
         "plan_yaml": _plan_yaml(opened),
@@ -177,9 +188,18 @@ def _listed_words(passed: int, other: int) -> str:
     return ", ".join(parts)
 
 
+def _drawn(finding: Finding) -> set[str]:
+    """Names whose numbers a figure or a table of the finding shows already."""
+    names = {str(label) for figure in finding.figures for series in figure.series for label in series.x}
+    return names | {str(row[0]) for row in finding.table.get("rows") or [] if row}
+
+
 def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
+    figures = [each for each in finding.figures if each.name != _TARGET]
     paired = {name: finding.numbers.get(f"{BASELINE}_{name}") for name in finding.numbers}
     listed = {name: value for name, value in finding.numbers.items() if not _is_pair(name, finding.numbers)}
+    if set(listed) <= _drawn(finding):
+        listed = {}
     measures = [_measure(name, value, paired[name]) for name, value in listed.items()]
     levels = {finding.numbers[name].level for name, each in zip(listed, measures, strict=True) if each["interval"]}
     return {
@@ -195,9 +215,9 @@ def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
         "has_intervals": bool(levels),
         "has_baseline": any(each["baseline"] for each in measures),
         "inline": len(measures) <= 4 and not any(each["baseline"] for each in measures),
-        "one": len(finding.figures) == 1,
+        "one": len(figures) == 1,
         "note": finding.severity not in (Severity.STOP, Severity.ISSUE, Severity.TIP),
-        "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(finding.figures)],
+        "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(figures)],
         "table": _table(finding.table, limits) if finding.table.get("columns") else None,
     }
 
@@ -208,24 +228,28 @@ def _is_pair(name: str, found: dict[str, Number]) -> bool:
 
 
 def _measure(name: str, value: Number, baseline: Number | None) -> dict[str, Any]:
-    text, interval = numbers.measured(value)
+    text, interval = (numbers.p_value(value.value), "") if name == _P_VALUE else numbers.measured(value)
     return {
         "name": _name(name),
         "value": text,
         "interval": interval,
+        "level": f"{100 * value.level:.0f} %",
         "baseline": numbers.beside(baseline, value) if baseline else "",
     }
 
 
 def _name(name: str) -> str:
     """A key as a person reads it: the metric's title, or words."""
-    if name in METRICS:
-        return METRICS[name].title
+    if name in METRICS or name == _P_VALUE:
+        return METRICS[name].title if name in METRICS else "p"
     words = _KNOWN_NAMES.get(name) or name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
 def _figure(figure: Figure, identity: str, limits: Limits) -> dict[str, Any]:
+    if pictures.is_picture(figure):
+        content = {"svg": Markup(pictures.draw(figure)), "table": _table(pictures.table(figure), limits)}
+        return {"identity": identity, "title": figure.title, "how_to_read": figure.how_to_read, "wide": True, **content}
     drawn = svg.draw(figure, identity)
     return {
         "identity": identity,
@@ -251,7 +275,8 @@ def _table(table: dict[str, Any], limits: Limits) -> dict[str, Any]:
     }
 
 
-def _headline(headline: dict[str, Any] | None, target: str) -> dict[str, Any] | None:
+def _headline(opened: Report) -> dict[str, Any] | None:
+    headline, target = opened.content["headline"], opened.plan.target
     if headline is None:
         return None
     score = files.decode(Number, headline["score"])
@@ -283,8 +308,26 @@ def _headline(headline: dict[str, Any] | None, target: str) -> dict[str, Any] | 
         "baseline": numbers.beside(baseline, score) if baseline else "",
         "unit": f'in the unit of "{target}"' if headline["unit"] == "target" else "",
         "judged_on": headline["judged_on"],
+        "judged_how": _judged_how(opened),
         "svg": Markup(svg.draw(figure, "headline", 330.0)) if comparable else "",
     }
+
+
+def _judged_how(opened: Report) -> str:
+    """What the judged rows were to the model, in a sentence."""
+    split = opened.plan.split
+    if opened.evidence and opened.evidence.nested:
+        return "Every row was predicted by models that were chosen and trained without it."
+    if split.kind == "given":
+        return "These rows come from the test file; they were neither trained on nor used to choose."
+    if split.sealed_fraction:
+        return "These rows were set aside first; they were neither trained on nor used to choose."
+    return "The same rows helped to choose the model, so the score may be a little too hopeful."
+
+
+def _moment(created: str) -> str:
+    """2026-01-31 09:30 UTC; anything else as it stands."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::[\d.]+)?(?:\+00:00|Z)$", r"\1 \2 UTC", created)
 
 
 def _model(model: dict[str, Any]) -> dict[str, Any]:
@@ -300,7 +343,7 @@ def _counts(findings: Iterable[Finding]) -> list[tuple[str, int]]:
 def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
     metric = METRICS[opened.plan.metric]
     titles = {rung.architecture: rung.title for rung in opened.plan.rungs}
-    rows = [_rung(each, titles) for each in opened.content["ladder"]]
+    rows = [_rung(each, titles, metric.unit) for each in opened.content["ladder"]]
     scored, left_out = _told_apart([each for each in opened.content["ladder"] if numbers.is_number(each["score"])])
     figure = Figure(
         name="ladder",
@@ -309,7 +352,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         how_to_read=(
             f"Each dot is a rung's mean score on folds that its settings were not searched on, the line its 95 % interval; "
             f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
-            f"told by the gain and its p value in the table, not by whether two lines overlap.{left_out}"
+            f"told by the gain and its p in the table, not by whether two lines overlap.{left_out}"
         ),
         series=(
             Series(
@@ -330,9 +373,9 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         "direction": "higher is better" if metric.greater_is_better else "lower is better",
         "figure": _figure(figure, "ladder-figure", limits) if len(scored) > 1 else None,
         "folds": opened.evidence.fresh_folds if opened.evidence else 0,
-        "stopped": opened.evidence.stopped if opened.evidence else "",
+        "obeyed": opened.plan.preset != "best",
         "tests": list(dict.fromkeys(each["test"] for each in opened.content["ladder"] if each["test"])),
-        "trials": [_trial(each, titles) for each in trials[: limits.trials]],
+        "trials": [_trial(each, titles, metric.unit) for each in trials[: limits.trials]],
         "trial_count": len(trials),
         "split": opened.plan.split,
         "metric_line": f"{metric.title}, {'higher' if metric.greater_is_better else 'lower'} is better",
@@ -353,10 +396,10 @@ def _told_apart(scored: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str
     return others, said
 
 
-def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
-    score, interval = numbers.measured(Number(row["score"], row["low"], row["high"]))
+def _rung(row: dict[str, Any], titles: dict[str, str], unit: str) -> dict[str, Any]:
+    score, interval = numbers.measured(Number(row["score"], row["low"], row["high"], unit))
     low, high = row["gain_interval"] or (None, None)
-    gain, gain_interval = numbers.measured(Number(row["gain"], low, high), signed=True)
+    gain, gain_interval = numbers.measured(Number(row["gain"], low, high, unit), signed=True)
     if row["refused"]:
         outcome = "left out"
     elif row["failed"]:
@@ -377,14 +420,15 @@ def _rung(row: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         "gain": gain,
         "gain_interval": gain_interval,
         "outcome": outcome,
-        "said": said,
+        "said": said[:1].upper() + said[1:],
         "incumbent": incumbent,
     }
 
 
-def _trial(trial: Any, titles: dict[str, str]) -> dict[str, Any]:
+def _trial(trial: Any, titles: dict[str, str], unit: str) -> dict[str, Any]:
     known = [score for score in trial.fold_scores if numbers.is_number(score)]
-    decimals = numbers.decimals_for(trial.score, *((min(known), max(known)) if len(known) > 1 else (None, None)))
+    low, high = (min(known), max(known)) if len(known) > 1 else (None, None)
+    decimals = decimals_for(trial.score, low, high, unit)
     return {
         "title": titles.get(trial.architecture, trial.architecture),
         "number": trial.number,
@@ -407,6 +451,8 @@ def _data(profile: Profile, limits: Limits) -> dict[str, Any]:
         "association": "ROC-AUC" if classification else "R2",
         "associated": any(numbers.is_number(each.association) for each in columns),
         "figure": _figure(figure, "target-figure", limits) if figure else None,
+        "target": f'"{profile.target}" is what is predicted ({profile.target_evidence.rstrip(".")}).',
+        "task": f"The task is {profile.task.value} ({profile.task_evidence.rstrip('.')}).",
     }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from automl.core.finding import Number
+from automl.core.finding import Number, decimals_for
 from automl.core.statistics import corrected_resampled_t
 
 ABSENT = "–"
@@ -44,18 +44,6 @@ def number(value: Any, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def decimals_for(value: float | None, low: float | None, high: float | None) -> int:
-    """Decimals that show an interval's width with two digits, and never more than five digits of the value."""
-    if not (is_number(low) and is_number(high)) or high == low:
-        size = abs(value) if is_number(value) and value else 1.0
-        return min(6, max(0, 3 - math.floor(math.log10(size))))
-    assert low is not None
-    assert high is not None
-    wanted = math.ceil(-math.log10(abs(high - low))) + 1
-    largest = max(abs(low), abs(high), _SMALL)
-    return max(0, min(wanted, 4 - math.floor(math.log10(largest)), 6))
-
-
 def span(low: float | None, high: float | None, decimals: int) -> str:
     """An interval in words, such as "0.912 to 0.931"; empty where there is none."""
     if not (is_number(low) and is_number(high)):
@@ -74,9 +62,10 @@ def measured(value: Number, signed: bool = False) -> tuple[str, str]:
         return _UNITS[value.unit](value.value), ""
     scale = 100.0 if value.unit in ("fraction", "share") else 1.0
     low, high = (None if each is None else each * scale for each in (value.low, value.high))
-    decimals = decimals_for(value.value * scale, low, high)
-    text = number(value.value * scale) if plain else fixed(value.value * scale, decimals)
-    if signed and value.value > 0:
+    decimals = decimals_for(value.value * scale, low, high, value.unit)
+    alone = low is None and (float(value.value).is_integer() or abs(value.value) < _SMALL)
+    text = number(value.value * scale) if alone else fixed(value.value * scale, decimals)
+    if signed and value.value > 0 and any(digit in "123456789" for digit in text):
         text = f"+{text}"
     interval = "" if plain else span(low, high, decimals)
     suffix = unit_suffix(value.unit)
@@ -87,7 +76,8 @@ def beside(value: Number, reference: Number) -> str:
     """A number without its interval, with the decimals of the number that it is compared with."""
     if not (is_number(value.value) and is_number(reference.value)) or reference.unit in ("fraction", "share"):
         return measured(value)[0]
-    return fixed(value.value, decimals_for(reference.value, reference.low, reference.high)) + unit_suffix(value.unit)
+    decimals = decimals_for(reference.value, reference.low, reference.high, reference.unit)
+    return fixed(value.value, decimals) + unit_suffix(value.unit)
 
 
 def unit_suffix(unit: str) -> str:
@@ -122,18 +112,20 @@ def milliseconds(value: Any) -> str:
 
 
 def percent(fraction: Any) -> str:
-    """A share as per cent; a share that is there never shows as 0 %."""
+    """A share as per cent; a share that is there never shows as 0 %, and one that lacks something never as 100 %."""
     if not is_number(fraction):
         return ABSENT
-    if 0 < fraction < 0.0005:
+    if 0 < fraction < 0.001:
         return "< 0.1 %"
-    return f"{fixed(100 * fraction, 1 if fraction < 0.0995 else 0)} %" if fraction else "0 %"
+    if 0.999 < fraction < 1:
+        return "> 99.9 %"
+    return f"{fixed(100 * fraction, 0 if fraction in (0, 1) else 1)} %"
 
 
 def p_value(value: Any) -> str:
     if not is_number(value):
         return ABSENT
-    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def mean_interval(scores: Sequence[float], folds: int) -> tuple[float, float] | None:

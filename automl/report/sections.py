@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def report(
         "verdict": verdict(findings),
         "headline": _headline(plan, evidence, findings, facts),
         "model": _model(plan, evidence, facts),
-        "actions": _actions(findings),
+        "actions": _actions(findings, facts),
         "ladder": _ladder(plan, evidence),
         "findings": list(findings),
         "profile": profile if plan.samples else _without_samples(profile),
@@ -174,8 +175,13 @@ def _headline(plan: Plan, evidence: Evidence | None, findings: Sequence[Finding]
 
 
 def _number(final: Final, plan: Plan) -> Number:
-    low, high = mean_interval(final.fold_scores, plan.split.folds) or (None, None)
-    return Number(final.score, low, high, unit=METRICS[plan.metric].unit)
+    return Number(final.score, *_interval(final, plan), unit=METRICS[plan.metric].unit)
+
+
+def _interval(final: Final | None, plan: Plan) -> tuple[float | None, float | None]:
+    """The interval of a rung's mean score on fresh folds, cut where the metric ends."""
+    low, high = (mean_interval(final.fold_scores, plan.split.folds) if final else None) or (None, None)
+    return METRICS[plan.metric].within(low), METRICS[plan.metric].within(high)
 
 
 def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +200,30 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
     }
 
 
-def _actions(findings: Sequence[Finding]) -> list[dict[str, str]]:
+def again(command: str | None, options: str) -> str:
+    """The command of the run with other options; empty where there is none to begin with.
+
+    An option that the command has already is replaced, but for those that may be given several times.
+    """
+    try:
+        words, added = shlex.split(command or ""), shlex.split(options)
+    except ValueError:
+        return ""
+    if not words:
+        return ""
+    replaced = {word for word in added if word.startswith("--")} - {"--drop", "--kind"}
+    kept: list[str] = []
+    skipping = False
+    for word in words:
+        skipping = word in replaced or (skipping and not word.startswith("--"))
+        if not skipping:
+            kept.append(word)
+    return shlex.join([*kept, *added])
+
+
+def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[str, str]]:
+    """What the findings ask for, the gravest first, each with the command that does it where an option does."""
+    command = None if (facts.get("reading") or {}).get("format") == "frame" else facts.get("command")
     wanted = [each for each in by_severity(findings) if each.action and SEVERITY_ORDER.index(each.severity) < 3]
     actions: list[dict[str, str]] = []
     for each in wanted:
@@ -206,6 +235,7 @@ def _actions(findings: Sequence[Finding]) -> list[dict[str, str]]:
                     "title": each.title,
                     "because": each.sentence,
                     "text": each.action,
+                    "command": again(command, option[1]) if (option := re.search("`(--[^`]+)`", each.action)) else "",
                 }
             )
     return actions
@@ -227,7 +257,7 @@ def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
 
 
 def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan) -> dict[str, Any]:
-    low, high = (mean_interval(final.fold_scores, plan.split.folds) if final else None) or (None, None)
+    low, high = _interval(final, plan)
     return {
         "rung": rung.rung,
         "architecture": rung.architecture,

@@ -524,6 +524,7 @@ def _cells(canvas: Canvas, series: Sequence[Series], place: tuple[float, float, 
 
 _KINDS: dict[str, Callable[[Canvas, Figure], None]] = {
     "line": _line,
+    "forecast": _line,
     "scatter": _scatter,
     "bar": _bar,
     "interval": _interval,
@@ -542,7 +543,7 @@ def table(figure: Figure) -> dict[str, Any]:
     bounds = any(each.low and each.high for each in figure.series)
     counts = any(each.counts for each in figure.series)
     histogram = figure.kind == "histogram"
-    names = ["From", "to"] if histogram else [figure.x_label or ("x" if figure.kind in ("line", "scatter") else "Name")]
+    names = ["From", "to"] if histogram else [figure.x_label or ("x" if figure.kind in ("line", "forecast", "scatter") else "Name")]
     columns = ["Series"] * several + names + [figure.y_label or ("Rows" if histogram else "Value")]
     columns += ["Low", "High"] * bounds + ["Rows"] * counts
     rows = []

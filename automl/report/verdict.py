@@ -32,22 +32,29 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
     weak = [each for each in issues if each.code == NOT_BETTER_THAN_BASELINE]
     checked = [each for each in findings if each.severity is not Severity.NOT_APPLICABLE]
     if stops:
-        return Verdict(DO_NOT_USE, f"{_checks(len(stops))} {'says' if len(stops) == 1 else 'say'} stop: {_names(stops)}.")
+        one = _count(stops) == 1
+        return Verdict(DO_NOT_USE, f"{_checks(_count(stops))} {'says' if one else 'say'} stop: {_names(stops)}.")
     if weak:
-        others = f"; {_checks(len(issues) - 1).lower()} more found an issue" if len(issues) > 1 else ""
+        more = _count(issues) - 1
+        others = f"; {_checks(more, ' more').lower()} found an issue" if more else ""
         return Verdict(DO_NOT_USE, f"The model is not better than the baseline ({NOT_BETTER_THAN_BASELINE}){others}.")
     if issues:
-        return Verdict(CARE, f"{_checks(len(issues))} found an issue: {_names(issues)}.")
+        return Verdict(CARE, f"{_checks(_count(issues))} found an issue: {_names(issues)}.")
     if not checked:
         return Verdict(CARE, "No check was made, so nothing speaks for or against the model.")
-    tips = sum(each.severity is Severity.TIP for each in findings)
+    tips = _count([each for each in findings if each.severity is Severity.TIP])
     extra = f"; there {'is 1 tip' if tips == 1 else f'are {tips} tips'}" if tips else ""
-    return Verdict(READY, f"No check found an issue ({len(checked)} made{extra}).")
+    return Verdict(READY, f"No check found an issue ({_count(checked)} made{extra}).")
 
 
-def _checks(count: int) -> str:
+def _count(findings: Sequence[Finding]) -> int:
+    """Checks behind the findings: one check may find several things."""
+    return len({each.code for each in findings})
+
+
+def _checks(count: int, more: str = "") -> str:
     words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-    return f"{words[count] if count < len(words) else count} check{'' if count == 1 else 's'}"
+    return f"{words[count] if count < len(words) else count}{more} check{'' if count == 1 else 's'}"
 
 
 def _names(findings: Sequence[Finding]) -> str:

@@ -10,23 +10,34 @@ FIT_SHARE = 0.35
 """A fit on all rows against a trial over all folds, at most."""
 EXPORT_SECONDS = {False: 0.7, True: 6.0}
 """Writing and checking one graph, by whether it comes from TensorFlow."""
-JUDGING_SECONDS = 3.0
-JUDGING_SECONDS_A_THOUSAND_ROWS = 0.04
-TIGHT_SHARE = 0.25
+EXPORT_SHARE = 0.4
+JUDGING_SECONDS = 2.0
+JUDGING_SHARE = 0.9
+"""Export and judging go through the columns as reading, profiling and splitting do: their seconds against those
+that preparing took in this run, on this machine with its load."""
+TIGHT_SHARE = 0.35
 """Judging never claims more than this share of a short budget; it does less instead."""
 
+NESTED_SHARE = 0.3
+"""The most of the budget that nested cross-validation may take."""
 
-def judging_seconds(rows: int, columns: int, budget: float | None) -> float:
-    """Time kept for scores, importance, findings and pages."""
-    wanted = JUDGING_SECONDS + JUDGING_SECONDS_A_THOUSAND_ROWS * min(rows, 100_000) / 1000 + 0.02 * min(columns, 200)
+
+def judging_seconds(preparing: float, budget: float | None) -> float:
+    """Time kept for scores, importance, findings and pages. preparing: seconds that reading, profiling and splitting took."""
+    wanted = JUDGING_SECONDS + JUDGING_SHARE * preparing
     return wanted if budget is None else min(wanted, TIGHT_SHARE * budget)
 
 
-def shipping_seconds(champion: Outcome | None, tensorflow: bool, fits: int) -> float:
+def shipping_seconds(champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0) -> float:
     """Time for `fits` fits of the champion on (nearly) all rows with their exports."""
     if champion is None:
         return 0.0
-    return fits * (FIT_SHARE * champion.seconds + EXPORT_SECONDS[tensorflow])
+    return fits * (FIT_SHARE * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+
+
+def nesting_seconds(candidates: Iterable[Outcome], folds: int) -> float:
+    """Time to repeat the choice among the candidates inside every outer fold, once."""
+    return folds * sum(outcome.seconds for outcome in candidates)
 
 
 def finals_seconds(finalists: Iterable[Outcome], repeats: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from dataclasses import dataclass, field, replace
 
@@ -17,14 +18,16 @@ from automl.core.space import Settings
 from automl.search import budget
 from automl.search.context import Context
 from automl.search.deciding import decide, worse_beyond_doubt
-from automl.search.journal import Journal
+from automl.search.journal import Fresh, Journal
 from automl.search.trial import Outcome
 from automl.search.workshop import Workshop
 
 PATIENCE = 10
 """Trials of each rung near the champion that may bring nothing before `fast` and `balanced` end early."""
-SLOWEST = 1.5
-"""A trial is begun only where this multiple of the slowest one of its rung would still fit."""
+USUAL = 1.2
+"""A trial is begun only where this multiple of what its rung usually takes would still fit; it is cut where it takes longer."""
+MOST_WAITING_SECONDS = 3.0
+"""While a net waits for the training worker, only trials are begun that are usually done in this time."""
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
@@ -35,22 +38,30 @@ REPEATS = 2
 
 @dataclass
 class Climb:
-    """One search. `outcomes` grows by trials; everything else is derived from it."""
+    """One search. `outcomes` grows by trials; everything else is derived from it.
+
+    preparing_seconds: what reading, profiling and splitting took: the measure of what judging will take.
+    """
 
     context: Context
     journal: Journal
     workshop: Workshop
     deadline: Deadline
     listener: Listener
+    preparing_seconds: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     stopped: str = ""
+    _by_rung: dict[str, list[Outcome]] = field(default_factory=dict, init=False, repr=False)
+    _best: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
+    _worse: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False)
 
     def run(self) -> Evidence:
         """Probe, search, decide."""
-        self.outcomes = self.journal.outcomes()
+        for outcome in self.journal.outcomes():
+            self._add(outcome)
         for rung in self.context.plan.ladder:
             for outcome in self._of(rung.architecture):
                 self._note_failure(outcome.trial, rung)
@@ -95,10 +106,7 @@ class Climb:
 
     def best(self, architecture: str) -> Outcome | None:
         """The rung's finalist: the best score on the search folds, the earlier trial on a tie."""
-        scored = [each for each in self._of(architecture) if each.trial.score is not None]
-        if not scored:
-            return None
-        return max(scored, key=lambda each: (self._value(each), -each.trial.number))
+        return self._best.get(architecture)
 
     def leader(self) -> Outcome | None:
         """The best finalist of all rungs on the search folds."""
@@ -110,7 +118,18 @@ class Climb:
         return [outcome for outcome in found if outcome is not None]
 
     def _of(self, architecture: str) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.trial.architecture == architecture]
+        return self._by_rung.get(architecture, [])
+
+    def _add(self, outcome: Outcome) -> None:
+        name = outcome.trial.architecture
+        self.outcomes.append(outcome)
+        self._by_rung.setdefault(name, []).append(outcome)
+        known = self._best.get(name)
+        if outcome.trial.score is not None and (known is None or self._rank(outcome) > self._rank(known)):
+            self._best[name] = outcome
+
+    def _rank(self, outcome: Outcome) -> tuple[float, int]:
+        return self._value(outcome), -outcome.trial.number
 
     def _value(self, outcome: Outcome) -> float:
         score = outcome.trial.score
@@ -120,18 +139,33 @@ class Climb:
         return self.context.architecture(architecture).needs_tensorflow
 
     def reserve(self) -> float:
-        """Seconds to keep for everything after the search: one set of fresh folds, two fits, judging, report."""
-        return budget.finals_seconds(self._contenders(), 1) + self.essential()
+        """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
+        contenders = self._contenders()
+        return budget.finals_seconds(contenders, 1) + self._nesting(contenders) + self.essential()
+
+    def _nesting(self, contenders: list[Outcome]) -> float:
+        """Seconds for judging small data by nested cross-validation; none where that would take too much of the budget."""
+        if self._has_sealed_rows:
+            return 0.0
+        wanted = budget.nesting_seconds([each for each in contenders if not self._is_net(each.trial.architecture)], self.folds)
+        return wanted if wanted <= budget.NESTED_SHARE * (self.context.plan.budget_seconds or math.inf) else 0.0
+
+    @property
+    def _has_sealed_rows(self) -> bool:
+        return len(self.context.training_rows) < len(self.context.target)
 
     def essential(self) -> float:
         """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report."""
-        profile, plan = self.context.profile, self.context.plan
-        contenders = self._contenders()
-        heaviest = max(contenders, key=lambda each: each.seconds, default=None)
-        fits = 2 if plan.refit else 1
-        shipping = budget.shipping_seconds(heaviest, heaviest is not None and self._is_net(heaviest.trial.architecture), fits)
-        judging = budget.judging_seconds(profile.rows, len(profile.features), plan.budget_seconds)
-        return shipping + judging
+        return max((self._shipping(each) for each in self._contenders()), default=0.0) + self.judging()
+
+    def judging(self) -> float:
+        """Seconds to keep for judging and the report."""
+        return budget.judging_seconds(self.preparing_seconds, self.context.plan.budget_seconds)
+
+    def _shipping(self, outcome: Outcome) -> float:
+        """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
+        fits = 2 if self.context.plan.refit and self._has_sealed_rows else 1
+        return budget.shipping_seconds(outcome, self._is_net(outcome.trial.architecture), fits, self.preparing_seconds)
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
@@ -139,7 +173,12 @@ class Climb:
 
     def _hopeless(self, outcome: Outcome) -> bool:
         leader = self.leader()
-        return leader is not None and worse_beyond_doubt(outcome.trial, leader.trial, self.context.metric, self.folds)
+        if leader is None:
+            return False
+        pair = outcome.trial.id, leader.trial.id
+        if pair not in self._worse:
+            self._worse[pair] = worse_beyond_doubt(outcome.trial, leader.trial, self.context.metric, self.folds)
+        return self._worse[pair]
 
     # Probing
 
@@ -147,6 +186,8 @@ class Climb:
         for rung in self.context.plan.ladder:
             if any(outcome.trial.number == 0 for outcome in self._of(rung.architecture)):
                 continue
+            if self._is_net(rung.architecture):
+                self._search_while_waiting()
             allowance = self._probe_allowance(rung)
             if allowance is None:
                 self.skipped[rung.architecture] = f"{rung.title} was not tried: there was no time left for it"
@@ -174,9 +215,21 @@ class Climb:
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
         return self.deadline.until(essential, 1.0 / (1.5 + 2 * budget.FIT_SHARE)) if enough else None
 
+    def _search_while_waiting(self) -> None:
+        """Short trials of the other rungs in this process, as long as the training worker still imports its libraries."""
+        if self.context.plan.trials is not None:
+            return
+        rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
+        while self.workshop.worker is not None and not self.workshop.broken and not self.workshop.ready():
+            name = self._next_rung(MOST_WAITING_SECONDS)
+            if name is None:
+                return
+            if not self._next_trial(rungs[name], self._trial_deadline(name)):
+                self.exhausted.add(name)
+
     def _record(self, outcome: Outcome, rung: Rung) -> None:
         self.journal.record(outcome)
-        self.outcomes.append(outcome)
+        self._add(outcome)
         trial = outcome.trial
         if trial.score is None:
             self._note_failure(trial, rung)
@@ -209,31 +262,22 @@ class Climb:
                     continue
             self.stopped = self._why_stopped() if self.deadline.interrupted else ""
             return
-        if self.workshop.worker is None:
-            self.stopped = "the budget leaves no time for a search: every rung was tried with its default settings"
-            return
-        if self._next_rung():
-            try:
-                self.workshop.open(self.deadline.until(self.reserve()))
-            except OutOfTimeError as error:
-                self.stopped = f"no settings were searched: {error}"
-                return
         while rung_name := self._next_rung():
             if not self._next_trial(rungs[rung_name], self._trial_deadline(rung_name)):
                 self.exhausted.add(rung_name)
-        self.stopped = self.stopped or self._why_stopped()
+        self.stopped = self._why_stopped()
 
     def _has_trials_left(self, rung: Rung) -> bool:
         return len(self._of(rung.architecture)) < (rung.trials or 1) and not self.deadline.interrupted
 
-    def _next_rung(self) -> str | None:
+    def _next_rung(self, most_seconds: float = math.inf) -> str | None:
         """The rung near the champion that has had the least search time and whose next trial still fits."""
-        left = self.deadline.searching_seconds(self.reserve())
+        left = min(most_seconds, self.deadline.searching_seconds(self.reserve()))
         near = [each.trial.architecture for each in self.finalists() if not self._hopeless(each)]
         near = [name for name in near if self.context.architecture(name).rung > 0 and name not in self.exhausted]
         if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
             return None
-        fitting = [name for name in near if SLOWEST * max(each.seconds for each in self._of(name)) < left]
+        fitting = [name for name in near if USUAL * statistics.median(each.seconds for each in self._of(name)) < left]
         return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
 
     def _trial_deadline(self, architecture: str) -> Deadline:
@@ -268,7 +312,11 @@ class Climb:
         if math.isfinite(left) and left > 0.1 * (self.context.plan.budget_seconds or 0):
             why = "the last ones gained nothing" if searched else "no further trial would have fitted the time"
             return f"ended early after {searched} search trials: {why}; about {left:.0f} s were left"
-        return f"the time was used up after {searched} search trials"
+        kept = self.deadline.left_seconds()
+        return (
+            f"the time for the search was used up after {searched} search trials; "
+            f"about {kept:.0f} s were kept for fresh folds, fitting, judging and the report"
+        )
 
     # Deciding
 
@@ -342,18 +390,21 @@ class Climb:
                 break
             started = time.monotonic()
             try:
-                score = self.workshop.fresh(outcome.trial, number, self.deadline.until(self._after_finals(outcome)))
+                score, resampled = self.workshop.fresh(
+                    outcome.trial, number, self.deadline.until(self._after_finals(outcome))
+                )
             except AutomlError as error:
                 told = self.skipped if isinstance(error, OutOfTimeError) else self.failures
                 told[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: {error}"
                 break
-            done[number] = (score, time.monotonic() - started)
-            self.journal.record_fresh(outcome.trial, number, *done[number])
+            done[number] = Fresh(score, time.monotonic() - started, resampled)
+            self.journal.record_fresh(outcome.trial, number, done[number])
         whole = [number for number in wanted if number in done]
         if len(whole) < self.folds:
             return None
-        final = self._priced(self._as_final(outcome, tuple(done[number][0] for number in whole)), outcome)
-        spent = sum(done[number][1] for number in whole) * self.folds / len(whole)
+        scores = self._as_final(outcome, tuple(done[number].score for number in whole))
+        final = self._priced(replace(scores, resampled=done[whole[0]].resampled), outcome)
+        spent = sum(done[number].seconds for number in whole) * self.folds / len(whole)
         return final if self.context.plan.trials is not None else replace(final, seconds=spent)
 
     def _priced(self, final: Final, outcome: Outcome) -> Final:
@@ -367,16 +418,15 @@ class Climb:
         return replace(final, size_bytes=price[0], row_milliseconds=None if counted else price[1])
 
     def _after_finals(self, outcome: Outcome) -> float:
-        plan, net = self.context.plan, self._is_net(outcome.trial.architecture)
-        judging = budget.judging_seconds(self.context.profile.rows, len(self.context.profile.features), plan.budget_seconds)
-        return judging + budget.shipping_seconds(outcome, net, 2 if plan.refit else 1)
+        return self.judging() + self._shipping(outcome)
 
     def _as_final(self, outcome: Outcome, scores: tuple[float, ...]) -> Final:
         declared = self.context.architecture(outcome.trial.architecture)
         cost = declared.cost(self.context.profile, outcome.trial.settings)
         mean = float(np.nanmean(scores))
         seconds = 0.0 if self.context.plan.trials is not None else outcome.seconds
-        return Final(declared.name, outcome.trial.number, scores, mean, seconds, size_bytes=cost.size_bytes)
+        number, resampled = outcome.trial.number, outcome.trial.resampled
+        return Final(declared.name, number, scores, mean, seconds, size_bytes=cost.size_bytes, resampled=resampled)
 
     def _champion(self, finals: list[Final], decisions: list[Decision]) -> Trial:
         """The last accepted rung; without any final, the leader of the search folds."""

@@ -23,6 +23,10 @@ from automl.splitting import FoldRows
 Array = np.ndarray[Any, Any]
 
 
+RESAMPLES = 400
+"""Bootstrap resamples of a holdout, on which two rungs are compared."""
+
+
 @dataclass(frozen=True)
 class Context:
     """The clean data of a run with its folds.
@@ -31,6 +35,7 @@ class Context:
     weight: (rows,) with mean 1, or None. training_rows: everything but the sealed part.
     search_folds (seed A) serve search and stopping; fresh_folds (seed B) decide the climbs.
     parity: rows on which an exported graph is held against the pipeline it came from.
+    groups: (rows,) rows of one number are never divided by a split, or None.
     """
 
     profile: Profile
@@ -42,11 +47,12 @@ class Context:
     search_folds: tuple[FoldRows, ...]
     fresh_folds: tuple[FoldRows, ...]
     parity: Table
+    groups: Array | None = None
     encoded: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def modality(self) -> Modality:
-        return next(each for each in declarations("automl.modalities", "MODALITY") if each.name == self.profile.modality)
+        return modality_of(self.profile.modality)
 
     @cached_property
     def architectures(self) -> dict[str, Architecture]:
@@ -75,6 +81,36 @@ class Context:
         weight = None if self.weight is None else self.weight[rows]
         return self.metric.score(self.target[rows], prediction, weight, self.positive)
 
+    def resampled(self, rows: Array, prediction: Array) -> tuple[float, ...]:
+        """The score on bootstrap resamples of a holdout's rows (whole groups), the same ones for every prediction.
+
+        Empty where there are several folds, whose scores say more.
+        """
+        if len(self.search_folds) > 1:
+            return ()
+        generator = np.random.default_rng([self.plan.seed, len(rows), int(rows[0])])
+        _, unit = np.unique(rows if self.groups is None else self.groups[rows], return_inverse=True)
+        members = np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit))[:-1])
+        scores = []
+        for _ in range(RESAMPLES):
+            drawn = generator.integers(len(members), size=len(members))
+            picked = np.concatenate([members[number] for number in drawn])
+            scores.append(self.score(rows[picked], prediction[picked]))
+        return tuple(scores)
+
+
+def modality_of(name: str) -> Modality:
+    """The modality of this name.
+
+    Raises InputError, with the nearest name, where there is none.
+    """
+    found: list[Modality] = declarations("automl.modalities", "MODALITY")
+    for each in found:
+        if each.name == name:
+            return each
+    names = [each.name for each in found]
+    raise InputError(f'there is no modality called "{name}"', nearest(name, names) or f"known: {', '.join(names)}")
+
 
 def save_context(context: Context, folder: Path) -> None:
     """Write the context into `folder` for the worker: arrays without pickle, everything else as JSON."""
@@ -86,6 +122,8 @@ def save_context(context: Context, folder: Path) -> None:
     arrays: dict[str, Any] = {"target": context.target, "training_rows": context.training_rows}
     if context.weight is not None:
         arrays["weight"] = context.weight
+    if context.groups is not None:
+        arrays["groups"] = context.groups
     np.savez(folder / "rows.npz", **arrays)
     for name, folds in (("search_folds", context.search_folds), ("fresh_folds", context.fresh_folds)):
         save_folds(folds, folder / f"{name}.npz")
@@ -100,6 +138,7 @@ def load_context(folder: Path) -> Context:
         table=_load_table(folder / "table"),
         target=arrays["target"],
         weight=arrays.get("weight"),
+        groups=arrays.get("groups"),
         training_rows=arrays["training_rows"],
         search_folds=load_folds(folder / "search_folds.npz"),
         fresh_folds=load_folds(folder / "fresh_folds.npz"),

@@ -36,7 +36,12 @@ def contract(
         "class_type": profile.class_type,
         "positive": profile.positive,
         "columns": [_column(column, inputs[column.name], table, plan) for column in profile.features],
-        "id_columns": [column.name for column in profile.columns if column.role is Role.IDENTIFIER],
+        "id_columns": [
+            column.name
+            for column in profile.columns
+            if column.role is Role.IDENTIFIER or (column.role is Role.FEATURE and column.kind in (Kind.IMAGE, Kind.AUDIO))
+        ],
+        **({"arrangement": profile.arrangement} if profile.arrangement else {}),
         "target_standard_deviation": None if profile.task.is_classification else float(np.std(target)),
         "data_hash": dataset.content_hash,
         "created": None if plan.trials is not None else datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -53,6 +58,8 @@ def _column(column: ColumnProfile, input_name: str, table: Table, plan: Plan) ->
         "missing_fraction": column.missing_fraction,
     }
     values = table.columns[column.name]
+    if column.kind in (Kind.TEXT, Kind.IMAGE, Kind.AUDIO, Kind.SERIES):
+        return described
     if isinstance(values, Category):
         if len(values.levels) <= (MOST_LEVELS if plan.samples else MOST_LEVELS_UNSAMPLED):
             described["levels"] = list(values.levels)

@@ -20,12 +20,12 @@ def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, title
     folds: folds of one shuffling; the corrected variance uses 1 / (folds - 1) as the ratio of test to training rows.
     obey: the test decides; otherwise (preset best) the better mean does and the test is shown.
     """
-    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
-    pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
-    gains = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
-    mean, low, high, p_value = corrected_resampled_t(gains, 1.0 / (folds - 1), 0.90)
+    mean, low, high, p_value = gain_of(candidate, incumbent, metric, folds)
     accepted = bool(p_value < ALPHA if obey else mean > 0)
+    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
     test = f"one-sided corrected resampled t over {count} fresh folds (Nadeau-Bengio)"
+    if folds == 1:
+        test = f"paired bootstrap of the rows of one holdout, {len(candidate.resampled)} resamples, on fresh folds"
     return Decision(
         candidate.architecture,
         incumbent.architecture,
@@ -37,6 +37,26 @@ def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, title
         _sentence(candidate, incumbent, accepted, mean, p_value, metric, titles, obey),
         price(candidate, incumbent),
     )
+
+
+def gain_of(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> tuple[float, float, float, float]:
+    """The mean gain, its 90 % interval and the one-sided p-value of two scored candidates (Trials or Finals).
+
+    With one holdout by the paired bootstrap of its rows, otherwise by the corrected resampled t over the folds.
+    """
+    if folds == 1:
+        mean = metric.gain(candidate.fold_scores[0], incumbent.fold_scores[0])
+        pairs = zip(candidate.resampled, incumbent.resampled, strict=True)
+        gains = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
+        gains = gains[np.isfinite(gains)]
+        if not len(gains):
+            return mean, -np.inf, np.inf, 1.0
+        low, high = np.quantile(gains, [0.05, 0.95])
+        return mean, float(low), float(high), float((1 + (gains <= 0).sum()) / (1 + len(gains)))
+    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
+    pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
+    differences = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
+    return corrected_resampled_t(differences, 1.0 / (folds - 1), 0.90)
 
 
 def price(candidate: Final, incumbent: Final) -> dict[str, float]:
@@ -68,7 +88,4 @@ def _sentence(
 
 def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> bool:
     """Whether a trial's own search folds already say that it is worse: its 90 % interval lies below zero."""
-    count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
-    pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
-    gains = [metric.gain(ours, theirs) for ours, theirs in pairs]
-    return corrected_resampled_t(gains, 1.0 / (folds - 1), 0.90)[2] < 0
+    return gain_of(candidate, incumbent, metric, folds)[2] < 0

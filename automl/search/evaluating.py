@@ -14,7 +14,8 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError
 from automl.core.evidence import Evidence
-from automl.core.predictor import Predictor
+from automl.core.parsers import Predictor
+from automl.search import budget
 from automl.search.climbing import Climb
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
@@ -23,8 +24,8 @@ from automl.search.trial import failing_as_training_error, fit_and_predict
 
 Array = np.ndarray[Any, Any]
 
-NESTED_SHARE = 0.5
-"""Share of the time left that the nested cross-validation may take."""
+NESTED_SHARE = 0.8
+"""Share of the time left before judging that the nested cross-validation may take."""
 FEW_ROWS = 100
 """Below this many rows the nested cross-validation is repeated three times, else twice."""
 
@@ -45,7 +46,7 @@ def evaluate(
 ) -> Case:
     """What the judge may look at, with the predictions of the exported model in `folder`."""
     context = prepared.context
-    predictor = Predictor(folder)
+    predictor = Predictor(folder, root=context.profile.root)
     predict = predictor.predict if predictor.is_regression else predictor.predict_proba
     judged = _judged_rows(prepared, evidence, climb, predict, deadline)
     out_of_fold = out_of_fold_of(climb, evidence)
@@ -111,7 +112,10 @@ def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadli
     finalists = [outcome.trial for outcome in climb.finalists()]
     local = [trial for trial in finalists if not context.architecture(trial.architecture).needs_tensorflow]
     repeats = 3 if context.profile.rows < FEW_ROWS else 2
-    limit = deadline.until(share=NESTED_SHARE)
+    limit = deadline.until(climb.judging(), NESTED_SHARE)
+    expected = budget.nesting_seconds((best for trial in local if (best := climb.best(trial.architecture))), climb.folds)
+    if limit.left_seconds() < expected:
+        return None
     try:
         with failing_as_training_error():
             return nested_cross_validation(context, prepared.splitter, local, finalists[0], repeats, limit)

@@ -18,6 +18,15 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
+class Fresh:
+    """A trial's settings on one fresh fold; resampled: the scores of its bootstrap resamples where it is the only one."""
+
+    score: float
+    seconds: float
+    resampled: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Journal:
     """The record of a run. Out-of-fold predictions lie beside it in `predictions`, an array a trial.
 
@@ -48,15 +57,17 @@ class Journal:
                 found.append(Outcome(trial, np.load(path).astype(np.float64), line.get("seconds", 0.0)))
         return found
 
-    def record_fresh(self, trial: Trial, fold: int, score: float, seconds: float) -> None:
-        line = {"trial": trial.id, "settings": trial.settings, "fold": fold, "score": score}
-        _append(self.predictions / "finals.jsonl", {**line, "seconds": round(seconds, 3)})
+    def record_fresh(self, trial: Trial, fold: int, fresh: Fresh) -> None:
+        line = {"trial": trial.id, "settings": trial.settings, "fold": fold, "score": fresh.score}
+        _append(
+            self.predictions / "finals.jsonl", {**line, "seconds": round(fresh.seconds, 3), "resampled": list(fresh.resampled)}
+        )
 
-    def fresh(self, trial: Trial) -> dict[int, tuple[float, float]]:
-        """Scores and seconds of a trial's settings on fresh folds that are on record, by fold."""
+    def fresh(self, trial: Trial) -> dict[int, Fresh]:
+        """What is on record of a trial's settings on fresh folds, by fold."""
         lines = _read(self.predictions / "finals.jsonl")
         return {
-            line["fold"]: (line["score"], line["seconds"])
+            line["fold"]: Fresh(line["score"], line["seconds"], tuple(line["resampled"]))
             for line in lines
             if line["trial"] == trial.id and line["settings"] == json.loads(dump_json(trial.settings))
         }

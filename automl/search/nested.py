@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.clock import Deadline
+from automl.core.errors import OutOfTimeError
 from automl.core.evidence import Final, Trial
 from automl.search.context import Context
 from automl.search.deciding import decide
@@ -53,7 +54,12 @@ def nested_cross_validation(
             break
         if deadline.left_seconds() <= 0 and len(folds) < count:
             return None
-        winner = _choose(context, splitter, candidates, fold.training)
+        try:
+            winner = _choose(context, splitter, candidates, fold.training, deadline)
+        except OutOfTimeError:
+            if len(folds) < count:
+                return None
+            break
         chosen[winner.architecture] = chosen.get(winner.architecture, 0) + 1
         prediction = _predict(context, winner, fold)
         folds.append(fold)
@@ -75,8 +81,11 @@ def _can_be_folded(context: Context, rows: Array) -> bool:
     return bool((np.bincount(context.target[rows].astype(np.int64)) >= LEAST_ROWS_OF_A_CLASS).sum() >= 2)
 
 
-def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows: Array) -> Trial:
-    """The climb of the run on inner folds: a higher rung only where the corrected test says so."""
+def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows: Array, deadline: Deadline) -> Trial:
+    """The climb of the run on inner folds: a higher rung only where the corrected test says so.
+
+    Raises OutOfTimeError where the time ends before the last candidate.
+    """
     if len(candidates) == 1:
         return candidates[0]
     inner_count = plan_folds(context.plan.split, context.target[rows], context.profile.task)
@@ -84,6 +93,8 @@ def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows:
     champion: tuple[Trial, Final] | None = None
     titles = {name: declared.title for name, declared in context.architectures.items()}
     for trial in candidates:
+        if deadline.expired:
+            raise OutOfTimeError("there was no time left")
         scores = tuple(context.score(fold.validation, _predict(context, trial, fold)) for fold in inner)
         final = Final(trial.architecture, trial.number, scores, float(np.nanmean(scores)), 0.0)
         obey = context.plan.preset != "best"

@@ -9,21 +9,26 @@ import numpy as np
 import pandas as pd
 
 from automl.core.errors import ParityError
-from automl.core.predictor import Predictor
+from automl.core.parsers import Predictor
 from automl.core.profile import ColumnProfile, Kind, Profile
 
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-4
 """On probabilities, and on values in units of the target's standard deviation."""
-MOST_ROWS = 2000
+MOST_ROWS, LEAST_ROWS = 2000, 50
+EDGE_COLUMNS = 50
+"""Columns that are made missing and unknown one at a time; fewer in very wide tables."""
+MOST_CELLS = 300_000
+"""Cells to compare on: with thousands of columns fewer rows say as much and cost as much."""
 
 
 def parity_rows(profile: Profile, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Raw feature rows to compare on: rows of `frame` and edge rows (all missing, unseen, extreme)."""
     names = [column.name for column in profile.features]
     generator = np.random.default_rng(seed)
-    chosen = np.sort(generator.choice(len(frame), min(MOST_ROWS, len(frame)), replace=False))
+    most = int(np.clip(MOST_CELLS // len(names), LEAST_ROWS, MOST_ROWS))
+    chosen = np.sort(generator.choice(len(frame), min(most, len(frame)), replace=False))
     usual = frame.iloc[chosen][names].astype(object)
     template = {str(name): value for name, value in usual.iloc[0].items()}
     edges: list[dict[str, Any]] = [
@@ -32,7 +37,7 @@ def parity_rows(profile: Profile, frame: pd.DataFrame, seed: int) -> pd.DataFram
         {column.name: _extreme(column, 10.0) for column in profile.features},
         {column.name: _extreme(column, -10.0) for column in profile.features},
     ]
-    for column in profile.features[:50]:
+    for column in profile.features[: max(10, min(EDGE_COLUMNS, MOST_CELLS // 3 // len(names)))]:
         edges.append({**template, column.name: None})
         edges.append({**template, column.name: _unseen(column)})
     return pd.concat([usual, pd.DataFrame(edges, columns=names, dtype=object)], ignore_index=True)
@@ -41,23 +46,29 @@ def parity_rows(profile: Profile, frame: pd.DataFrame, seed: int) -> pd.DataFram
 def _unseen(column: ColumnProfile) -> Any:
     if column.kind in (Kind.NUMBER, Kind.BOOLEAN):
         return "0.123456789"
+    if column.kind is Kind.SERIES:
+        return np.zeros((1, int(column.parse["channels"])))
     return "1931-07-09" if column.kind is Kind.DATETIME else "a level that was never seen \N{SNOWMAN}"
 
 
 def _extreme(column: ColumnProfile, factor: float) -> Any:
     if column.kind in (Kind.NUMBER, Kind.BOOLEAN):
         return repr(factor * max(abs(float(column.statistics.get(end) or 0.0)) for end in ("minimum", "maximum")) + factor)
+    if column.kind is Kind.SERIES:
+        return np.full((int(column.parse["length"]) + 3, int(column.parse["channels"])), factor)
+    if column.kind is Kind.TEXT:
+        return "word " * 3000 if factor > 0 else "?"
     return ("2199-12-31" if factor > 0 else "1900-01-01") if column.kind is Kind.DATETIME else ""
 
 
-def check_parity(folder: Path, raw: pd.DataFrame) -> dict[str, float]:
+def check_parity(folder: Path, raw: pd.DataFrame, root: str = "") -> dict[str, float]:
     """Hold the model folder against the predictions that were left in it.
 
     Returns {"difference": largest difference, "rows": rows compared, "tolerance": ...}; the difference of a value is
     in standard deviations of the target. Raises ParityError beyond the tolerance or where a label flips that is no tie.
     """
     expected = np.load(folder / "parity.npy")
-    predictor = Predictor(folder)
+    predictor = Predictor(folder, root=root)
     scale = predictor.contract.get("target_standard_deviation") or 1.0
     if predictor.contract["task"] == "regression":
         found = np.asarray(predictor.predict(raw), np.float64)

@@ -111,9 +111,13 @@ def _training(context: Context, encoder: Any, inputs: dict[str, Array], scale: T
 
 
 def _encoded(context: Context, architecture: Architecture, settings: Settings, rows: Array) -> tuple[Any, dict[str, Array]]:
-    """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow."""
+    """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow.
+
+    An encoder that depends on the settings says so by `key`; one that learns nothing from the rows by `learns = False`.
+    """
     unfitted = context.modality.encoder(context.profile, architecture.encoding, settings)
-    key = (architecture.encoding, hash(rows.tobytes()))
+    rows_matter = getattr(unfitted, "learns", True)
+    key = (architecture.encoding, getattr(unfitted, "key", ""), hash(rows.tobytes()) if rows_matter else 0)
     if key not in context.encoded:
         encoder = unfitted.fit(context.table, rows, context.training_rows)
         context.encoded[key] = (encoder, encoder.transform(context.table))
@@ -127,8 +131,13 @@ CACHE_BYTES = 1 << 30
 
 
 def _forget_beyond(cache: dict[Any, Any], limit: int) -> None:
-    while len(cache) > 1 and sum(block.nbytes for _, blocks in cache.values() for block in blocks.values()) > limit:
+    while len(cache) > 1 and sum(_bytes(block) for _, blocks in cache.values() for block in blocks.values()) > limit:
         cache.pop(next(iter(cache)))
+
+
+def _bytes(block: Any) -> int:
+    """Of an array, or of a sparse matrix."""
+    return int(block.nbytes if hasattr(block, "nbytes") else block.data.nbytes + block.indices.nbytes + block.indptr.nbytes)
 
 
 def _target_scale(context: Context, settings: Settings, rows: Array) -> TargetScale | None:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
+from automl.core.parsers import parse_column
 from automl.core.plan import Plan
-from automl.core.predictor import encode_target, parse_column
+from automl.core.predictor import encode_target
 from automl.core.profile import Kind, Profile, Role
-from automl.core.table import tabulate
+from automl.core.table import Table, tabulate
 from automl.search.climbing import REPEATS
-from automl.search.context import Context
+from automl.search.context import Context, modality_of
 from automl.search.parity import parity_rows
 from automl.splitting import Splitter, plan_folds, seeds
 
@@ -50,9 +51,14 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
     if not known.all():
         frame = frame.iloc[np.flatnonzero(known)]
     row_ids, target, given = np.flatnonzero(known), target[known], given[known]
-    table = tabulate(frame, profile.features)
+    table = tabulate(frame, profile.features, profile.root)
+    readable = _readable(table, profile)
+    if not readable.all():
+        kept = np.flatnonzero(readable)
+        frame, row_ids, target, given, table = frame.iloc[kept], row_ids[kept], target[kept], given[kept], table.take(kept)
     weight = _weight(frame, plan)
-    splitter = Splitter(profile.task, target, _groups(frame, profile, plan), _times(frame, profile, plan))
+    groups = _groups(frame, table, profile, plan)
+    splitter = Splitter(profile.task, target, groups, _times(frame, profile, plan))
     seed = seeds(plan.seed)
     if dataset.test is not None and not given.any():
         raise InputError("no row of the test part has a target that the training rows know", "give rows with the truth in them")
@@ -70,9 +76,20 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         training_rows=training,
         search_folds=tuple(splitter.folds(training, count, 1, seed("search folds"))),
         fresh_folds=tuple(splitter.folds(training, count, REPEATS, seed("fresh folds"))),
-        parity=tabulate(parity_frame, profile.features),
+        parity=tabulate(parity_frame, profile.features, profile.root),
+        groups=groups,
     )
+    _refuse_weightless(context, sealed)
     return Prepared(context, frame, row_ids, sealed, splitter, parity_frame)
+
+
+def _readable(table: Table, profile: Profile) -> Array:
+    """Rows whose file could be read; where a row has other features as well, it is kept with the file as missing."""
+    readable = np.ones(table.rows, bool)
+    if all(column.kind in (Kind.IMAGE, Kind.AUDIO) for column in profile.features):
+        for positions in table.problems.values():
+            readable[list(positions)] = False
+    return readable
 
 
 def _with_test(dataset: Dataset) -> pd.DataFrame:
@@ -97,6 +114,29 @@ def _weight(frame: pd.DataFrame, plan: Plan) -> Array | None:
     return np.asarray(weight / weight.mean())
 
 
+def _refuse_weightless(context: Context, sealed: Array) -> None:
+    """Raises InputError where so many rows weigh nothing that a part of the split has none to learn from or to score on."""
+    weight = context.weight
+    if weight is None or weight.all():
+        return
+
+    def counted(rows: Array) -> int:
+        """Classes that count among the rows; for regression 2 where any row counts."""
+        known = context.target[rows][weight[rows] > 0]
+        return len(np.unique(known)) if context.profile.task.is_classification else 2 * bool(len(known))
+
+    enough = not len(sealed) or counted(sealed) > 0
+    for folds in (context.search_folds, context.fresh_folds):
+        scored = [counted(fold.validation) for fold in folds]
+        enough = enough and min(scored) > 0 and max(scored) > 1 and all(counted(fold.training) > 1 for fold in folds)
+    if not enough:
+        raise InputError(
+            f'the weight column "{context.plan.weight}" is 0 in {int((weight == 0).sum()):,} of {len(weight):,} rows, '
+            "so that some fold has too few rows or classes that count",
+            "leave rows of weight 0 out of the data, or give more of them a weight",
+        )
+
+
 def _split_by(profile: Profile, plan: Plan) -> str:
     """ "grouped", "time" or another kind; where a test part was given, what the folds of the training rows are made by."""
     if plan.split.kind != "given" or plan.split.column is None:
@@ -104,9 +144,13 @@ def _split_by(profile: Profile, plan: Plan) -> str:
     return "grouped" if profile.column(plan.split.column).role is Role.GROUP else "time"
 
 
-def _groups(frame: pd.DataFrame, profile: Profile, plan: Plan) -> Array | None:
+def _groups(frame: pd.DataFrame, table: Table, profile: Profile, plan: Plan) -> Array | None:
+    """(rows,) numbers of rows that no split divides: the plan's group column, near-duplicates, or copies."""
     if _split_by(profile, plan) == "grouped":
         return np.asarray(pd.factorize(frame[plan.split.column].astype(str))[0])
+    together = modality_of(profile.modality).together
+    if together is not None:
+        return together(table, profile)
     if plan.split.keep_together:
         features = frame[[column.name for column in profile.features]]
         return np.asarray(pd.factorize(pd.util.hash_pandas_object(features, index=False))[0])

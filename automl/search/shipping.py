@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,15 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, ParityError, TrainingError
 from automl.core.evidence import Trial
-from automl.core.predictor import Predictor
+from automl.core.parsers import Predictor
 from automl.search.contract import contract
 from automl.search.parity import check_parity
 from automl.search.preparing import Prepared
+from automl.search.pricing import median_milliseconds
 from automl.search.trial import failing_as_training_error
 from automl.search.workshop import Workshop
 
 Array = np.ndarray[Any, Any]
-
-LATENCY_CALLS = 30
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,11 @@ def _export(
     context = prepared.context
     described = contract(dataset, context.profile, context.plan, context.table, context.target[rows], trial.architecture)
     facts = workshop.export(trial, rows, described, folder, deadline)
+    exported = time.monotonic()
     with failing_as_training_error():
-        facts["parity"] = check_parity(folder, prepared.parity_frame)
+        facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root)
         facts["milliseconds_a_row"] = latency(folder, prepared)
+    facts["export_seconds"] += time.monotonic() - exported
     facts["architecture"] = trial.architecture
     return facts
 
@@ -95,13 +95,8 @@ def _put_in_place(building: Path, folder: Path) -> None:
 
 def latency(folder: Path, prepared: Prepared) -> float:
     """Median milliseconds to predict one raw row given as a dict, measured here and now."""
-    predictor = Predictor(folder)
+    predictor = Predictor(folder, root=prepared.context.profile.root)
     row = prepared.parity_frame.iloc[0].to_dict()
     predict = predictor.predict if predictor.is_regression else predictor.predict_proba
     predict(row)
-    measured = []
-    for _ in range(LATENCY_CALLS):
-        started = time.perf_counter()
-        predict(row)
-        measured.append(1000 * (time.perf_counter() - started))
-    return statistics.median(measured)
+    return median_milliseconds(lambda: predict(row))

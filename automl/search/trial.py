@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from automl.core import predictor
 from automl.core.architecture import Architecture
 from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import write_json, write_text
 from automl.core.space import Settings, Space
+from automl.core.standalone import bundle, modules_of
 from automl.search.context import Context
 from automl.search.pipeline import Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
 from automl.search.target import SETTING, with_target_scale
@@ -42,6 +42,11 @@ class Outcome:
 def space_of(context: Context, architecture: Architecture) -> Space:
     """The architecture's space for this profile, with what every learner can choose."""
     return with_target_scale(architecture.space(context.profile), context.profile)
+
+
+def space_seed(context: Context, architecture: str) -> int:
+    """The seed of the settings that are drawn at random."""
+    return seeds(context.plan.seed)(f"space {architecture}")
 
 
 def trial_seed(context: Context, architecture: str, number: int) -> int:
@@ -100,6 +105,7 @@ def _train(context: Context, architecture: Architecture, trial: Trial, deadline:
         settings=settings,
         score=float(np.nanmean(scores)),
         fold_scores=scores,
+        resampled=context.resampled(rows[0].validation, predictions[0]),
         training_scores=tuple(context.score(fold.training, part) for fold, part in zip(rows, seen, strict=True)),
         rounds=result.rounds,
         curve=tuple((float(step), float(loss)) for step, loss in result.curve),
@@ -169,11 +175,12 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     folder.mkdir(parents=True, exist_ok=True)
     model = build_graph(pipeline, context)
     onnx.save(model, str(folder / "model.onnx"))
-    taken = {each.name for each in model.graph.input}
-    columns = [column for column in contract["columns"] if column["input"] in taken]
-    write_json(folder / "contract.json", {**contract, "columns": columns})
-    write_text(folder / "predict.py", Path(predictor.__file__).read_text(encoding="utf-8"))
-    write_text(folder / "requirements.txt", requirements())
+    contract = described(contract, pipeline.encoder, {each.name for each in model.graph.input})
+    write_json(folder / "contract.json", contract)
+    for name, content in getattr(pipeline.encoder, "files", {}).items():
+        (folder / name).write_bytes(content)
+    write_text(folder / "predict.py", bundle(modules_of(contract)))
+    write_text(folder / "requirements.txt", requirements(getattr(pipeline.encoder, "requirements", ())))
     save_net(pipeline, folder / "net")
     np.save(folder / "parity.npy", pipeline.predict(context.parity))
     return {
@@ -192,12 +199,29 @@ def save_net(pipeline: Pipeline, folder: Path) -> None:
     write_json(folder / "encoder.json", {"encoder": pipeline.encoder.state(), "target_scale": pipeline.scale})
 
 
-def requirements() -> str:
+def described(contract: dict[str, Any], encoder: Any, taken: set[str]) -> dict[str, Any]:
+    """The contract with what the graph takes: `taken` are its inputs.
+
+    An encoder may feed a column in its own way: `encoder.feeds` is {column: [{"input", "dtype", "shape", "parse"}]}, and
+    `encoder.chunk_rows` limits the rows that are parsed at a time. `encoder.files` ({name: bytes}) are written beside
+    the graph and `encoder.requirements` are lines of requirements.txt.
+    """
+    feeds = getattr(encoder, "feeds", {})
+    columns = []
+    for column in contract["columns"]:
+        used = [feed for feed in feeds.get(column["name"], [column]) if feed["input"] in taken]
+        if used:
+            columns.append({**column, "feeds": used} if column["name"] in feeds else column)
+    chunk_rows = getattr(encoder, "chunk_rows", None)
+    return {**contract, "columns": columns, **({"chunk_rows": int(chunk_rows)} if chunk_rows else {})}
+
+
+def requirements(further: Iterable[str] = ()) -> str:
     """What predict.py needs, at the lowest versions that were seen to compute it right.
 
     onnxruntime 1.20 lacks TreeEnsemble of ai.onnx.ml 5; 1.21 to 1.23 load it and give wrong multiclass results.
     """
-    return "numpy>=1.26\npandas>=2.2\nonnxruntime>=1.24.1\n"
+    return "\n".join(["numpy>=1.26", "pandas>=2.2", "onnxruntime>=1.24.1", *further]) + "\n"
 
 
 def fit_and_predict(context: Context, trial: Trial, rows: Array, predicted: Array) -> Array:

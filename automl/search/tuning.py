@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import numpy as np
 from keras_tuner.errors import FailedTrialError
 
 from automl.core.evidence import Trial
 from automl.core.metrics import Metric
 from automl.core.space import Choice, Float, Settings, Space
+from automl.search.proposing import next_number, propose
 from automl.search.trial import Outcome
-
-COLLISIONS = 20
-"""Draws that may repeat earlier settings before the space counts as searched out."""
 
 
 class PortfolioOracle(keras_tuner.Oracle):
@@ -43,23 +40,12 @@ class PortfolioOracle(keras_tuner.Oracle):
         self.verbose = 0
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        number = max((trial.number for trial in self.recorded), default=-1) + 1
-        settings = self.propose(number)
+        number = next_number(self.recorded)
+        settings = propose(self.space, self.run_seed, number, self.recorded)
         if settings is None or len(self.trials) >= (self.max_trials or 0):
             return {"status": "STOPPED", "values": {}}
         self.drawn.append((number, settings))
         return {"status": "RUNNING", "values": settings}
-
-    def propose(self, number: int) -> Settings | None:
-        """The settings of trial `number`, or None where nothing new was found in the space."""
-        tried = [trial.settings for trial in self.recorded]
-        if number < len(self.space.starts):
-            return self.space.start(number)
-        for attempt in range(COLLISIONS):
-            settings = self.space.sample(np.random.default_rng([self.run_seed, number, attempt]))
-            if settings not in tried:
-                return settings
-        return None
 
 
 class TrialTuner(keras_tuner.Tuner):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -31,7 +32,8 @@ OVERTIME_SECONDS = 2.0
 class Worker:
     """The parent's end. Jobs run one at a time; a job that outlives its limit ends the process.
 
-    folder: where the context was saved. log: what the process writes to stderr goes there.
+    folder: of the run's passing files; where the parent is killed, the process removes it.
+    log: what the process writes to stderr goes there.
     """
 
     folder: Path
@@ -48,7 +50,7 @@ class Worker:
         self.answers = queue.Queue()
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
         environment["PYTHONHASHSEED"] = "0"  # tf2onnx names what it merges in the order of a set
-        command = [sys.executable, "-m", "automl.search.worker"]
+        command = [sys.executable, "-m", "automl.search.worker", str(self.folder)]
         paths = [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         with self.log.open("ab") as log:
@@ -81,6 +83,15 @@ class Worker:
         left = deadline.left_seconds()
         limit = None if left == float("inf") else left
         self.send({**job, "until": None if limit is None else time.time() + limit})
+        return self.answer(deadline, optional)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer to the job that was sent has come, or the process has ended instead."""
+        return not self.answers.empty()
+
+    def answer(self, deadline: Deadline, optional: bool = False) -> dict[str, Any]:
+        """Wait for the answer to the job that was sent. Raises as `ask` does."""
         answer = self._wait(deadline, optional)
         if "error" in answer:
             raise (OutOfTimeError if answer["out_of_time"] else TrainingError)(answer["error"])
@@ -130,7 +141,7 @@ class Session:
 
     def __init__(self) -> None:
         self.context: Any = None
-        self.tuners: dict[str, Any] = {}
+        self.recorded: dict[str, list[Trial]] = {}
         self.folder = Path()
 
     def answer(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +150,7 @@ class Session:
             from automl.search.context import load_context
 
             self.folder = Path(job["folder"])
-            self.context, self.tuners = load_context(self.folder), {}
+            self.context, self.recorded = load_context(self.folder), {}
             return {"ready": True}
         until = job.get("until")
         deadline = Deadline(None if until is None else max(0.0, until - time.time()) / INNER_FRACTION)
@@ -147,12 +158,11 @@ class Session:
         return handlers[job["do"]](job, deadline)
 
     def trial(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        """One more trial of an architecture, chosen by its oracle."""
+        """One more trial of an architecture, chosen by its oracle. `recorded` are the trials that it has not heard of yet."""
         import numpy as np
 
-        from automl.search.trial import Outcome, run_trial, space_of
+        from automl.search.trial import Outcome, run_trial, space_of, space_seed
         from automl.search.tuning import PortfolioOracle, TrialTuner, search_once
-        from automl.splitting import seeds
 
         context, name = self.context, job["architecture"]
         done: list[Outcome] = []
@@ -162,10 +172,9 @@ class Session:
             return done[-1]
 
         self.deadline = deadline
-        recorded = [decode(Trial, trial) for trial in job["recorded"]]
-        oracle = PortfolioOracle(
-            space_of(context, context.architecture(name)), context.metric, seeds(context.plan.seed)(f"space {name}"), recorded
-        )
+        recorded = self.recorded.setdefault(name, [])
+        recorded += [decode(Trial, trial) for trial in job["recorded"]]
+        oracle = PortfolioOracle(space_of(context, context.architecture(name)), context.metric, space_seed(context, name), recorded)
         tuner = TrialTuner(oracle, run, self.folder / "keras_tuner" / name)
         if not search_once(tuner) or not done:
             return {"exhausted": True}
@@ -179,8 +188,8 @@ class Session:
         from automl.search.trial import run_fresh
 
         rows = self.context.fresh_folds[job["fold"]]
-        score, _ = run_fresh(self.context, decode(Trial, job["trial"]), rows, deadline)
-        return {"score": score}
+        score, prediction = run_fresh(self.context, decode(Trial, job["trial"]), rows, deadline)
+        return {"score": score, "resampled": self.context.resampled(rows.validation, prediction)}
 
     def export(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         import numpy as np
@@ -192,11 +201,16 @@ class Session:
 
 
 def main() -> None:
-    """Answer jobs until standard input ends. Standard output carries answers only; whatever libraries print goes to stderr."""
+    """Answer jobs until standard input ends, which it only does where the parent was killed: it ends the worker itself.
+
+    The argument is the folder with the copy of the data: its owner being dead, it is removed. Standard output carries
+    answers only; whatever libraries print goes to stderr.
+    """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     threading.Thread(target=_preload, daemon=True).start()
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    folder = Path(sys.argv[1])
+    threading.Thread(target=_follow, args=(os.getppid(), folder), daemon=True).start()
     session = Session()
     for line in sys.stdin.buffer:
         try:
@@ -208,13 +222,23 @@ def main() -> None:
 
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}", "out_of_time": False}
-        answers.write((dump_json(answer, indent=None) + "\n").encode())
+        try:
+            answers.write((dump_json(answer, indent=None) + "\n").encode())
+        except BrokenPipeError:
+            break
+    _leave(folder)
 
 
-def _follow(parent: int) -> None:
+def _follow(parent: int, folder: Path) -> None:
     """End with the parent, also where that was killed in the middle of a job."""
     while os.getppid() == parent:
         time.sleep(1.0)
+    _leave(folder)
+
+
+def _leave(folder: Path) -> None:
+    """End at once, and leave no copy of the data behind."""
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

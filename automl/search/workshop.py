@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from automl.core.architecture import Architecture
 from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
 from automl.search.context import Context, save_context
 from automl.search.pricing import price_of
-from automl.search.trial import Outcome, failing_as_training_error, fit_and_export, run_fresh, run_trial, space_of
+from automl.search.proposing import next_number, propose
+from automl.search.trial import (
+    Outcome,
+    failing_as_training_error,
+    fit_and_export,
+    run_fresh,
+    run_trial,
+    space_of,
+    space_seed,
+)
 from automl.search.worker import Worker
 
 Array = np.ndarray[Any, Any]
@@ -26,12 +36,16 @@ class Workshop:
     """Runs trials, fresh folds and exports of any architecture, wherever it has to run.
 
     worker: None where the budget leaves no time for one; architectures that need TensorFlow fail there.
+    heard: trials of each architecture that the worker knows of.
     """
 
     context: Context
     folder: Path
     worker: Worker | None
     opened: bool = field(default=False, init=False)
+    opening: bool = field(default=False, init=False)
+    broken: bool = field(default=False, init=False)
+    heard: dict[str, int] = field(default_factory=dict, init=False)
 
     def probe(self, architecture: str, deadline: Deadline) -> Outcome:
         """The first trial of a rung: its default settings."""
@@ -43,11 +57,20 @@ class Workshop:
         return run_trial(self.context, declared, 0, space_of(self.context, declared).default(), deadline)
 
     def search(self, architecture: str, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
-        """The next trial that KerasTuner's oracle proposes, or None where the space is searched out."""
-        number = max((trial.number for trial in recorded), default=-1) + 1
+        """The next trial that the oracle proposes, or None where the space is searched out.
+
+        recorded: the rung's trials so far, in order. Against the clock, what needs no TensorFlow is trained here until
+        the worker has its libraries: the same settings, as they depend on the seed, the number and `recorded` only.
+        """
+        declared = self.context.architecture(architecture)
+        if not declared.needs_tensorflow and self.context.plan.trials is None and not self.ready():
+            return self._search_here(declared, recorded, deadline)
+        number = next_number(recorded)
         started = time.monotonic()
         try:
-            answer = self._ask({"do": "trial", "architecture": architecture, "recorded": recorded}, deadline)
+            self.open(deadline)
+            job = {"do": "trial", "architecture": architecture, "recorded": self._news(architecture, recorded)}
+            answer = self._ask(job, deadline)
         except TrainingError as error:
             status = "out of time" if isinstance(error, OutOfTimeError) else "failed"
             failed = Trial(architecture, number, {}, 0, status=status, message=str(error))
@@ -57,12 +80,26 @@ class Workshop:
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
         return Outcome(decode(Trial, answer["trial"]), predictions, answer["seconds"])
 
-    def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> float:
-        """The trial's settings on one fresh fold."""
+    def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
+        number, space = next_number(recorded), space_of(self.context, declared)
+        settings = propose(space, space_seed(self.context, declared.name), number, recorded)
+        return None if settings is None else run_trial(self.context, declared, number, settings, deadline)
+
+    def _news(self, architecture: str, recorded: list[Trial]) -> list[Trial]:
+        """The trials that the worker has not heard of, without what its oracle does not ask for."""
+        known = self.heard.get(architecture, 0)
+        self.heard[architecture] = len(recorded)
+        return [replace(trial, curve=(), fold_scores=(), training_scores=(), resampled=()) for trial in recorded[known:]]
+
+    def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
+        """The score of a trial's settings on one fresh fold, and on resamples of it where it is the only one."""
         if self.context.architecture(trial.architecture).needs_tensorflow:
-            return float(self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)["score"])
+            answer = self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)
+            return float(answer["score"]), tuple(answer["resampled"])
+        rows = self.context.fresh_folds[fold]
         with failing_as_training_error():
-            return run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)[0]
+            score, prediction = run_fresh(self.context, trial, rows, deadline)
+            return score, self.context.resampled(rows.validation, prediction)
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
         """Bytes and milliseconds a row of the trial's graph.
@@ -91,16 +128,36 @@ class Workshop:
 
         Raises OutOfTimeError where there is no worker or it does not get ready in time.
         """
+        worker = self._begin_opening()
+        if not self.opened:
+            self.opening = False
+            worker.answer(deadline, optional)
+            self.opened = True
+
+    def ready(self) -> bool:
+        """Whether the worker could begin a job at once."""
+        if self.worker is None or self.broken:
+            return False
+        try:
+            if self._begin_opening().answered and not self.opened:
+                self.open(Deadline(None))
+        except TrainingError:
+            self.broken = True
+        return self.opened
+
+    def _begin_opening(self) -> Worker:
+        """Hand the data to the worker, without waiting for it to have its libraries."""
         if self.worker is None:
             raise OutOfTimeError("the budget leaves no time for the training worker")
-        if self.worker.process is None or self.worker.process.poll() is not None:
+        if self.worker.process is None or (self.worker.process.poll() is not None and not self.opening):
             self.worker.start()
-            self.opened = False
-        if not self.opened:
+            self.opened = self.opening = False
+        if not self.opened and not self.opening:
             if not (self.folder / "profile.json").is_file():
                 save_context(self.context, self.folder)
-            self.worker.ask({"do": "open", "folder": str(self.folder)}, deadline, optional)
-            self.opened = True
+            self.worker.send({"do": "open", "folder": str(self.folder)})
+            self.opening, self.heard = True, {}
+        return self.worker
 
     def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         optional = job["do"] == "trial"

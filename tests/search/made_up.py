@@ -80,6 +80,10 @@ class MadeUpWorkshop:
     searches: dict[str, int] = field(default_factory=dict)
     worker: object | None = None
     asked: list[tuple[str, str, float]] = field(default_factory=list)
+    broken: bool = False
+
+    def ready(self) -> bool:
+        return self.worker is not None
 
     def open(self, deadline: Deadline) -> None:
         if self.worker is None:
@@ -93,13 +97,13 @@ class MadeUpWorkshop:
             return None
         return self._run("search", architecture, len(recorded), deadline)
 
-    def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> float:
+    def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
         self.asked.append(("fresh", trial.architecture, self.clock.now))
         rung = self.rungs[trial.architecture]
         if deadline.expired or deadline.left_seconds() < rung.seconds / FOLDS:
             raise OutOfTimeError("there was no time left")
         self.clock.now += rung.seconds / FOLDS
-        return rung.fresh[fold]
+        return rung.fresh[fold], (), ()
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
         return 1000, 0.1

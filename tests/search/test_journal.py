@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from automl.core.evidence import Trial
-from automl.search.journal import Journal
+from automl.search.journal import Fresh, Journal
 from automl.search.trial import Outcome
 
 
@@ -36,7 +36,7 @@ def test_counted_trials_leave_no_seconds_behind(tmp_path: Path) -> None:
 def test_fresh_scores_belong_to_their_settings(tmp_path: Path) -> None:
     journal = Journal(tmp_path, tmp_path / "work", timed=True)
     trial = Trial("linear", 3, {"strength": 0.1}, 7)
-    journal.record_fresh(trial, 0, 0.7, 2.0)
-    journal.record_fresh(trial, 2, 0.9, 1.0)
-    assert journal.fresh(trial) == {0: (0.7, 2.0), 2: (0.9, 1.0)}
+    journal.record_fresh(trial, 0, Fresh(0.7, 2.0))
+    journal.record_fresh(trial, 2, Fresh(0.9, 1.0, (0.8, 0.95)))
+    assert journal.fresh(trial) == {0: Fresh(0.7, 2.0), 2: Fresh(0.9, 1.0, (0.8, 0.95))}
     assert journal.fresh(Trial("linear", 3, {"strength": 0.2}, 7)) == {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import automl
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
 from automl.search import Prepared, Worker, Workshop
@@ -120,3 +123,33 @@ def test_the_worker_trains_what_this_process_would(prepared: Prepared, tmp_path:
     finally:
         workshop.close()
     assert worker.process is None
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_worker_whose_parent_is_killed_ends_and_removes_its_copy_of_the_data(busy: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "automl-scratch"
+    folder.mkdir()
+    job = {"do": "open", "folder": str(folder / "context"), "until": None}
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from automl.search import Worker\n"
+        "worker = Worker(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "worker.start()\n"
+        f"worker.send({job!r}) if {busy} else None\n"
+        "(Path(sys.argv[1]) / 'data.npz').write_text('a copy')\n"
+        "print(worker.process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(automl.__file__).parents[1])}
+    command = [sys.executable, "-c", code, str(folder), str(tmp_path / "worker.log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        time.sleep(0.5 if busy else 0.0)
+        assert (folder / "data.npz").exists()
+        parent.kill()
+    gone_by = time.monotonic() + 20.0
+    while folder.exists() or Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < gone_by, "the worker or its files outlived the parent"
+        time.sleep(0.05)
