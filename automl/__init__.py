@@ -59,7 +59,8 @@ def profile(data: Any, **options: Any) -> Profile:
     from automl import profiling, reading
     from automl.core.options import make_options
 
-    return profiling.profile(reading.read(data), make_options(options))
+    chosen = make_options(options)
+    return profiling.profile(profiling.arranged(reading.read(data), chosen), chosen)
 
 
 def recommend(data: Any, **options: Any) -> Plan:
@@ -71,7 +72,8 @@ def recommend(data: Any, **options: Any) -> Plan:
     from automl.core.options import make_options
 
     chosen = make_options(options)
-    return recommending.recommend(profiling.profile(reading.read(data), chosen), chosen)
+    dataset = profiling.arranged(reading.read(data), chosen)
+    return recommending.recommend(profiling.profile(dataset, chosen), chosen)
 
 
 def load(path: Path | str) -> Run | Model:

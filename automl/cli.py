@@ -179,7 +179,7 @@ def _fit_source(data: str | None, recipe: str | None) -> Path:
 def _given(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line, under the names of automl.core.options.Options."""
     given = {name: value for name, value in choices.items() if value is not None and value is not False and value != ()}
-    for name in ("features", "drop", "only", "skip"):
+    for name in ("features", "drop", "only", "skip", "known_ahead"):
         if name in given:
             given[name] = [each for names in given[name] for each in names]
     if "kinds" in given:
@@ -200,7 +200,7 @@ def profile(data: str, as_json: bool, **choices: Any) -> None:
     from automl.terminal import describe_findings, describe_profile
 
     facts, findings = inspect(Path(data), _make_options(choices))
-    following = f"automl recommend {_quoted(data)} --target {_quoted(facts.target)}"
+    following = f"automl recommend {_quoted(data)} --target {_quoted(facts.target)}{_of_forecast(choices)}"
     _answer(
         as_json,
         lambda: {"profile": facts, "findings": findings, "next": following},
@@ -223,7 +223,7 @@ def recommend(data: str, save: str | None, force: bool, as_json: bool, **choices
     if save is not None and not force and os.path.lexists(save):
         raise InputError(f"{save} is there already", "choose another name, or replace it with --force")
     plan = automl.recommend(Path(data), **_given(choices))
-    following = f"automl fit {_quoted(data)} --target {_quoted(plan.target)}"
+    following = f"automl fit {_quoted(data)} --target {_quoted(plan.target)}{_of_forecast(choices)}"
     if save is not None:
         from automl.recipe import write_recipe
 
@@ -383,6 +383,16 @@ def _score_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     told = {name: headline[name] for name in ("metric", "greater_is_better", "judged_on")}
     return {**told, **headline["score"], "baseline": headline["baseline"]}
+
+
+def _of_forecast(choices: Mapping[str, Any]) -> str:
+    """The options that make a call a forecast, as they were given."""
+    given = _given({name: choices.get(name) for name in ("time_column", "horizon", "id_column", "known_ahead")})
+    if "horizon" not in given:
+        return ""
+    names = {"time_column": "--time-column", "horizon": "--horizon", "id_column": "--id", "known_ahead": "--known-ahead"}
+    values = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+    return "".join(f" {names[name]} {_quoted(value)}" for name, value in values.items())
 
 
 def _quoted(path: Path | str) -> str:

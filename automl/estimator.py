@@ -83,8 +83,14 @@ class _AutoML(BaseEstimator):
                 raise ValueError(str(error)) from error
             self.profile_, self.plan_ = result.profile, result.plan
             self.evidence_, self.findings_ = result.evidence, result.findings
+            self.verdict_, self.leaderboard_ = result.verdict, result.leaderboard()
             self.files_ = {file: (result.folder / "model" / file).read_bytes() for file in ("model.onnx", "contract.json")}
         self._model = _open(self.files_)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a rung, best first, as Run.leaderboard gives it; kept in memory, so it needs no run folder."""
+        check_is_fitted(self)
+        return self.leaderboard_.copy()
 
     def _rows(self, X: Any, reset: bool = False) -> pd.DataFrame:
         """X as a frame with named columns; refused in scikit-learn's words where it is no table of plain values."""
@@ -109,8 +115,8 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
     nothing is left behind. options: further fields of automl.core.options.Options, such as {"only": ("linear",)}.
 
     X may be an array or a data frame with numbers, strings, dates and missing values; sparse input is refused.
-    After `fit`: classes_, n_features_in_, feature_names_in_, profile_, plan_, evidence_, findings_ and files_ (the
-    files of the model folder by name, as bytes).
+    After `fit`: classes_, n_features_in_, feature_names_in_, profile_, plan_, evidence_, findings_, verdict_,
+    leaderboard_ and files_ (the files of the model folder by name, as bytes); all of it pickles.
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -30,7 +30,9 @@ from automl.core.predictor import (
     parse_json_lines,
     plain_values,
     read_bytes,
+    whole_characters,
 )
+from automl.longform import with_labels
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".data")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -87,7 +89,7 @@ def read(source: Any, test: Any = None) -> Dataset:
 def _read_one(source: Any) -> Dataset:
     if isinstance(source, str | os.PathLike):
         try:
-            return _read_path(Path(source))
+            return with_labels(_read_path(Path(source)), Path(source), _read_path)
         except PredictorError as error:
             raise InputError(str(error)) from None
         except PermissionError as error:
@@ -374,8 +376,26 @@ def _checked(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     frame = frame.copy(deep=False)
     frame.columns = pd.Index(names)
     for name in names:
-        _refuse_odd_cells(frame[name], name, what)
+        column = frame[name]
+        _refuse_odd_cells(column, name, what)
+        if _holds_half_characters(column):
+            frame[name] = _whole_cells(column)
     return frame.reset_index(drop=True)
+
+
+def _holds_half_characters(column: pd.Series) -> bool:
+    """Lone surrogates; only Python objects can hold them."""
+    dtype = column.dtype
+    cells = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else column
+    if cells.dtype != object and getattr(cells.dtype, "storage", "") != "python":
+        return False
+    text = "".join(cell for cell in cells.tolist() if type(cell) is str)
+    return whole_characters(text) != text
+
+
+def _whole_cells(column: pd.Series) -> pd.Series:
+    cells = [whole_characters(cell) if type(cell) is str else cell for cell in column.tolist()]
+    return pd.Series(cells, dtype=object, index=column.index).astype("category" if str(column.dtype) == "category" else object)
 
 
 def _refuse_odd_cells(column: pd.Series, name: str, what: str) -> None:
@@ -385,7 +405,7 @@ def _refuse_odd_cells(column: pd.Series, name: str, what: str) -> None:
     if dtype.kind == "c":
         raise InputError(f'column "{name}" of {what} holds complex numbers', "split it into two columns")
     nested = str(dtype).startswith(("list", "struct", "map"))
-    if dtype.kind == "O":
+    if dtype.kind == "O" and not isinstance(dtype, pd.StringDtype):
         nested = any(issubclass(kind, list | tuple | dict | set | np.ndarray) for kind in set(map(type, column.tolist())))
     if nested:
         raise InputError(f'column "{name}" of {what} holds lists or objects', "give each value its own column")

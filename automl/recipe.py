@@ -66,7 +66,7 @@ def write_recipe(plan: Plan, path: Path | str, data: Path | str | None = None, e
 
 def options_of(plan: Plan) -> Options:
     """The choices of a call that lead to this Plan."""
-    column = {"grouped": "group", "time": "time_column"}.get(plan.split.kind)
+    column = {"grouped": "group", "time": "time_column"}.get(plan.split.folds_by or plan.split.kind)
     return make_options(
         {
             "target": plan.target,
@@ -82,7 +82,11 @@ def options_of(plan: Plan) -> Options:
             "time": None if plan.trials is not None else plan.budget_seconds,
             "trials": plan.trials,
             "seed": plan.seed,
-            "folds": plan.split.folds,
+            "modality": plan.modality,
+            "horizon": plan.horizon,
+            "id_column": plan.id_column,
+            "known_ahead": plan.known_ahead,
+            "folds": None if plan.split.folds == 1 else plan.split.folds,
             "only": tuple(rung.architecture for rung in plan.ladder),
             "jobs": plan.jobs,
             "memory": plan.memory_gb,

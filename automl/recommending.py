@@ -16,6 +16,7 @@ from automl.core.options import Options
 from automl.core.plan import Plan, Rung, Split
 from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
+from automl.splitting import split_of_forecast
 
 FEWEST_ROWS_TO_SEAL = 500
 MOST_FOLDS = 5
@@ -192,6 +193,8 @@ def _dealt(total: int, weights: np.ndarray[Any, Any]) -> list[int]:
 def _split(profile: Profile, options: Options) -> Split:
     if options.group is not None and options.time_column is not None:
         raise InputError("--group and --time-column exclude each other", "give the one that new data will differ in")
+    if profile.task is Task.FORECAST:
+        return split_of_forecast(profile.arrangement, options.folds)
     rows = profile.rows - profile.rows_without_target
     kind, column, reason = _kind_of_split(profile, options)
     sealed = _sealed_fraction(rows)

@@ -27,6 +27,7 @@ from automl.core.finding import Finding, Section, Severity
 from automl.core.model import Model
 from automl.core.options import Options
 from automl.core.plan import Plan
+from automl.core.predictor import parse_column
 from automl.core.profile import Profile
 from automl.runfolder import RunFolder, claim, open_folder, untimed
 
@@ -250,8 +251,13 @@ class Sitting:
             prepared = prepare(dataset, profile, plan)
         lost = 0 if dataset.test is None else len(dataset.test) - len(prepared.sealed)
         if lost:
-            sentence = f"{lost:,} rows of the test part are not judged: their target is missing, or unknown to the training rows."
+            why = "their target is missing or unknown to the training rows" + (", or their weight is 0" if plan.weight else "")
+            sentence = f"{lost:,} rows of the test part are not judged: {why}."
             self.notes.append(Finding("AML308", "Test rows left out", Severity.TIP, Section.DATA, sentence, "evaluated"))
+        weightless = 0 if plan.weight is None else int((parse_column(dataset.frame[plan.weight], {"as": "number"}) == 0.0).sum())
+        if weightless:
+            sentence = f'{weightless:,} rows are left out: their weight in "{plan.weight}" is 0.'
+            self.notes.append(Finding("AML309", "Rows of weight 0", Severity.TIP, Section.DATA, sentence, "data"))
         return prepared
 
     def work(self, folder: RunFolder, dataset: Dataset, prepared: Any, options: Options) -> Run:
@@ -289,8 +295,8 @@ class Sitting:
 
     @property
     def preparing_seconds(self) -> float:
-        """What it took to get from the file to folds: the measure of what judging these columns will take."""
-        return sum(self.seconds.get(name, 0.0) for name in ("read", "profile", "split"))
+        """What profiling and splitting took, as both go through the columns: the measure of what judging them will take."""
+        return sum(self.seconds.get(name, 0.0) for name in ("profile", "split"))
 
     def note_refusals(self, evidence: Evidence, evaluated: Any) -> Evidence:
         """A champion that could not be exported is replaced, and the report says so."""
@@ -320,7 +326,8 @@ class Sitting:
         if same_rows:
             return {**copy, "refitted": True}
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
-        needed = 1.5 * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
+        more = max(1.25, len(rows) / len(context.training_rows))
+        needed = 1.2 * more * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
         if not context.plan.refit or self.deadline.left_seconds() < needed:
             return copy
         with self.stage("refit", "fitting on all rows"):

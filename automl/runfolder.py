@@ -29,9 +29,10 @@ from automl.core.finding import Finding
 from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.profile import Profile
+from automl.core.record import FORMAT, RUN_FILES, check_files, digests, read_record
 from automl.core.version import VERSION
+from automl.splitting import FoldRows
 
-FORMAT = 1
 LIBRARIES = ("automl", "tensorflow", "keras", "keras-tuner", "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "pandas")
 HEARTBEAT_SECONDS = 2.0
 MOST_SPENT = 0.75
@@ -52,7 +53,7 @@ def versions() -> dict[str, str]:
 def identity(dataset: Dataset, plan: Plan) -> str:
     """Equal for runs that would give the same result: content, result-changing settings, library versions."""
     parts = [dataset.content_hash, dump_json(plan), dump_json(versions())]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 @dataclass
@@ -101,6 +102,14 @@ class RunFolder:
         if not self.resumed:
             shutil.rmtree(self.path, ignore_errors=True)
 
+    def fail(self, reason: str) -> None:
+        """The work is over and there is no model: the folder says so and why, and is replaced when it is asked for again."""
+        self._stop_beating()
+        if self.record:
+            write_json(self.path / "run.json", {**self.record, "state": "failed", "reason": reason})
+            shutil.rmtree(self.path / "work", ignore_errors=True)
+            (self.path / "heartbeat.json").unlink(missing_ok=True)
+
     def _stop_beating(self) -> None:
         """After this no heart-beat is written any more."""
         self.beating.set()
@@ -112,11 +121,19 @@ class RunFolder:
             if self.path.is_dir():
                 write_json(self.path / "heartbeat.json", {"spent_seconds": round(deadline.elapsed_seconds, 1)})
 
-    def keep(self, case: Case, context: Any, out_of_fold: np.ndarray[Any, Any]) -> None:
-        """What verifying recomputes the report from: folds, out-of-fold predictions, judged rows and predictions."""
+    def keep(self, case: Case, prepared: Any, out_of_fold: np.ndarray[Any, Any]) -> None:
+        """What verifying recomputes the report from: folds, out-of-fold predictions, judged rows and predictions.
+
+        Rows are everywhere told by their number in the data as read, from 0; rows of a given test part are counted on after
+        those of the training part. out_of_fold.npz has its own `row_ids`: the rows that have a target, in order.
+        """
         from automl.search.context import save_folds
 
-        folder = self.path / "evaluated"
+        folder, context, row_ids = self.path / "evaluated", prepared.context, prepared.row_ids
+
+        def in_data(folds: Any) -> list[FoldRows]:
+            return [FoldRows(row_ids[fold.training], row_ids[fold.validation], fold.repeat) for fold in folds]
+
         arrays: dict[str, Any] = {
             "row_ids": case.row_ids,
             "truth": case.truth,
@@ -124,9 +141,9 @@ class RunFolder:
             "baseline": case.baseline,
         }
         np.savez_compressed(folder / "predictions.npz", **arrays)
-        np.savez_compressed(folder / "out_of_fold.npz", prediction=out_of_fold, truth=context.target)
-        save_folds(context.search_folds, folder / "search_folds.npz")
-        save_folds(context.fresh_folds, folder / "fresh_folds.npz")
+        np.savez_compressed(folder / "out_of_fold.npz", row_ids=row_ids, prediction=out_of_fold, truth=context.target)
+        save_folds(in_data(context.search_folds), folder / "search_folds.npz")
+        save_folds(in_data(context.fresh_folds), folder / "fresh_folds.npz")
 
     def finish(self, case: Case, findings: list[Finding], shipped: dict[str, Any], sitting: Any) -> None:
         """Evidence, findings and report; then, and only then, the folder says that it is finished."""
@@ -157,7 +174,7 @@ class RunFolder:
         write_json(self.path / "timing.json", {"seconds": elapsed, "shipped": shipped, "evaluated": case.model})
         self._stop_beating()
         state = "interrupted" if sitting.deadline.interrupted else "finished"
-        write_json(self.path / "run.json", {**self.record, "state": state})
+        write_json(self.path / "run.json", {**self.record, "state": state, "files": digests(self.path)})
         shutil.rmtree(self.path / "work", ignore_errors=True)
         (self.path / "heartbeat.json").unlink(missing_ok=True)
 
@@ -201,8 +218,7 @@ def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener:
     for place in places:
         if fresh and out is None:
             break
-        found = _unfinished(place, wanted)
-        if found is not None and (lock := _lock(place)) is not None:
+        if _unfinished(place, wanted) and (lock := _lock(place)) is not None:
             if fresh:
                 lock.close()
                 shutil.rmtree(place)
@@ -211,6 +227,10 @@ def claim(out: Path | None, dataset: Dataset, plan: Plan, fresh: bool, listener:
                 Event("read", f"going on with {place}, an unfinished run of the same data and settings (--fresh starts anew)")
             )
             return RunFolder(place, lock, wanted, resumed=True)
+    if out is not None and _record(out).get("state") == "failed" and (lock := _lock(out)) is not None:
+        listener(Event("read", f"replacing the run in {out}, which ended without a model"))
+        _empty(out)
+        return RunFolder(out, lock, wanted)
     try:
         return _create(out, dataset.name, wanted, fresh)
     except OSError as error:
@@ -260,14 +280,29 @@ def _numbered(name: str) -> list[Path]:
     return sorted(found, key=lambda place: int(place.name.rpartition("-")[2]))
 
 
-def _unfinished(place: Path, wanted: str) -> dict[str, Any] | None:
+def _unfinished(place: Path, wanted: str) -> bool:
+    record = _record(place)
+    return bool(record.get("state") == "running" and record.get("identity") == wanted)
+
+
+def _record(place: Path) -> dict[str, Any]:
+    """run.json; empty where there is none that can be read."""
     if not (place / "run.json").is_file():
-        return None
+        return {}
     try:
-        record: dict[str, Any] = read_json(place / "run.json")
+        record = read_json(place / "run.json")
     except InputError:
-        return None
-    return record if record.get("state") == "running" and record.get("identity") == wanted else None
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _empty(place: Path) -> None:
+    """Remove everything but the lock."""
+    for path in place.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
 
 
 def _lock(place: Path) -> Any:
@@ -296,19 +331,8 @@ def _spent(place: Path) -> float:
 
 
 def open_folder(folder: Path) -> Path:
-    """The folder, once it is sure that it holds a finished run that this version can read."""
-    if not folder.is_dir():
-        raise InputError(f"there is no run folder {folder}")
-    if not (folder / "run.json").is_file():
-        raise InputError(f"{folder} is no run folder: run.json is missing")
-    record = read_json(folder / "run.json")
-    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise InputError(f"{folder / 'run.json'} is damaged (it has no format number)")
-    if record["format"] > FORMAT:
-        made_by = record.get("versions", {}).get("automl", "a newer version")
-        raise InputError(f"{folder} was made by automl {made_by}, which is newer than this one", "upgrade automl")
-    if record.get("state") == "running":
-        raise InputError(f"the run in {folder} is not finished", "run the same automl fit command again to go on with it")
+    """The folder, once it is sure that it holds a finished run that this version can read, with the files of that run."""
+    check_files(folder, read_record(folder), RUN_FILES)
     return folder
 
 
@@ -344,7 +368,7 @@ def _default(option: dataclasses.Field[Any]) -> Any:
 
 def python_call(dataset: Dataset, plan: Plan) -> str:
     amount = f"trials={plan.trials}" if plan.trials is not None else f"time={plan.budget_seconds:g}"
-    source = repr(os.path.basename(dataset.source)) if dataset.source.endswith((".csv", ".parquet")) else "data"
+    source = "data" if dataset.reading.get("format") == "frame" else repr(dataset.source)
     return f"automl.fit({source}, target={plan.target!r}, {amount}, preset={plan.preset!r}, seed={plan.seed})"
 
 

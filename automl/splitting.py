@@ -18,6 +18,9 @@ Array = np.ndarray[Any, Any]
 STRATA = 20
 """Regression targets are dealt out by this many equally filled bins, so that every part sees the whole range."""
 
+HOLDOUT = 0.2
+"""Share of the rows in the validation part where there is only one fold."""
+
 LEAST_ROWS_OF_A_CLASS = 3
 """Rows of a class rarer than this stay in training: there is nothing to measure on them."""
 
@@ -57,9 +60,11 @@ class Splitter:
     def folds(self, rows: Array, count: int, repeats: int, seed: int) -> list[FoldRows]:
         """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it.
 
-        Fewer folds where there are fewer groups. Raises InputError where not even two can be made.
+        One fold is a holdout of a fifth of the rows, and is not repeated. Fewer folds where there are fewer groups. Raises InputError where not even two can be made.
         """
-        if count < 2:
+        if count == 1:
+            return [self._holdout(rows, seed)]
+        if count < 1:
             raise InputError("cross-validation needs at least 2 folds", "give --folds 2 or more")
         if self.times is not None:
             return [fold for repeat in range(repeats) for fold in self._rolling(rows, count, repeat, seed)]
@@ -75,6 +80,18 @@ class Splitter:
                 validation = np.sort(measurable[part == number])
                 folds.append(FoldRows(np.setdiff1d(rows, validation), validation, repeat))
         return folds
+
+    def _holdout(self, rows: Array, seed: int) -> FoldRows:
+        """One fold whose validation part is a fifth of the rows; in time order about the last fifth."""
+        if self.times is not None:
+            share = HOLDOUT * np.random.default_rng(seed).uniform(0.8, 1.2)
+            validation = self._last(rows, float(share))
+        else:
+            measurable = self._measurable(rows)
+            validation = np.sort(measurable[self._deal(measurable, round(1 / HOLDOUT), seed) == 0])
+        if not 0 < len(validation) < len(rows):
+            raise InputError("the rows fall into too few groups to be split", "choose another group column, or leave it out")
+        return FoldRows(np.setdiff1d(rows, validation), validation)
 
     def _measurable(self, rows: Array) -> Array:
         """The rows that may be predicted: those of classes with rows enough."""
@@ -156,6 +173,8 @@ class Splitter:
 
 def plan_folds(split: Split, target: Array, task: Task) -> int:
     """Folds that the rows support: the plan's, fewer where the smallest measurable class has fewer rows."""
+    if split.folds == 1:
+        return 1
     if not task.is_classification:
         return max(2, min(split.folds, len(target) // 2))
     counts = np.bincount(target.astype(np.int64))
@@ -179,3 +198,30 @@ def seeds(seed: int) -> Seeded:
         return int(np.random.SeedSequence(words).generate_state(1)[0] & 0x7FFFFFFF)
 
     return of
+
+
+ORIGINS = 3
+"""Origins of the search folds of a forecast."""
+SEALED_SHARE, MOST_SEALED = 0.15, 20_000
+MOST_SEALED_SHARE = 0.3
+
+
+def sealed_windows(arrangement: dict[str, Any]) -> tuple[float, int]:
+    """The share of the steps at the end of a panel that is sealed, and how many windows of the horizon that is."""
+    horizon, many = int(arrangement["horizon"]), len(arrangement["names"])
+    length = max(1, int(arrangement["length"]))
+    most = max(1, min(MOST_SEALED // max(1, horizon * many), int(MOST_SEALED_SHARE * length / horizon)))
+    windows = int(np.clip(round(SEALED_SHARE * length / horizon), 1, most))
+    return round(min(0.5, windows * horizon / length), 4), windows
+
+
+def split_of_forecast(arrangement: dict[str, Any], folds: int | None) -> Split:
+    """Rolling origins, the last windows sealed."""
+    share, windows = sealed_windows(arrangement)
+    horizon = int(arrangement["horizon"])
+    reason = (
+        f"rolling origins: a forecast is judged on the {horizon:,} steps after an origin, and nothing after the origin is "
+        f"looked at; the last {windows:,} {'window is' if windows == 1 else 'windows are'} sealed; search and decisions use "
+        "other origins"
+    )
+    return Split("time", share, folds or ORIGINS, str(arrangement["time"]), False, reason)

@@ -231,6 +231,9 @@ def describe_scores(scores: Scores) -> str:
     rows = [
         (METRICS[name].title, value, "higher" if METRICS[name].greater_is_better else "lower")
         for name, value in scores.values.items()
+        if name in METRICS
     ]
+    if "coverage_80" in scores.values:
+        rows.append(("Coverage of the 80 % interval", scores.values["coverage_80"], "0.8"))
     left_out = f", {scores.left_out:,} left out (no target that the model knows)" if scores.left_out else ""
     return f"{table(('metric', 'score', 'better is'), rows)}\n\n{scores.rows:,} rows scored{left_out}"

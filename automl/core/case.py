@@ -31,6 +31,10 @@ class Case:
     predict: the evaluated model on raw rows. model: {"bytes": ..., "milliseconds_a_row": ...,
         "parity": {"probability": 1e-7, ...}} facts about the exported graph.
     out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part.
+    groups: (rows,) judged rows of one number are drawn together by the bootstrap, or None.
+    error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
+    quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
+        explanations need besides.
     deadline: checks that sample (importance, bootstrap) do less when it is near.
     """
 
@@ -50,6 +54,11 @@ class Case:
     out_of_fold: Array = field(default_factory=lambda: np.zeros(0))
     out_of_fold_truth: Array = field(default_factory=lambda: np.zeros(0))
     deadline: Deadline = field(default_factory=lambda: Deadline(None))
+    groups: Array | None = None
+    error_scale: Array | None = None
+    out_of_fold_scale: Array | None = None
+    quantiles: Array | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def trained(self) -> bool:
@@ -66,6 +75,7 @@ class Check:
     """One check: its code, and the function that makes its findings.
 
     needs_model: it is skipped where only the data is known (`automl profile`).
+    independent: it takes every row for itself, which says nothing about the rows of a series that is forecast.
     """
 
     code: str
@@ -73,3 +83,4 @@ class Check:
     section: Section
     run: Callable[[Case], list[Finding]]
     needs_model: bool = True
+    independent: bool = False

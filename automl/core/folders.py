@@ -42,7 +42,7 @@ def media_files(folder: str | os.PathLike[str]) -> tuple[str, list[str], list[st
 
 
 def part_and_label(name: str) -> tuple[str, str]:
-    """(part, label), the part "test", "train" or "", of a relative path: the folder that names the part, then the folder of the class."""
+    """(part, label) of a relative path: "test", "train" or "" by the folder that names the part, then the class's folder."""
     folders = Path(name).parts[:-1]
     part = ""
     if folders and folders[0].casefold() in (*TRAINING_PARTS, *TEST_PARTS):

@@ -6,8 +6,8 @@ classes in sorted order, or values (rows,). `positive` is the code of the positi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class Metric:
 
     compute: (truth, prediction, weight or None, positive) -> float, NaN where it is not defined.
     unit: "" for a pure number, "target" for the unit of the target, "percent".
+    scaled: errors count in units of each row's own scale; see `with_scale`.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Metric:
     compute: Callable[[Array, Array, Array | None, int], float]
     unit: str = ""
     short: str = ""
+    scaled: bool = False
 
     def score(self, truth: Array, prediction: Array, weight: Array | None = None, positive: int = 1) -> float:
         return float(self.compute(truth, prediction, weight, positive))
@@ -68,7 +70,7 @@ def metric(name: str) -> Metric:
 
 
 def default_metric(task: Task) -> str:
-    return {Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse"}[task]
+    return {Task.BINARY: "roc_auc", Task.MULTICLASS: "log_loss", Task.REGRESSION: "rmse", Task.FORECAST: "mase"}[task]
 
 
 def metrics_for(task: Task) -> tuple[Metric, ...]:
@@ -185,7 +187,42 @@ def _mape(truth: Array, prediction: Array, weight: Array | None, positive: int) 
     return 100.0 * _mean(np.abs((prediction[known] - truth[known]) / truth[known]), None if weight is None else weight[known])
 
 
+def _smape(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    size = (np.abs(truth) + np.abs(prediction)) / 2
+    known = size > 0
+    if not known.any():
+        return float("nan")
+    return 100.0 * _mean(np.abs(prediction - truth)[known] / size[known], None if weight is None else weight[known])
+
+
+def _mase(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+    """Without a scale a mean absolute error; `with_scale` gives it one."""
+    return _mae(truth, prediction, weight, positive)
+
+
+def with_scale(metric: Metric, scales: Sequence[Array]) -> Metric:
+    """A scaled metric (MASE) of rows whose scales are known; any other metric stays as it is.
+
+    scales: the error scale of the rows of each set that will be scored, told apart by their number; NaN where a row's
+    series never changes, and such rows do not count.
+    """
+    if not metric.scaled:
+        return metric
+
+    def compute(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+        scale = next((each for each in scales if len(each) == len(truth)), None)
+        if scale is None:
+            return float("nan")
+        errors = np.abs(prediction - truth) / scale
+        known = np.isfinite(errors)
+        return _mean(errors[known], None if weight is None else weight[known]) if known.any() else float("nan")
+
+    return replace(metric, compute=compute)
+
+
 _BINARY, _REGRESSION = frozenset({Task.BINARY}), frozenset({Task.REGRESSION})
+_FORECAST = frozenset({Task.FORECAST})
+_VALUES = _REGRESSION | _FORECAST
 assert CLASSIFICATION | _REGRESSION == ALL_TASKS
 
 METRICS: dict[str, Metric] = {
@@ -199,8 +236,10 @@ METRICS: dict[str, Metric] = {
         Metric("accuracy", "Accuracy", CLASSIFICATION, True, _accuracy),
         Metric("balanced_accuracy", "Balanced accuracy", CLASSIFICATION, True, _balanced_accuracy),
         Metric("r2", "R2", _REGRESSION, True, _r2),
-        Metric("rmse", "RMSE", _REGRESSION, False, _rmse, unit="target"),
-        Metric("mae", "MAE", _REGRESSION, False, _mae, unit="target"),
-        Metric("mape", "MAPE", _REGRESSION, False, _mape, unit="percent"),
+        Metric("mase", "MASE", _FORECAST, False, _mase, scaled=True),
+        Metric("rmse", "RMSE", _VALUES, False, _rmse, unit="target"),
+        Metric("mae", "MAE", _VALUES, False, _mae, unit="target"),
+        Metric("mape", "MAPE", _VALUES, False, _mape, unit="percent"),
+        Metric("smape", "sMAPE", _FORECAST, False, _smape, unit="percent"),
     )
 }

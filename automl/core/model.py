@@ -17,6 +17,7 @@ from automl.core.predictor import (
     as_table,
     encode_target,
     notes_on,
+    open_predictor,
     read_rows,
     write_predictions,
 )
@@ -44,8 +45,9 @@ class Model:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the graph."""
-        return (self.folder / "model.onnx").stat().st_size
+        """Bytes of the graph, or of what a forecast keeps instead of one."""
+        files = [self.folder / name for name in ("model.onnx", "forecast.json")]
+        return sum(path.stat().st_size for path in files if path.is_file())
 
     def predict(self, rows: Any) -> Array:
         """(rows,) labels in the type that they came in, or float64 values."""
@@ -104,7 +106,7 @@ def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:
             check_files(path, read_record(path), MODEL_FILES)
         path = path / "model"
     with _told_as_input_error():
-        return Model(Predictor(path, threads))
+        return Model(open_predictor(path, threads))
 
 
 def as_columns(frame: Any) -> Any:

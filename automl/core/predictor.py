@@ -207,7 +207,7 @@ class Number(Parser):
         # A number that stands for missing must do so as text and typed alike; other words are no numbers anyway.
         self.sentinels = frozenset(filter(math.isfinite, map(self._from_text, self.missing)))
 
-    def value(self, cell: Any) -> float:
+    def value(self, cell: Any, root: str = "") -> float:
         if type(cell) is str:
             number = self._direct(cell)
             number = self._from_text(cell) if number is None else number
@@ -277,7 +277,7 @@ class Boolean(Parser):
                 words |= {true: 1.0, false: 0.0}
         self.words = {word: value for word, value in words.items() if word not in self.missing}
 
-    def value(self, cell: Any) -> float:
+    def value(self, cell: Any, root: str = "") -> float:
         return self.words.get(canonical(cell).casefold(), math.nan)
 
 
@@ -291,7 +291,7 @@ class Category(Parser):
         super().__init__(parse)
         self.aliases = dict(parse.get("aliases", {}))
 
-    def value(self, cell: Any) -> str:
+    def value(self, cell: Any, root: str = "") -> str:
         text = canonical(cell)
         return "" if text.casefold() in self.missing else self.aliases.get(text, text)
 
@@ -307,7 +307,7 @@ class Datetime(Parser):
         self.formats = list(parse.get("formats", ())) or ["ISO8601"]
         self.known: dict[str, int] = {}
 
-    def value(self, cell: Any) -> int:
+    def value(self, cell: Any, root: str = "") -> int:
         if is_missing(cell):
             return MISSING_DATE
         if isinstance(cell, np.datetime64):
@@ -450,9 +450,10 @@ class Predictor:
 
     def feeds(self, rows: Any) -> dict[str, Array]:
         """What the graph takes: input name to an array (rows, 1)."""
+        rows = self.arranged(rows)
         if isinstance(rows, Mapping) and not _holds_columns(rows):
             return self._feeds_of_row(rows)
-        columns = self._columns(self.arranged(rows))
+        columns = self._columns(rows)
         root = getattr(rows, "root", "") or self.root
         for column, _, _, _ in self._inputs:
             if getattr(columns[column], "ndim", 1) != 1:
@@ -465,12 +466,16 @@ class Predictor:
     def arranged(self, rows: Any) -> Any:
         """`rows` with one row an example, where the model was trained on examples made of several rows or columns."""
         arrangement = self.contract.get("arrangement")
-        return EXTENSIONS["arrange"](as_table(rows), arrangement) if arrangement else rows
+        if not arrangement:
+            return rows
+        rows = [rows] if isinstance(rows, Mapping) and not _holds_columns(rows) else rows
+        return EXTENSIONS["arrange"](as_table(rows), arrangement)
 
     def _run(self, rows: Any, outputs: list[str]) -> list[Array]:
+        rows = self.arranged(rows)
         if isinstance(rows, Mapping) and not _holds_columns(rows):
             return list(self._session.run(outputs, self._feeds_of_row(rows)))
-        rows = as_table(self.arranged(rows))
+        rows = as_table(rows)
         total, chunk = _row_count(rows), self._chunk_rows
         if total <= chunk:
             return list(self._session.run(outputs, self.feeds(rows)))
@@ -569,12 +574,25 @@ def _feed(values: Array, dtype: Any) -> Array:
     return values.astype(dtype, copy=False).reshape(-1, 1)
 
 
+def open_predictor(folder: str | os.PathLike[str], threads: int | None = None, root: str = "") -> Any:
+    """What predicts with a model folder: a Predictor, or what an extension brings for a forecast.
+
+    Raises PredictorError as Predictor does.
+    """
+    contract = load_contract(Path(folder))
+    if contract["task"] == "forecast":
+        return EXTENSIONS["forecast"](folder, contract, threads)
+    return Predictor(folder, threads, root)
+
+
 def _row_count(rows: Any) -> int:
     return len(next(iter(rows.values()), ())) if isinstance(rows, Mapping) else len(rows)
 
 
 def _holds_columns(rows: Mapping[str, Any]) -> bool:
-    return isinstance(rows, Columns) or isinstance(next(iter(rows.values()), None), list | np.ndarray)
+    """Whether a mapping is a table; the cells of one row may be arrays of numbers with two axes or more."""
+    first = next(iter(rows.values()), None)
+    return isinstance(rows, Columns) or isinstance(first, list) or (isinstance(first, np.ndarray) and first.ndim == 1)
 
 
 def load_contract(folder: Path) -> dict[str, Any]:
@@ -603,7 +621,7 @@ def load_contract(folder: Path) -> dict[str, Any]:
             column.setdefault("input", column["name"])
             for feed in column.get("feeds", [column]):
                 feed["input"], feed["parse"]["as"], _FEED_DTYPES[feed["dtype"]]
-        if contract["task"] != "regression":
+        if contract["task"] not in ("regression", "forecast"):
             contract["classes"]
     except (KeyError, TypeError) as error:
         raise PredictorError(f"{path} is damaged ({error} is missing or wrong)") from None
@@ -701,7 +719,7 @@ def encode_target(values: Any, contract: Mapping[str, Any]) -> Array:
     for regression float64 with NaN.
     """
     clean = parse_column(values, contract["target_parse"])
-    if contract["task"] == "regression":
+    if contract["task"] in ("regression", "forecast"):
         return clean
     codes = {canonical(name): code for code, name in enumerate(contract["classes"])}
     if contract["target_parse"]["as"] == "boolean":
@@ -1058,12 +1076,14 @@ def columns_of_records(records: Sequence[Mapping[Any, Any]]) -> Columns:
 # --- predictions out -------------------------------------------------------------------------------------------------
 
 
-def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor: Predictor) -> int:
+def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor: Any) -> int:
     """Predict `frame` and write a CSV: the id columns, `prediction` and `probability_<class>`, rows in order.
 
     path: the file, which is there whole or not at all; None is standard output.
     frame: a DataFrame, a list of dicts or Columns. Returns the number of rows.
     """
+    if hasattr(predictor, "write"):
+        return int(predictor.write(path, frame))
     frame = as_table(predictor.arranged(frame))
     columns = predictor._run(frame, predictor._names)
     labels = predictor._labels(columns[0])
@@ -1138,7 +1158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
     choices = parser.parse_args(arguments)
     try:
-        predictor = Predictor(Path(__file__).resolve().parent)
+        predictor = open_predictor(Path(__file__).resolve().parent)
         given = read_rows(choices.data, predictor.contract)
         rows = write_predictions(choices.output, given, predictor)
         notes = notes_on(given, predictor.contract)

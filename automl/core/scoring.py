@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from automl.core.errors import InputError
-from automl.core.metrics import METRICS
+from automl.core.methods import MEDIAN, QUANTILES
+from automl.core.metrics import METRICS, metrics_for, with_scale
 from automl.core.model import Model
+from automl.core.predictor import PredictorError
 from automl.core.tasks import Task
 
 
@@ -33,6 +35,8 @@ def score(model: Model, data: Any) -> Scores:
     rows = model.rows(data)
     truth = model.truth(rows)
     task = Task(model.contract["task"])
+    if task is Task.FORECAST:
+        return _forecast_scores(model, rows, len(truth))
     known = truth >= 0 if task.is_classification else np.isfinite(truth)
     if not known.any():
         raise InputError(f'no row has a value of the target "{model.contract["target"]}" that the model knows')
@@ -45,3 +49,17 @@ def score(model: Model, data: Any) -> Scores:
         if task in metric.tasks
     }
     return Scores(int(known.sum()), int((~known).sum()), values)
+
+
+def _forecast_scores(model: Model, rows: Any, count: int) -> Scores:
+    """Of the rows after the last one that the model was trained on, each forecast from an origin at most a horizon back."""
+    try:
+        truth, quantiles, scale = model.predictor.rolling(rows)
+    except PredictorError as error:
+        raise InputError(str(error)) from None
+    middle = quantiles[:, MEDIAN]
+    metrics = [with_scale(metric, [scale]) for metric in metrics_for(Task.FORECAST)]
+    values = {metric.name: metric.score(truth, middle) for metric in metrics}
+    low, high = (quantiles[:, QUANTILES.index(level)] for level in (0.1, 0.9))
+    values["coverage_80"] = float(np.mean((truth >= low) & (truth <= high)))
+    return Scores(len(truth), count - len(truth), values)

@@ -18,10 +18,10 @@ def modules_of(contract: Mapping[str, Any]) -> list[str]:
     found = {parsers.PARSERS[step].__module__.rpartition(".")[2] for step in steps}
     if "media" in found:
         found.add("folders")
-    if contract.get("arrangement"):
-        found.add(parsers.EXTENSIONS["arrange"].__module__.rpartition(".")[2])
     if contract["task"] == "forecast":
-        found.add(parsers.EXTENSIONS["forecast"].__module__.rpartition(".")[2])
+        found |= {"panel", "methods", "forecasting"}
+    elif contract.get("arrangement"):
+        found.add(parsers.EXTENSIONS["arrange"].__module__.rpartition(".")[2])
     return [name for name in parsers.MODULES if name in found]
 
 

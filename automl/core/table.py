@@ -58,16 +58,19 @@ class Table:
     """Clean columns of equal length.
 
     problems: {column: {row position: why its cell could not be read}} of columns of files.
+    names: {column: (rows,) object array of the cells as they came}, of columns of files; a saved table forgets them.
     """
 
     columns: Mapping[str, Column]
     rows: int
     problems: Mapping[str, Mapping[int, str]] = field(default_factory=dict, compare=False)
+    names: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
 
     def take(self, rows: Array) -> Table:
         return Table(
             {name: column.take(rows) if isinstance(column, Category) else column[rows] for name, column in self.columns.items()},
             len(rows),
+            names={name: cells[rows] for name, cells in self.names.items()},
         )
 
 
@@ -78,6 +81,7 @@ def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile], root: str = 
     """
     clean: dict[str, Column] = {}
     problems: dict[str, dict[int, str]] = {}
+    names: dict[str, Array] = {}
     parsers: dict[str, Parser] = {}
     for column in columns:
         step = repr(column.parse)
@@ -85,7 +89,8 @@ def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile], root: str = 
             parsers[step] = make_parser(column.parse)
         parser = parsers[step]
         values = parser.column(frame[column.name], root) if parser.takes_files else parser.column(frame[column.name])
-        if parser.takes_files and parser.problems:
-            problems[column.name] = dict(parser.problems)
+        if parser.takes_files:
+            problems |= {column.name: dict(parser.problems)} if parser.problems else {}
+            names[column.name] = np.asarray([cell if isinstance(cell, str) else "" for cell in frame[column.name]], dtype=object)
         clean[column.name] = Category.from_strings(values) if column.dtype == "string" else values
-    return Table(clean, len(frame), problems)
+    return Table(clean, len(frame), problems, names)

@@ -31,10 +31,10 @@ class NumberEncoder:
     def fit(cls, values: Array, whole: Array, columns: Sequence[str], dtypes: Sequence[str]) -> NumberEncoder:
         """values: (rows, columns) float64 of the fold's training rows; `whole` has no say here."""
         offsets = np.zeros(len(columns))
-        for position, dtype in enumerate(dtypes):
+        for position in (place for place, dtype in enumerate(dtypes) if dtype == "float64"):
             column = values[:, position]
             finite = column[np.isfinite(column)]
-            if dtype == "float64" and len(finite):
+            if len(finite):
                 offsets[position] = np.sort(finite)[len(finite) // 2]
         return cls(tuple(columns), tuple(dtypes), offsets)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ HEAVY_TAIL = 4.0
 """Columns of which half a percent lie this many quartile ranges from the median are taken to asinh."""
 FARTHEST = 1e4
 """Values are cut at this many quartile ranges, so that their squares stay finite in float32."""
+MOST_CELLS = 2_000_000
+"""Cells that are sorted at once."""
 STANDARD_BOUND = 10.0
 SMOOTH_BOUND = 3.0
 BINARY_FACTOR = 2.0 / np.sqrt(1.0 - 1.0 / SMOOTH_BOUND**2)
@@ -49,26 +51,27 @@ class ScaleEncoder:
     def fit(cls, values: Array, whole: Array, columns: Sequence[str], style: str, binary: Sequence[int] = ()) -> ScaleEncoder:
         """values, whole: (rows, columns) float32 with NaN. Indicators are made where `whole` has missing values."""
         count = len(columns)
-        center, factor, heavy = np.zeros(count, np.float32), np.zeros(count, np.float32), []
+        center, factor, heavy = np.zeros(count, np.float32), np.zeros(count, np.float32), np.zeros(count, bool)
         mean, deviation = np.zeros(count, np.float32), np.ones(count, np.float32)
-        for position in range(count):
-            if position in binary:
-                center[position], factor[position] = 0.5, 2.0 if style == "standard" else BINARY_FACTOR
+        center[list(binary)], factor[list(binary)] = 0.5, 2.0 if style == "standard" else BINARY_FACTOR
+        for positions, known in _alike(values, np.setdiff1d(np.arange(count), binary)):
+            center[positions] = known[:, 0]
+            varying = known[:, 0] != known[:, -1]
+            positions, known = positions[varying], known[varying]
+            if not len(positions):
                 continue
-            known = np.sort(values[:, position].astype(np.float64))
-            known = known[: len(known) - int(np.isnan(known).sum())]
-            if not len(known) or known[0] == known[-1]:
-                center[position] = known[0] if len(known) else 0.0
+            center[positions], factor[positions] = _robust(known)
+            if style != "standard":
                 continue
-            center[position], factor[position] = _robust(known)
-            scaled = np.clip((known - center[position]) * factor[position], -FARTHEST, FARTHEST)
-            if style == "standard":
-                if max(-scaled[int(0.005 * len(scaled))], scaled[int(0.995 * (len(scaled) - 1))]) > HEAVY_TAIL:
-                    heavy.append(position)
-                    scaled = np.arcsinh(scaled)
-                mean[position], deviation[position] = scaled.mean(), max(float(scaled.std()), 1e-6)
+            scaled = np.clip((known - center[positions, None]) * factor[positions, None], -FARTHEST, FARTHEST)
+            length = scaled.shape[1]
+            tails = np.maximum(-scaled[:, int(0.005 * length)], scaled[:, int(0.995 * (length - 1))]) > HEAVY_TAIL
+            heavy[positions] = tails
+            scaled[tails] = np.arcsinh(scaled[tails])
+            mean[positions], deviation[positions] = scaled.mean(axis=1), np.maximum(scaled.std(axis=1), 1e-6)
+        tailed = tuple(np.flatnonzero(heavy).tolist())
         indicated = tuple(np.flatnonzero(np.isnan(whole).any(axis=0)).tolist())
-        return cls(style, tuple(columns), center, factor, mean, deviation, tuple(heavy), tuple(binary), indicated)
+        return cls(style, tuple(columns), center, factor, mean, deviation, tailed, tuple(binary), indicated)
 
     @property
     def width(self) -> int:
@@ -138,11 +141,23 @@ class ScaleEncoder:
         return cls(state["style"], tuple(state["columns"]), center, factor, mean, deviation, heavy, binary, indicated)
 
 
-def _robust(known: Array) -> tuple[float, float]:
-    """Median and 1 / spread of sorted values that are not all equal."""
-    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+def _alike(values: Array, positions: Array) -> Iterator[tuple[Array, Array]]:
+    """Columns with equally many known values: (positions, sorted values (columns, known)); a few million cells at a time."""
+    step = max(1, MOST_CELLS // max(1, len(values)))
+    for start in range(0, len(positions), step):
+        chunk = positions[start : start + step]
+        ordered = np.sort(np.ascontiguousarray(values[:, chunk].T, np.float64), axis=1)  # NaN goes last
+        counts = (~np.isnan(ordered)).sum(axis=1)
+        for count in np.unique(counts[counts > 0]).tolist():
+            alike = np.flatnonzero(counts == count)
+            yield chunk[alike], ordered[alike, :count]
+
+
+def _robust(known: Array) -> tuple[Array, Array]:
+    """Median and 1 / spread of each row of sorted values (columns, known) that are not all equal."""
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75], axis=1)
     spread = high - low
-    if spread <= 0:
-        distance = np.abs(known - middle)
-        spread = np.median(distance[distance > 0])
-    return float(middle), float(1.0 / max(spread, 1e-30))
+    for row in np.flatnonzero(spread <= 0):
+        distance = np.abs(known[row] - middle[row])
+        spread[row] = np.median(distance[distance > 0])
+    return middle, 1.0 / np.maximum(spread, 1e-30)

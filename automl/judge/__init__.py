@@ -10,6 +10,7 @@ from automl.core.case import Array, Case, Check
 from automl.core.discovery import declarations
 from automl.core.events import Event, Listener, silent
 from automl.core.finding import Finding, Severity
+from automl.core.tasks import Task
 
 CHECKS = "automl.judge.checks"
 CRASHED = "AML900"
@@ -46,7 +47,8 @@ def _predicted(case: Case) -> Case:
         return case
     if not held.all() and len(held) == len(case.out_of_fold_truth):
         case = replace(case, out_of_fold=case.out_of_fold[held], out_of_fold_truth=case.out_of_fold_truth[held])
-    fitting = {name: getattr(case, name) for name in ("truth", "prediction", "baseline", "row_ids", "weight")}
+    names = ("truth", "prediction", "baseline", "row_ids", "weight", "groups", "error_scale", "quantiles")
+    fitting = {name: getattr(case, name) for name in names}
     kept = {name: values[known] for name, values in fitting.items() if values is not None and len(values) == len(known)}
     judged = case.judged[known].reset_index(drop=True) if len(case.judged) == len(known) else case.judged
     return replace(case, judged=judged, **kept)
@@ -60,6 +62,10 @@ def _known(prediction: Array) -> Array:
 
 def run_check(check: Check, case: Case) -> list[Finding]:
     """The findings of one check; its own failure is one as well."""
+    if check.independent and case.profile.task is Task.FORECAST:
+        sentence = f"{check.title}: not applicable to a forecast, as the rows of a series do not stand for themselves."
+        about = "evaluated" if check.needs_model else "data"
+        return [Finding(check.code, check.title, Severity.NOT_APPLICABLE, check.section, sentence, about)]
     try:
         return list(check.run(case))
     except Exception as error:

@@ -76,7 +76,7 @@ def headline(case: Case, metric: Metric) -> Number:
     if case.evidence is not None and len(case.evidence.nested) > 1 and case.evidence.metric == metric.name:
         ratio = 1.0 / (max(2, case.plan.split.folds) - 1)
         mean, low, high, _ = corrected_resampled_t(case.evidence.nested, ratio)
-        return number(mean, low, high, unit=unit_of(metric, case.profile))
+        return number(mean, metric.within(low), metric.within(high), unit=unit_of(metric, case.profile))
     return compare(case, [metric])[0].model
 
 
@@ -98,7 +98,9 @@ def resamples_for(rows: int, classes: int, case: Case) -> int:
 
 
 def judged_groups(case: Case) -> Array | None:
-    """The group of every judged row where the split was by group, else None."""
+    """The group of every judged row where the split was by group or windows of a forecast are judged, else None."""
+    if case.groups is not None:
+        return case.groups
     column = case.plan.split.column
     if case.plan.split.kind != "grouped" or column is None or column not in case.judged.columns:
         return None

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from automl.core.case import Case, Predict
 from automl.core.clock import Deadline
 from automl.core.metrics import METRICS, Metric
+from automl.core.parsers import parse_column
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, replicator
 from automl.judge.curves import sampled
@@ -26,6 +28,8 @@ CELLS = 2e8
 """Cells of raw data that are predicted in all; a model's time is about proportional to them."""
 SHARE_OF_TIME = 0.35
 MOST_SECONDS = 15.0
+FILES = ("image", "audio")
+"""Parse steps that decode what a path names."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,17 @@ def permutation_importance(case: Case) -> Importance | None:
     association = {column.name: column.association or 0.0 for column in case.profile.features}
     order = sorted(names, key=lambda name: -association[name])[: effort.columns]
     repeats = _repeats(limit, len(order), effort.repeats)
-    tiled = sample.frame.iloc[np.tile(np.arange(len(sample.frame)), repeats)].reset_index(drop=True)
+    one_shuffle = repeats * limit.elapsed_seconds
+    if limit.left_seconds() < one_shuffle:
+        return None
+    frame = _parsed(sample.frame, case)
+    tiled = frame.iloc[np.tile(np.arange(len(frame)), repeats)].reset_index(drop=True)
     measured: list[ColumnImportance] = []
     for number, name in enumerate(order):
         if limit.expired or (limit.budget_seconds is not None and limit.elapsed_seconds > MOST_SECONDS):
             break
         generator = np.random.default_rng([case.plan.seed, number])
-        predictions = _shuffled(case.predict, tiled, name, len(sample.frame), repeats, generator)
+        predictions = _shuffled(case.predict, tiled, name, len(frame), repeats, generator)
         measured.append(_importance(case, sample, name, predictions))
     if not measured:
         return None
@@ -123,6 +131,21 @@ def _sample(case: Case, most: int) -> _Sample | None:
     draws = replicator(metric, truth, prediction, case.positive)(counts)
     score = metric.score(truth, prediction, weight, case.positive)
     return _Sample(frame, truth, weight, prediction, metric, score, counts, draws)
+
+
+def _parsed(frame: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """The rows with numbers written as text and files read once, instead of once in every prediction: the model sees the same."""
+    steps = {column.name: column.parse for column in case.profile.features if column.parse.get("as") in ("number", *FILES)}
+    clean: dict[Any, Any] = {}
+    for name, column in frame.items():
+        step = steps.get(str(name))
+        if step is None or (step["as"] == "number" and is_numeric_dtype(column.dtype)):
+            clean[name] = column
+        elif step["as"] in FILES:  # a cell may also be what its file decodes to
+            clean[name] = pd.Series(list(parse_column(column, step, case.profile.root)), frame.index, dtype=object)
+        else:
+            clean[name] = parse_column(column, step)
+    return pd.DataFrame(clean, index=frame.index)
 
 
 def _importance(case: Case, sample: _Sample, name: str, predictions: list[Array]) -> ColumnImportance:

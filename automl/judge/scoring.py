@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from automl.core.case import Case
 from automl.core.finding import Finding, Section, Severity
-from automl.core.metrics import METRICS, Metric, metric, metrics_for
+from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale
 
 
 def headline_metric(case: Case) -> Metric:
     """The metric that the run optimised; for one that this version does not know, the first of the task."""
-    return metric(case.plan.metric) if case.plan.metric in METRICS else metrics_for(case.profile.task)[0]
+    chosen = metric(case.plan.metric) if case.plan.metric in METRICS else metrics_for(case.profile.task)[0]
+    return scaled(case, chosen)
+
+
+def scaled(case: Case, metric: Metric) -> Metric:
+    """The metric with the scales of the case's rows, where it needs them."""
+    scales = [each for each in (case.error_scale, case.out_of_fold_scale) if each is not None]
+    return with_scale(metric, scales)
 
 
 def is_nested(case: Case) -> bool:
@@ -18,8 +25,13 @@ def is_nested(case: Case) -> bool:
 
 
 def judged_on(case: Case) -> str:
-    """The judged rows in words."""
-    return case.judged_on or f"{len(case.truth):,} rows"
+    """The judged rows in a few words; `Case.judged_on` says in full how they were judged, and the headline says it once."""
+    rows = f"{len(case.truth):,}"
+    if is_nested(case):
+        return f"all {rows} rows" if len(case.truth) == case.profile.rows else f"the {rows} judged rows"
+    if case.plan.split.kind == "given":
+        return f"the {rows} rows of the test file"
+    return f"the {rows} sealed rows" if case.plan.split.sealed_fraction else f"the {rows} judged rows"
 
 
 def title_of(case: Case, architecture: str) -> str:

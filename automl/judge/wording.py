@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from automl.core.finding import Number
+from automl.core.finding import Number, decimals_for
 from automl.core.metrics import Metric
 from automl.core.profile import Profile
+
+Three = tuple[float | None, float | None, float | None]
+"""A value and the ends of its interval."""
 
 
 def figures_text(value: float | None, digits: int = 3) -> str:
     """A number with about `digits` significant digits and thousands separated: 0.927, 1,240, 3.1e-07."""
     if value is None or not math.isfinite(value):
         return "undefined"
-    if value == 0:
-        return "0"
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{int(value):,}"
     size = math.floor(math.log10(abs(value)))
     if size < -4 or size > 8:
         return f"{value:.{digits - 1}e}"
@@ -23,13 +26,16 @@ def figures_text(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def score_text(metric: Metric, value: float | None) -> str:
-    """A score in its own unit."""
-    if metric.unit == "percent":
-        return f"{figures_text(value)} %"
-    if not metric.unit and value is not None and math.isfinite(value) and abs(value) < 10:
-        return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else figures_text(value)
-    return figures_text(value)
+def score_text(metric: Metric, value: float | None, beside: Three | None = None) -> str:
+    """A score in its own unit, with the decimals of `beside` (a score and its interval) where that is given."""
+    if value is None or not math.isfinite(value):
+        return "undefined"
+    centre, low, high = beside or (value, None, None)
+    decimals = decimals_for(centre, low, high, metric.unit)
+    text = f"{value:,.{decimals}f}"
+    if not any(digit in "123456789" for digit in text):
+        text = text.removeprefix("-") if value == 0 or beside else figures_text(value)
+    return f"{text} %" if metric.unit == "percent" else text
 
 
 def called(metric: Metric) -> str:
@@ -44,17 +50,20 @@ def p_text(p_value: float) -> str:
 
 def interval_text(metric: Metric, number: Number) -> str:
     """`0.927 (95 % interval 0.921 to 0.933)`; the bare value where there is no interval."""
-    value = score_text(metric, number.value)
     if number.low is None or number.high is None:
-        return value
-    return f"{value} ({100 * number.level:.0f} % interval {score_text(metric, number.low)} to {score_text(metric, number.high)})"
+        return score_text(metric, number.value)
+    three = number.value, number.low, number.high
+    value, low, high = (score_text(metric, each, three) for each in three)
+    return f"{value} ({100 * number.level:.0f} % interval {low} to {high})"
 
 
 def percent_text(fraction: float) -> str:
-    """`12.3 %`; `below 0.1 %` instead of a misleading zero."""
+    """`12.3 %`; `below 0.1 %` and `more than 99.9 %` instead of a misleading 0 or 100."""
     if 0 < fraction < 0.001:
         return "below 0.1 %"
-    return f"{100 * fraction:.1f} %"
+    if 0.999 < fraction < 1:
+        return "more than 99.9 %"
+    return f"{100 * fraction:.0f} %" if fraction in (0, 1) else f"{100 * fraction:.1f} %"
 
 
 def count_text(number: int, one: str, many: str = "") -> str:

@@ -93,7 +93,8 @@ class FittedTrees:
 
 
 class TreesLearner:
-    """Needs the encoding "codes". Settings: PARAMETERS, and class_weight "none" or "balanced" (metrics of labels only)."""
+    """Needs the encoding "codes". Settings: PARAMETERS, and class_weight "none" or "balanced" (metrics of labels only),
+    most_rounds."""
 
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
         """All folds grow in step, so that the mean validation curve is known at every round and a deadline cuts all alike.
@@ -189,7 +190,7 @@ def _hastened(races: list[_Race], settings: Settings, deadline: Deadline, spread
 def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Callable[..., Any]) -> tuple[Array, int]:
     """Grow all until the mean curve has not improved for its patience. Returns the mean curve and its best round."""
     rate = float(settings.get("learning_rate", 0.1))
-    chunk = int(np.clip(0.4 / rate, 5, 20))
+    chunk, most = int(np.clip(0.4 / rate, 5, 20)), int(settings.get("most_rounds", MOST_ROUNDS))
     while True:
         list(spread(lambda race: race.grow(chunk, deadline), races))
         common = min(len(race.losses) for race in races)
@@ -197,7 +198,7 @@ def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Ca
             raise OutOfTimeError("the time was up before every fold had its first round of boosting")
         curve = np.mean([race.losses[:common] for race in races], axis=0)
         last = _last_progress(curve)
-        if deadline.expired or common >= MOST_ROUNDS or common - last >= patience(rate, last):
+        if deadline.expired or common >= most or common - last >= patience(rate, last):
             return curve, int(np.argmin(curve)) + 1
 
 

@@ -17,6 +17,7 @@ from automl.core.events import Event, Listener, silent
 from automl.core.options import Options
 from automl.core.profile import ColumnProfile, Duplicates, Kind, Profile, Role, Suspicion
 from automl.core.table import Category, Column
+from automl.core.tasks import Task
 from automl.profiling.association import MOST_ROWS, associations, binned
 from automl.profiling.cells import MISSING_DATE, Cells, cells_of
 from automl.profiling.describe import clean_column, describe
@@ -71,14 +72,17 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
     _check_target_is_free(target_name, options)
     cells = {name: cells_of(column, name) for name, (_, column) in zip(names, dataset.frame.items(), strict=True)}
     decimal = _decimal_sign(dataset, cells)
-    target = examine_target(cells[target_name], kind_of(cells[target_name], decimal), options, decimal)
+    target = _target(dataset, cells[target_name], options, decimal)
     examined = _examine(cells, target, options, decimal)
     listener(Event("profile", f'"{target_name}" is predicted: {target.task.value}'))
     modality, modality_evidence = _modality(dataset, examined.columns, options.modality)
     examined = _for_modality(examined, modality, dataset)
-    examined, same = _without_copies(examined)
-    duplicates = _duplicates(examined, target)
-    examined, leaks = _associated(examined, target)
+    same: tuple[tuple[str, str], ...] = ()
+    duplicates, leaks = Duplicates(), list[Suspicion]()
+    if target.task is not Task.FORECAST:  # rows of a series do not stand for themselves: neither copies nor single columns tell
+        examined, same = _without_copies(examined)
+        duplicates = _duplicates(examined, target)
+        examined, leaks = _associated(examined, target)
     if options.drop_leaks:
         reason = "it may give the target away (left out with --drop-leaks)"
         examined = examined.replaced({leak.column: {"role": Role.UNUSED, "reason": reason} for leak in leaks})
@@ -92,8 +96,8 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         duplicates=duplicates,
         duplicate_columns=same,
         suspected_leaks=tuple(leaks),
-        ordered_in_time=_ordered_in_time(examined),
-        notes=(*notes, *target.notes, *_ambiguous_dates(examined)),
+        ordered_in_time=dataset.reading["arrangement"]["time"] if target.task is Task.FORECAST else _ordered_in_time(examined),
+        notes=(*notes, *target.notes, *dataset.reading.get("arrangement", {}).get("notes", ()), *_ambiguous_dates(examined)),
         root=dataset.root if any(column.kind in FILES for column in examined.columns) else "",
         arrangement=dataset.reading.get("arrangement", {}),
         **_of_target(target),
@@ -102,6 +106,15 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         raise InputError("no column is left to predict from", "every one is left out: " + _reasons(found))
     listener(Event("profile", f"{len(found.features):,} of {len(names) - 1:,} columns can be learned from", "end"))
     return found
+
+
+def _target(dataset: Dataset, cells: Cells, options: Options, decimal: str) -> Target:
+    """The target; where the rows were arranged for a forecast, its numbers are to be forecast."""
+    if dataset.reading.get("arrangement", {}).get("task") != Task.FORECAST:
+        return examine_target(cells, kind_of(cells, decimal), options, decimal)
+    numbers = dataclasses.replace(options, task=Task.REGRESSION.value)
+    found = examine_target(cells, kind_of(cells, decimal), numbers, decimal)
+    return dataclasses.replace(found, task=Task.FORECAST, task_evidence="--horizon asks for the next steps")
 
 
 def _of_target(target: Target) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def _best_format(texts: list[str], weight: Array, taken: list[str]) -> tuple[str
         scores[name] = float(weight[hits].sum())
         if scores[name] > best_rows:
             best, best_rows, best_hits = name, scores[name], hits
+            if hits.all() and _swapped(name) == name:
+                break
     if best is None:
         return None
     return best, best_hits, scores.get(_swapped(best), 0.0) == best_rows and _swapped(best) != best

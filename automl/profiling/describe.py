@@ -44,7 +44,8 @@ def describe(
     else:
         missing = np.isnan(clean)
         known = clean[~missing]
-        statistics, dtype = number_statistics(known, shape) if len(known) else {}, "float64" if needs_float64(known) else "float32"
+        statistics = number_statistics(known, shape) if len(known) else {}
+        dtype = "float64" if needs_float64(known) else "float32"
         unique = len(np.unique(known))
     return ColumnProfile(
         name=cells.name,

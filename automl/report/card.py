@@ -12,6 +12,7 @@ from automl.core import files
 from automl.core.finding import Number, Section, Severity
 from automl.core.metrics import METRICS
 from automl.core.profile import Role
+from automl.core.tasks import Task
 from automl.report import numbers
 from automl.report.sections import HEADLINE, Report, by_severity, next_commands, open_report
 
@@ -56,6 +57,7 @@ def _plain_edges(part: str) -> str:
 def _front_matter(opened: Report) -> dict[str, Any]:
     task = opened.profile.task
     kind = "tabular-classification" if task.is_classification else "tabular-regression"
+    kind = "time-series-forecasting" if task is Task.FORECAST else kind
     name = str(opened.content["name"])
     metrics = [
         {"type": metric, "name": METRICS[metric].title, "value": value.value}

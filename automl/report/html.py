@@ -344,6 +344,8 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
     metric = METRICS[opened.plan.metric]
     titles = {rung.architecture: rung.title for rung in opened.plan.rungs}
     rows = [_rung(each, titles, metric.unit) for each in opened.content["ladder"]]
+    untested = [each["title"] for each in opened.content["ladder"] if each["p_value"] is not None and each["score"] is None]
+    missing = f" Not shown, as it was not run on fresh folds: {', '.join(untested)}." if untested else ""
     scored, left_out = _told_apart([each for each in opened.content["ladder"] if numbers.is_number(each["score"])])
     figure = Figure(
         name="ladder",
@@ -353,6 +355,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
             f"Each dot is a rung's mean score on folds that its settings were not searched on, the line its 95 % interval; "
             f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
             f"told by the gain and its p in the table, not by whether two lines overlap.{left_out}"
+            f"{missing}"
         ),
         series=(
             Series(

@@ -73,10 +73,11 @@ def measured(value: Number, signed: bool = False) -> tuple[str, str]:
 
 
 def beside(value: Number, reference: Number) -> str:
-    """A number without its interval, with the decimals of the number that it is compared with."""
+    """A number without its interval, with the decimals of the number that it is compared with, or fewer where it is larger."""
     if not (is_number(value.value) and is_number(reference.value)) or reference.unit in ("fraction", "share"):
         return measured(value)[0]
-    decimals = decimals_for(reference.value, reference.low, reference.high, reference.unit)
+    own = decimals_for(value.value, unit=value.unit)
+    decimals = min(own, decimals_for(reference.value, reference.low, reference.high, reference.unit))
     return fixed(value.value, decimals) + unit_suffix(value.unit)
 
 
@@ -88,6 +89,8 @@ def unit_suffix(unit: str) -> str:
 def seconds(value: Any) -> str:
     if not is_number(value):
         return ABSENT
+    if 0 <= value < 0.005:
+        return "< 0.01 s"
     if value < 1:
         return f"{fixed(value, 2)} s"
     if value < 120:

@@ -160,12 +160,18 @@ def _ticks(values: tuple[float, float], count: int) -> tuple[list[float], list[s
 
 
 def _value_texts(series: Sequence[Series]) -> dict[float, str]:
-    """The values as text, all with the decimals that three digits of the largest need, fewer where those are zeros."""
+    """The values as text, all with the decimals that three digits of the largest need, fewer where those are zeros.
+
+    One more where the smallest would have one digit only.
+    """
     values = _known(*(each.y for each in series))
     largest = max(abs(value) for value in values)
     if all(value.is_integer() for value in values) or not 1e-5 < largest < 1e12:
         return {value: number(value, 3) for value in values}
+    smallest = min(abs(value) for value in values if value)
     decimals = max(0, 2 - math.floor(math.log10(largest)))
+    if decimals < 3:
+        decimals = max(decimals, min(decimals + 1, 1 - math.floor(math.log10(smallest))))
     while decimals and all(fixed(value, decimals).endswith("0") for value in values):
         decimals -= 1
     return {value: fixed(value, decimals) for value in values}
@@ -543,7 +549,9 @@ def table(figure: Figure) -> dict[str, Any]:
     bounds = any(each.low and each.high for each in figure.series)
     counts = any(each.counts for each in figure.series)
     histogram = figure.kind == "histogram"
-    names = ["From", "to"] if histogram else [figure.x_label or ("x" if figure.kind in ("line", "forecast", "scatter") else "Name")]
+    names = (
+        ["From", "to"] if histogram else [figure.x_label or ("x" if figure.kind in ("line", "forecast", "scatter") else "Name")]
+    )
     columns = ["Series"] * several + names + [figure.y_label or ("Rows" if histogram else "Value")]
     columns += ["Low", "High"] * bounds + ["Rows"] * counts
     rows = []

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from automl.search.trial import Outcome
 
 FIT_SHARE = 0.35
-"""A fit on all rows against a trial over all folds, at most."""
+"""A fit on all rows against a trial over five folds, at most."""
 EXPORT_SECONDS = {False: 0.7, True: 6.0}
 """Writing and checking one graph, by whether it comes from TensorFlow."""
 EXPORT_SHARE = 0.4
 JUDGING_SECONDS = 2.0
 JUDGING_SHARE = 0.9
-"""Export and judging go through the columns as reading, profiling and splitting do: their seconds against those
+"""Export and judging go through the columns as profiling and splitting do: their seconds against those
 that preparing took in this run, on this machine with its load."""
 TIGHT_SHARE = 0.35
 """Judging never claims more than this share of a short budget; it does less instead."""
@@ -23,16 +23,21 @@ NESTED_SHARE = 0.3
 
 
 def judging_seconds(preparing: float, budget: float | None) -> float:
-    """Time kept for scores, importance, findings and pages. preparing: seconds that reading, profiling and splitting took."""
+    """Time kept for scores, importance, findings and pages. preparing: seconds that profiling and splitting took."""
     wanted = JUDGING_SECONDS + JUDGING_SHARE * preparing
     return wanted if budget is None else min(wanted, TIGHT_SHARE * budget)
 
 
-def shipping_seconds(champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0) -> float:
+def fit_share(folds: int) -> float:
+    """Seconds of a fit on all rows against those of a trial over so many folds, at most: with one holdout a fit is more."""
+    return max(FIT_SHARE, 1.5 / folds)
+
+
+def shipping_seconds(champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0, folds: int = 5) -> float:
     """Time for `fits` fits of the champion on (nearly) all rows with their exports."""
     if champion is None:
         return 0.0
-    return fits * (FIT_SHARE * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+    return fits * (fit_share(folds) * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
 
 
 def nesting_seconds(candidates: Iterable[Outcome], folds: int) -> float:

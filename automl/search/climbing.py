@@ -40,7 +40,7 @@ REPEATS = 2
 class Climb:
     """One search. `outcomes` grows by trials; everything else is derived from it.
 
-    preparing_seconds: what reading, profiling and splitting took: the measure of what judging will take.
+    preparing_seconds: what profiling and splitting took: the measure of what judging will take.
     """
 
     context: Context
@@ -165,7 +165,8 @@ class Climb:
     def _shipping(self, outcome: Outcome) -> float:
         """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
         fits = 2 if self.context.plan.refit and self._has_sealed_rows else 1
-        return budget.shipping_seconds(outcome, self._is_net(outcome.trial.architecture), fits, self.preparing_seconds)
+        net = self._is_net(outcome.trial.architecture)
+        return budget.shipping_seconds(outcome, net, fits, self.preparing_seconds, self.folds)
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
@@ -177,7 +178,9 @@ class Climb:
             return False
         pair = outcome.trial.id, leader.trial.id
         if pair not in self._worse:
-            self._worse[pair] = worse_beyond_doubt(outcome.trial, leader.trial, self.context.metric, self.folds)
+            self._worse[pair] = worse_beyond_doubt(
+                outcome.trial, leader.trial, self.context.metric, self.folds, self.context.rolling
+            )
         return self._worse[pair]
 
     # Probing
@@ -201,7 +204,7 @@ class Climb:
         if self.deadline.interrupted and rung.rung > 1:
             return None
         left = self.deadline.searching_seconds(self.reserve())
-        if math.isinf(left) or (rung.rung <= 1 and self.deadline.left_seconds() > 0):
+        if math.isinf(left) or (rung.rung <= 1 and not self._is_net(rung.architecture) and self.deadline.left_seconds() > 0):
             return self.deadline.until()
         if self._is_net(rung.architecture):
             try:
@@ -209,11 +212,11 @@ class Climb:
             except TrainingError:
                 return None
             left = self.deadline.searching_seconds(self.reserve())
-            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (1.5 + 2 * budget.FIT_SHARE)
+            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (1.5 + 2 * budget.fit_share(self.folds))
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         essential = self.essential()
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
-        return self.deadline.until(essential, 1.0 / (1.5 + 2 * budget.FIT_SHARE)) if enough else None
+        return self.deadline.until(essential, 1.0 / (1.5 + 2 * budget.fit_share(self.folds))) if enough else None
 
     def _search_while_waiting(self) -> None:
         """Short trials of the other rungs in this process, as long as the training worker still imports its libraries."""
@@ -355,16 +358,18 @@ class Climb:
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
         """Slow rungs that are worse beyond doubt on the search folds are not run again."""
         slow = outcome.seconds > SLOW_SECONDS
-        return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds)
+        return slow and worse_beyond_doubt(
+            outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling
+        )
 
     def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome, titles: dict[str, str]) -> Decision:
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each in (outcome, incumbent))
-        decision = decide(ours, theirs, self.context.metric, self.folds, titles, True)
+        decision = decide(ours, theirs, self.context.metric, self.folds, titles, True, self.context.rolling)
         sentence = (
             f"{titles[ours.architecture]} was worse than {titles[theirs.architecture]} beyond doubt on the search folds "
             f"({self.context.metric.title} {ours.score:.4g} against {theirs.score:.4g}): it was not run again on fresh folds."
         )
-        return replace(decision, accepted=False, sentence=sentence, test="corrected resampled t over the search folds")
+        return replace(decision, accepted=False, sentence=sentence, test=decision.test.replace("fresh", "search"))
 
     def _compare(
         self, candidate: tuple[Outcome, Final | None], incumbent: tuple[Outcome, Final | None], titles: dict[str, str]
@@ -372,9 +377,9 @@ class Climb:
         """The test on fresh folds; on the search folds, and said so, where there was no time to run both again."""
         obey = self.context.plan.preset != "best"
         if candidate[1] is not None and incumbent[1] is not None:
-            return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey)
+            return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey, self.context.rolling)
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each, _ in (candidate, incumbent))
-        decision = decide(ours, theirs, self.context.metric, self.folds, titles, obey)
+        decision = decide(ours, theirs, self.context.metric, self.folds, titles, obey, self.context.rolling)
         sentence = decision.sentence.replace("on fresh folds", "on the search folds") + " There was no time for fresh folds."
         return replace(decision, sentence=sentence, test=decision.test.replace("fresh folds", "search folds"))
 
@@ -390,9 +395,7 @@ class Climb:
                 break
             started = time.monotonic()
             try:
-                score, resampled = self.workshop.fresh(
-                    outcome.trial, number, self.deadline.until(self._after_finals(outcome))
-                )
+                score, resampled = self.workshop.fresh(outcome.trial, number, self.deadline.until(self._after_finals(outcome)))
             except AutomlError as error:
                 told = self.skipped if isinstance(error, OutOfTimeError) else self.failures
                 told[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: {error}"

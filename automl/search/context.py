@@ -14,10 +14,11 @@ from automl.core.architecture import Architecture, Modality, Problem
 from automl.core.discovery import declarations
 from automl.core.errors import InputError, nearest
 from automl.core.files import decode, read_json, write_json
-from automl.core.metrics import Metric, metric
+from automl.core.metrics import Metric, metric, with_scale
 from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.core.table import Category, Table
+from automl.core.tasks import Task
 from automl.splitting import FoldRows
 
 Array = np.ndarray[Any, Any]
@@ -36,6 +37,7 @@ class Context:
     search_folds (seed A) serve search and stopping; fresh_folds (seed B) decide the climbs.
     parity: rows on which an exported graph is held against the pipeline it came from.
     groups: (rows,) rows of one number are never divided by a split, or None.
+    error_scale: (rows,) of a forecast: what an error of the row is measured by in scaled metrics.
     """
 
     profile: Profile
@@ -48,6 +50,7 @@ class Context:
     fresh_folds: tuple[FoldRows, ...]
     parity: Table
     groups: Array | None = None
+    error_scale: Array | None = None
     encoded: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -70,7 +73,15 @@ class Context:
 
     @property
     def problem(self) -> Problem:
-        return Problem(self.profile.task, self.profile.outputs, self.plan.metric, self.plan.jobs)
+        from automl.search.forecasting import facts_of
+
+        facts = facts_of(self.profile) if self.rolling else None
+        return Problem(self.profile.task, self.profile.outputs, self.plan.metric, self.plan.jobs, facts)
+
+    @property
+    def rolling(self) -> bool:
+        """Folds are origins in time, and predictions are quantiles."""
+        return self.profile.task is Task.FORECAST
 
     @property
     def positive(self) -> int:
@@ -79,7 +90,14 @@ class Context:
     def score(self, rows: Array, prediction: Array) -> float:
         """The plan's metric over these rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return self.metric.score(self.target[rows], prediction, weight, self.positive)
+        if self.error_scale is None:
+            return self.metric.score(self.target[rows], prediction, weight, self.positive)
+        middle = prediction[:, prediction.shape[1] // 2]
+        known = np.isfinite(middle)
+        if not known.any():
+            return float("nan")
+        measure = with_scale(self.metric, [self.error_scale[rows][known]])
+        return measure.score(self.target[rows][known], middle[known])
 
     def resampled(self, rows: Array, prediction: Array) -> tuple[float, ...]:
         """The score on bootstrap resamples of a holdout's rows (whole groups), the same ones for every prediction.
@@ -124,6 +142,8 @@ def save_context(context: Context, folder: Path) -> None:
         arrays["weight"] = context.weight
     if context.groups is not None:
         arrays["groups"] = context.groups
+    if context.error_scale is not None:
+        arrays["error_scale"] = context.error_scale
     np.savez(folder / "rows.npz", **arrays)
     for name, folds in (("search_folds", context.search_folds), ("fresh_folds", context.fresh_folds)):
         save_folds(folds, folder / f"{name}.npz")
@@ -139,6 +159,7 @@ def load_context(folder: Path) -> Context:
         target=arrays["target"],
         weight=arrays.get("weight"),
         groups=arrays.get("groups"),
+        error_scale=arrays.get("error_scale"),
         training_rows=arrays["training_rows"],
         search_folds=load_folds(folder / "search_folds.npz"),
         fresh_folds=load_folds(folder / "fresh_folds.npz"),

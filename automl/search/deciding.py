@@ -9,22 +9,27 @@ import numpy as np
 from automl.core.evidence import Decision, Final
 from automl.core.metrics import Metric
 from automl.core.statistics import corrected_resampled_t
+from automl.search.forecasting import diebold_mariano
 
 ALPHA = 0.10
 """One-sided level of the climb. The interval shown beside it is the two-sided one of 90 %."""
 
 
-def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, titles: dict[str, str], obey: bool) -> Decision:
-    """Compare two finals on the folds that both were scored on.
+def decide(
+    candidate: Final, incumbent: Final, metric: Metric, folds: int, titles: dict[str, str], obey: bool, rolling: bool = False
+) -> Decision:
+    """Compare two finals on the folds that both were scored on. rolling: the folds are origins in time.
 
     folds: folds of one shuffling; the corrected variance uses 1 / (folds - 1) as the ratio of test to training rows.
     obey: the test decides; otherwise (preset best) the better mean does and the test is shown.
     """
-    mean, low, high, p_value = gain_of(candidate, incumbent, metric, folds)
+    mean, low, high, p_value = gain_of(candidate, incumbent, metric, folds, rolling)
     accepted = bool(p_value < ALPHA if obey else mean > 0)
     count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
     test = f"one-sided corrected resampled t over {count} fresh folds (Nadeau-Bengio)"
-    if folds == 1:
+    if rolling:
+        test = f"Diebold-Mariano with the Harvey correction over the windows after {count} fresh origins, one-sided"
+    elif folds == 1:
         test = f"paired bootstrap of the rows of one holdout, {len(candidate.resampled)} resamples, on fresh folds"
     return Decision(
         candidate.architecture,
@@ -39,12 +44,13 @@ def decide(candidate: Final, incumbent: Final, metric: Metric, folds: int, title
     )
 
 
-def gain_of(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> tuple[float, float, float, float]:
+def gain_of(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False) -> tuple[float, float, float, float]:
     """The mean gain, its 90 % interval and the one-sided p-value of two scored candidates (Trials or Finals).
 
-    With one holdout by the paired bootstrap of its rows, otherwise by the corrected resampled t over the folds.
+    With one holdout by the paired bootstrap of its rows, over origins in time by the test of Diebold and Mariano,
+    otherwise by the corrected resampled t over the folds.
     """
-    if folds == 1:
+    if folds == 1 and not rolling:
         mean = metric.gain(candidate.fold_scores[0], incumbent.fold_scores[0])
         pairs = zip(candidate.resampled, incumbent.resampled, strict=True)
         gains = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
@@ -56,6 +62,8 @@ def gain_of(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> tuple
     count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
     pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
     differences = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
+    if rolling:
+        return diebold_mariano(differences)
     return corrected_resampled_t(differences, 1.0 / (folds - 1), 0.90)
 
 
@@ -86,6 +94,6 @@ def _sentence(
     return f"{ours} is ahead of {theirs} on fresh folds ({scores}), but by no more than chance explains ({chance}): not climbed."
 
 
-def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int) -> bool:
+def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False) -> bool:
     """Whether a trial's own search folds already say that it is worse: its 90 % interval lies below zero."""
-    return gain_of(candidate, incumbent, metric, folds)[2] < 0
+    return gain_of(candidate, incumbent, metric, folds, rolling)[2] < 0

@@ -14,9 +14,10 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError
 from automl.core.evidence import Evidence
-from automl.core.parsers import Predictor
+from automl.core.predictor import open_predictor
 from automl.search import budget
 from automl.search.climbing import Climb
+from automl.search.forecasting import drawn_together, origins_of, panel_details, point, predict_sealed, windows_of
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
 from automl.search.shipping import Shipped
@@ -46,8 +47,10 @@ def evaluate(
 ) -> Case:
     """What the judge may look at, with the predictions of the exported model in `folder`."""
     context = prepared.context
-    predictor = Predictor(folder, root=context.profile.root)
+    predictor = open_predictor(folder, root=context.profile.root)
     predict = predictor.predict if predictor.is_regression else predictor.predict_proba
+    if context.rolling:
+        return _evaluate_forecast(folder, dataset, prepared, evidence, shipped, climb, deadline)
     judged = _judged_rows(prepared, evidence, climb, predict, deadline)
     out_of_fold = out_of_fold_of(climb, evidence)
     known = _known(out_of_fold)
@@ -68,6 +71,48 @@ def evaluate(
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
         deadline=deadline,
+    )
+
+
+def _evaluate_forecast(
+    folder: Path, dataset: Dataset, prepared: Prepared, evidence: Evidence, shipped: Shipped, climb: Climb, deadline: Deadline
+) -> Case:
+    """The sealed windows, each forecast from its own origin; predictions are medians, with the quantiles beside them."""
+    context, rows = prepared.context, prepared.sealed
+    horizon = int(context.profile.arrangement["horizon"])
+    with failing_as_training_error():
+        quantiles = predict_sealed(folder, prepared)
+        baseline = point(fit_and_predict(context, climb.finalists()[0].trial, context.training_rows, rows))
+    out_of_fold = point(out_of_fold_of(climb, evidence))
+    known = np.isfinite(out_of_fold)
+    assert context.error_scale is not None
+    origins = origins_of(context, rows, horizon)
+    windows = windows_of(context, rows, origins)
+    part = "the given test part" if context.plan.split.kind == "given" else "the sealed end of the data"
+    many = len(context.profile.arrangement["names"])
+    described = f"{part}: {windows:,} {'origin' if windows == 1 else 'origins'}, {horizon:,} steps ahead each"
+    forecaster = open_predictor(folder)
+    return Case(
+        dataset=dataset,
+        profile=context.profile,
+        plan=context.plan,
+        evidence=evidence,
+        judged_on=described + (f", {many:,} series" if many > 1 else ""),
+        truth=context.target[rows],
+        prediction=quantiles[:, quantiles.shape[1] // 2],
+        baseline=baseline,
+        judged=prepared.frame.iloc[rows].reset_index(drop=True),
+        row_ids=prepared.row_ids[rows],
+        predict=forecaster.predict,
+        model=shipped.facts,
+        out_of_fold=out_of_fold[known],
+        out_of_fold_truth=context.target[known],
+        deadline=deadline,
+        groups=drawn_together(context, rows, horizon),
+        error_scale=context.error_scale[rows],
+        out_of_fold_scale=context.error_scale[known],
+        quantiles=quantiles,
+        details=panel_details(context, rows, horizon, folder),
     )
 
 

@@ -29,12 +29,16 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
     time does not allow it, where the champion trains in the worker, or where there are too few rows.
     Raises TrainingError where a fit on fewer rows fails.
     """
+    if context.rolling:  # fewer rows of a series are not a sample of it
+        return ()
     folds = [fold for fold in context.fresh_folds if fold.repeat == 0]
     if context.architecture(trial.architecture).needs_tensorflow or PRICE * trial_seconds > deadline.searching_seconds():
         return ()
     points: list[Point] = []
     for share in SHARES:
-        sizes, scores = [], []
+        sizes: list[int] = []
+        scores: list[float] = []
+        resampled: tuple[float, ...] = ()
         for number, fold in enumerate(folds):
             generator = np.random.default_rng(seeds(context.plan.seed)(f"learning curve {number}"))
             rows = np.sort(generator.permutation(fold.training)[: round(share * len(fold.training))])
@@ -44,11 +48,21 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
                 break
             sizes.append(len(rows))
             with failing_as_training_error():
-                scores.append(context.score(fold.validation, fit_and_predict(context, trial, rows, fold.validation)))
+                prediction = fit_and_predict(context, trial, rows, fold.validation)
+            scores.append(context.score(fold.validation, prediction))
+            resampled = context.resampled(fold.validation, prediction)
         if len(scores) == len(folds):
-            mean, low, high, _ = corrected_resampled_t(scores, 1.0 / (len(folds) - 1), 0.90)
-            points.append((float(np.mean(sizes)), mean, low, high))
+            points.append((float(np.mean(sizes)), *_with_interval(scores, resampled)))
     return tuple(points)
+
+
+def _with_interval(scores: list[float], resampled: tuple[float, ...]) -> tuple[float, float, float]:
+    """The mean and its 90 % interval: by the bootstrap of a holdout's rows where there is only one fold."""
+    if len(scores) == 1:
+        low, high = np.nanquantile(resampled, [0.05, 0.95])
+        return scores[0], float(low), float(high)
+    mean, low, high, _ = corrected_resampled_t(scores, 1.0 / (len(scores) - 1), 0.90)
+    return mean, low, high
 
 
 def _lacks_a_class(context: Context, rows: Array) -> bool:

@@ -15,19 +15,25 @@ from automl.core.plan import Plan
 from automl.core.predictor import encode_target
 from automl.core.profile import Kind, Profile, Role
 from automl.core.table import Table, tabulate
+from automl.core.tasks import Task
 from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
+from automl.search.forecasting import prepare_forecast
 from automl.search.parity import parity_rows
 from automl.splitting import Splitter, plan_folds, seeds
 
 Array = np.ndarray[Any, Any]
 
 
+LEAST_COUNTING = 5
+"""Rows with a weight that it takes at least."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A context with the raw rows behind it.
 
-    frame: the raw rows that have a target, in the order of the context's table (rows of a test file last).
+    frame: the raw rows that have a target and a weight, in the order of the context's table (rows of a test file last).
     row_ids: their positions in the data as read. sealed: positions in `frame` of the sealed part.
     """
 
@@ -40,11 +46,13 @@ class Prepared:
 
 
 def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
-    """Parse, drop rows without a target, seal and fold.
+    """Parse, drop rows without a target and rows of weight 0, seal and fold.
 
     Raises InputError where a column that the plan names cannot be used as meant.
     """
     frame = dataset.frame if dataset.test is None else _with_test(dataset)
+    if profile.task is Task.FORECAST:
+        return prepare_forecast(dataset, profile, plan, frame)  # type: ignore[no-any-return]
     given = np.arange(len(frame)) >= dataset.rows
     target = _target(frame, profile)
     known = target >= 0 if profile.task.is_classification else np.isfinite(target)
@@ -57,6 +65,10 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         kept = np.flatnonzero(readable)
         frame, row_ids, target, given, table = frame.iloc[kept], row_ids[kept], target[kept], given[kept], table.take(kept)
     weight = _weight(frame, plan)
+    if weight is not None and not weight.all():
+        kept = _counting(weight, target, given, profile, plan)
+        frame, row_ids, target, given, table = frame.iloc[kept], row_ids[kept], target[kept], given[kept], table.take(kept)
+        weight = weight[kept] / weight[kept].mean()
     groups = _groups(frame, table, profile, plan)
     splitter = Splitter(profile.task, target, groups, _times(frame, profile, plan))
     seed = seeds(plan.seed)
@@ -79,7 +91,6 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         parity=tabulate(parity_frame, profile.features, profile.root),
         groups=groups,
     )
-    _refuse_weightless(context, sealed)
     return Prepared(context, frame, row_ids, sealed, splitter, parity_frame)
 
 
@@ -114,27 +125,22 @@ def _weight(frame: pd.DataFrame, plan: Plan) -> Array | None:
     return np.asarray(weight / weight.mean())
 
 
-def _refuse_weightless(context: Context, sealed: Array) -> None:
-    """Raises InputError where so many rows weigh nothing that a part of the split has none to learn from or to score on."""
-    weight = context.weight
-    if weight is None or weight.all():
-        return
+def _counting(weight: Array, target: Array, given: Array, profile: Profile, plan: Plan) -> Array:
+    """Positions of the rows that weigh something: the others are as good as not there.
 
-    def counted(rows: Array) -> int:
-        """Classes that count among the rows; for regression 2 where any row counts."""
-        known = context.target[rows][weight[rows] > 0]
-        return len(np.unique(known)) if context.profile.task.is_classification else 2 * bool(len(known))
-
-    enough = not len(sealed) or counted(sealed) > 0
-    for folds in (context.search_folds, context.fresh_folds):
-        scored = [counted(fold.validation) for fold in folds]
-        enough = enough and min(scored) > 0 and max(scored) > 1 and all(counted(fold.training) > 1 for fold in folds)
-    if not enough:
-        raise InputError(
-            f'the weight column "{context.plan.weight}" is 0 in {int((weight == 0).sum()):,} of {len(weight):,} rows, '
-            "so that some fold has too few rows or classes that count",
-            "leave rows of weight 0 out of the data, or give more of them a weight",
-        )
+    Raises InputError where too few are left, or none of a class.
+    """
+    kept = np.flatnonzero(weight)
+    trained = target[(weight > 0) & ~given]
+    zero, advice = f'the weight column "{plan.weight}" is 0 in', "give more rows a weight"
+    if len(trained) < LEAST_COUNTING:
+        rows = int((~given).sum())
+        raise InputError(f"{zero} {rows - len(trained):,} of {rows:,} rows, which leaves too few to learn from", advice)
+    if profile.task.is_classification:
+        lost = np.setdiff1d(np.arange(len(profile.classes)), trained)
+        if len(lost):
+            raise InputError(f'{zero} every row of the class "{profile.classes[lost[0]]}"', advice + ", or leave that class out")
+    return kept
 
 
 def _split_by(profile: Profile, plan: Plan) -> str:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl.core.evidence import Trial
+from automl.core.parsers import make_parser
 from automl.core.table import Category
 from automl.encoders.graph import input_names
 from automl.search.context import Context
+from automl.search.forecasting import price_of_forecast
 from automl.search.pipeline import build_graph, fit_pipeline
 from automl.search.trial import learner_of
 
 CALLS = 30
 SECONDS = 0.3
 """Measuring one call stops after this long: with thousands of columns a call takes a good part of it."""
-_DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(string)": object}
+_DTYPES: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(string)": object,
+    "tensor(uint8)": np.uint8,
+}
 
 
 def price_of(context: Context, trial: Trial) -> tuple[int, float]:
@@ -31,11 +41,13 @@ def price_of(context: Context, trial: Trial) -> tuple[int, float]:
     pipeline = fit_pipeline(
         context, architecture, learner_of(context, architecture), trial.settings, trial.rounds, trial.seed, rows
     )
+    if context.rolling:
+        return price_of_forecast(pipeline.fitted)  # type: ignore[arg-type]
     content = build_graph(pipeline, context).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    feeds = _one_row(context, session.get_inputs())
+    feeds = _one_row(context, pipeline.encoder, session.get_inputs())
     session.run(None, feeds)
     return len(content), median_milliseconds(lambda: session.run(None, feeds))
 
@@ -50,11 +62,20 @@ def median_milliseconds(call: Callable[[], Any]) -> float:
     return statistics.median(measured)
 
 
-def _one_row(context: Context, inputs: list[Any]) -> dict[str, Any]:
+def _one_row(context: Context, encoder: Any, inputs: list[Any]) -> dict[str, Any]:
+    """What the graph takes of the first parity row; a text goes through the parse step that the encoder asks for."""
     columns = {name: column for column, name in input_names(context.table.columns).items()}
-    feeds = {}
-    for each in inputs:
-        values = context.parity.columns[columns[each.name]]
-        first = values.strings()[:1] if isinstance(values, Category) else values[:1]
-        feeds[each.name] = np.asarray(first, _DTYPES[each.type]).reshape(1, 1)
-    return feeds
+    own = {feed["input"]: (column, feed) for column, feeds in getattr(encoder, "feeds", {}).items() for feed in feeds}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in getattr(encoder, "files", {}).items():
+            Path(folder, name).write_bytes(content)
+        for each in inputs:
+            column, feed = own.get(each.name, (columns.get(each.name, ""), None))
+            values = context.parity.columns[column]
+            first = values.strings()[:1] if isinstance(values, Category) else values[:1]
+            if feed is not None and isinstance(values, Category):
+                first = make_parser(feed["parse"], Path(folder)).column(first)
+            first = np.asarray(first, _DTYPES[each.type])
+            found[each.name] = first if first.ndim > 1 else first.reshape(1, 1)
+    return found

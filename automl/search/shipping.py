@@ -16,6 +16,7 @@ from automl.core.errors import AutomlError, ParityError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.parsers import Predictor
 from automl.search.contract import contract
+from automl.search.forecasting import check_forecast_parity, forecast_milliseconds
 from automl.search.parity import check_parity
 from automl.search.preparing import Prepared
 from automl.search.pricing import median_milliseconds
@@ -77,8 +78,12 @@ def _export(
     facts = workshop.export(trial, rows, described, folder, deadline)
     exported = time.monotonic()
     with failing_as_training_error():
-        facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root)
-        facts["milliseconds_a_row"] = latency(folder, prepared)
+        if context.rolling:
+            facts["parity"] = check_forecast_parity(folder, prepared.parity_frame)
+            facts["milliseconds_a_row"] = forecast_milliseconds(folder)
+        else:
+            facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root)
+            facts["milliseconds_a_row"] = latency(folder, prepared)
     facts["export_seconds"] += time.monotonic() - exported
     facts["architecture"] = trial.architecture
     return facts

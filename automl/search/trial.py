@@ -17,9 +17,11 @@ from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import write_json, write_text
+from automl.core.forecasting import STATE_FILE
 from automl.core.space import Settings, Space
 from automl.core.standalone import bundle, modules_of
 from automl.search.context import Context
+from automl.search.forecasting import write_forecast
 from automl.search.pipeline import Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
 from automl.search.target import SETTING, with_target_scale
 from automl.splitting import FoldRows, seeds
@@ -165,14 +167,24 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
 
     Returns {"seconds", "export_seconds", "bytes"}; `parity.npy` in the folder is read and removed by the gate.
     """
-    import onnx
-
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
     rounds = scaled_rounds(context, trial, rows)
     pipeline = fit_pipeline(context, architecture, learner_of(context, architecture), trial.settings, rounds, trial.seed, rows)
     fitted = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
+    if context.rolling:
+        write_forecast(pipeline, context.profile, contract, folder, requirements())
+    else:
+        _write_graph(pipeline, context, contract, folder)
+    written = sum((folder / name).stat().st_size for name in ("model.onnx", STATE_FILE) if (folder / name).is_file())
+    return {"seconds": fitted - started, "export_seconds": time.monotonic() - fitted, "bytes": written, "rounds": rounds}
+
+
+def _write_graph(pipeline: Pipeline, context: Context, contract: dict[str, Any], folder: Path) -> None:
+    """model.onnx from raw columns, contract.json, predict.py and what belongs to them."""
+    import onnx
+
     model = build_graph(pipeline, context)
     onnx.save(model, str(folder / "model.onnx"))
     contract = described(contract, pipeline.encoder, {each.name for each in model.graph.input})
@@ -183,12 +195,6 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     write_text(folder / "requirements.txt", requirements(getattr(pipeline.encoder, "requirements", ())))
     save_net(pipeline, folder / "net")
     np.save(folder / "parity.npy", pipeline.predict(context.parity))
-    return {
-        "seconds": fitted - started,
-        "export_seconds": time.monotonic() - fitted,
-        "bytes": (folder / "model.onnx").stat().st_size,
-        "rounds": rounds,
-    }
 
 
 def save_net(pipeline: Pipeline, folder: Path) -> None:

@@ -174,7 +174,8 @@ class Session:
         self.deadline = deadline
         recorded = self.recorded.setdefault(name, [])
         recorded += [decode(Trial, trial) for trial in job["recorded"]]
-        oracle = PortfolioOracle(space_of(context, context.architecture(name)), context.metric, space_seed(context, name), recorded)
+        space = space_of(context, context.architecture(name))
+        oracle = PortfolioOracle(space, context.metric, space_seed(context, name), recorded)
         tuner = TrialTuner(oracle, run, self.folder / "keras_tuner" / name)
         if not search_once(tuner) or not done:
             return {"exhausted": True}

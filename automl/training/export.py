@@ -14,6 +14,7 @@ import numpy as np
 from automl.core.architecture import Arrays
 from automl.core.errors import ParityError
 from automl.training.backend import tensorflow
+from automl.training.recurrent import HANDLERS, with_native_gru
 
 Array = np.ndarray[Any, Any]
 OPSET = 18
@@ -63,12 +64,14 @@ def _convert(net: Any, sample: Arrays) -> Any:
         names = sorted(sample)
         signature = [tf.TensorSpec((None, *sample[name].shape[1:]), sample[name].dtype, name=name) for name in names]
 
+        exported = with_native_gru(net)
+
         @tf.function(input_signature=signature, autograph=False)
         def call(*tensors: Any) -> Any:
             inputs = dict(zip(names, tensors, strict=True))
-            return tf.identity(net(inputs, training=False), name=OUTPUT)
+            return tf.identity(exported(inputs, training=False), name=OUTPUT)
 
-        model, _ = tf2onnx.convert.from_function(call, input_signature=signature, opset=OPSET)
+        model, _ = tf2onnx.convert.from_function(call, input_signature=signature, opset=OPSET, custom_op_handlers=HANDLERS)
         captures = _captured_constants(call.get_concrete_function())
     _captures_to_initializers(model, captures)
     _rename(model, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -18,10 +19,13 @@ from automl.core import metrics
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
+from automl.core.methods import MEDIAN, QUANTILES
 from automl.core.space import Settings
+from automl.core.tasks import Task
 from automl.training.backend import tensorflow
+from automl.training.batching import by_length
 from automl.training.export import export
-from automl.training.losses import check_loss
+from automl.training.losses import CLASSIFICATION_LOSSES, check_loss
 from automl.training.program import (
     CONSTANTS,
     OPTIMIZERS,
@@ -41,7 +45,13 @@ Shapes = dict[str, tuple[int, str, Any]]
 """Block name to (width, dtype name, cardinalities or None), as the modality's encoder declares it."""
 Build = Callable[[Shapes, Problem, Settings], Any]
 
-LEAST_EPOCHS = 5
+LEAST_EPOCHS, LEAST_STEPS = 5, 400
+"""A schedule is not compressed below so many epochs; on large data, where an epoch is many steps, below so many steps."""
+FEWEST_STEPS = 150
+"""Where even that does not fit, the net is trained on a sample of the rows that makes at least so many steps."""
+REHEARSED_STEPS = 4
+PREDICTING_EPOCHS = 0.5
+"""What predicting training and validation rows takes in the end, in epochs."""
 PATIENCE_FRACTION = 0.4
 STORED_BYTES = 256 * 2**20
 """Weights kept while training, from which the best epoch is taken afterwards."""
@@ -55,6 +65,7 @@ KEPT_PROGRAMS = 4
 SKEWED_METRICS = frozenset({"f1", "balanced_accuracy"})
 """Metrics of labels under imbalance: only there may class weights bend the probabilities."""
 
+DEFAULT_LOSSES = {Task.FORECAST: "quantile"}
 DEFAULTS: Settings = {
     "optimizer": "adamw",
     "learning_rate": 2e-3,
@@ -69,6 +80,7 @@ DEFAULTS: Settings = {
     "focal_gamma": 2.0,
     "huber_delta": 1.0,
     "class_weight": "none",
+    "sampling": "shuffled",
     "jit": True,
 }
 """What the training loop reads from the settings, where an architecture leaves it out."""
@@ -127,7 +139,10 @@ def load_net(folder: Any) -> Any:
     tensorflow()
     import keras
 
-    import automl.training.layers  # noqa: F401  registers the layers by name
+    import automl.training.augment
+    import automl.training.layers
+    import automl.training.masked_pooling
+    import automl.training.spec_augment  # noqa: F401  these register their layers by name
 
     return keras.saving.load_model(Path(folder) / "net.keras", compile=False, safe_mode=True)
 
@@ -143,10 +158,20 @@ class _Run:
 
 
 class NetLearner:
-    """Trains the nets of one architecture; keeps the compiled program for the next trial of the same structure."""
+    """Trains the nets of one architecture; keeps the compiled program for the next trial of the same structure.
 
-    def __init__(self, build: Build, defaults: Settings | None = None, factors: Factors = no_decay_on_vectors) -> None:
+    lengths: of the rows of some inputs, (rows,), where batches are to be made of rows of like length.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        defaults: Settings | None = None,
+        factors: Factors = no_decay_on_vectors,
+        lengths: Callable[[Arrays], Array] | None = None,
+    ) -> None:
         self.build = build
+        self.lengths = lengths
         self.defaults = {**DEFAULTS, **(defaults or {})}
         self.factors = factors
         self.programs: dict[tuple[Any, ...], Program] = {}
@@ -155,27 +180,34 @@ class NetLearner:
         """Train on every fold in turn; the stopping epoch is the best of the mean validation curve.
 
         Where the schedule does not fit into the deadline it is compressed: fewer epochs for all folds, told in
-        `FoldsResult.settings`, which `fit` takes. So is the batch size, as it depends on the rows.
+        `FoldsResult.settings`, which `fit` takes. So is the batch size, as it depends on the rows, and `most_rows`
+        where there was only time for a sample of them.
 
-        Raises TrainingError where not even a handful of epochs fits, or where the loss is not finite.
+        Raises TrainingError where not even that fits, or where the loss is not finite.
         """
-        used = self._complete(settings, len(folds[0].training.target))
+        rows = len(folds[0].training.target)
+        used = self._complete(settings, rows)
         pace = Pace(deadline, len(folds), int(used["epochs"]))
         while True:
             try:
                 result = self._fit_folds(folds, problem, used, seed, pace)
-                return replace(result, settings={**settings, "epochs": used["epochs"], "batch_size": used["batch_size"]})
+                kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
+                return replace(result, settings={**settings, **kept})
             except _Compress as shorter:
                 used = {**used, "epochs": shorter.epochs}
+                if shorter.share < 1.0:
+                    used["most_rows"] = int(shorter.share * min(rows, used.get("most_rows", rows)))
                 pace.compress(shorter.epochs)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
         used = self._complete(settings, len(training.target))
-        training = _weighted(training, problem, used)
+        rows = len(training.target)
+        training = _weighted(_sampled(training, used, seed), problem, used)
         shapes = shapes_of([training])
-        net, program = self._prepare(shapes, problem, used, seed, len(training.target))
-        trainer = _Trainer(program, net, used, program.data(training.inputs, training.target, training.sample_weight), seed)
+        net, program = self._prepare(shapes, problem, used, seed, rows)
+        data = program.data(training.inputs, training.target, training.sample_weight)
+        trainer = _Trainer(program, net, used, data, seed, self._lengths(training))
         for _ in range(rounds):
             trainer.epoch()
         net.set_weights(program.state())
@@ -185,19 +217,25 @@ class NetLearner:
         runs = []
         shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
         for number, fold in enumerate(folds):
-            training = _weighted(fold.training, problem, used)
+            training = _weighted(_sampled(fold.training, used, seed + number), problem, used)
             rows = len(fold.training.target) + len(fold.validation.target)
             net, program = self._prepare(shapes, problem, used, seed + number, rows)
             data = program.data(training.inputs, training.target, training.sample_weight)
-            trainer = _Trainer(program, net, used, data, seed + number)
+            trainer = _Trainer(program, net, used, data, seed + number, self._lengths(training))
+            if number == 0 and pace.wants_rehearsal and not program.layout.jit:
+                pace.expect(trainer.rehearse(), trainer.steps)
+                program.load(net.get_weights())
             run = _Run(fold.validation, fold.training)
             self._run_fold(trainer, run, problem, pace, len(folds))
             runs.append(run)
         return _result(runs, program, problem)
 
+    def _lengths(self, training: Training) -> Array | None:
+        return None if self.lengths is None else self.lengths(training.inputs)
+
     def _run_fold(self, trainer: _Trainer, run: _Run, problem: Problem, pace: Pace, folds: int) -> None:
         every = _evaluate_every(int(trainer.settings["epochs"]), trainer.program, folds)
-        pace.start_fold()
+        pace.start_fold(trainer.steps)
         while trainer.done < pace.limit:
             trainer.epoch()
             done = trainer.done
@@ -227,7 +265,7 @@ class NetLearner:
 
         keras.utils.set_random_seed(seed % 2**32)
         net = self.build(shapes, problem, used)
-        default = "cross_entropy" if problem.task.is_classification else "mse"
+        default = "cross_entropy" if problem.task.is_classification else DEFAULT_LOSSES.get(problem.task, "mse")
         loss = check_loss(str(used.get("loss", default)), problem.task)
         key = (structure(net), int(used["batch_size"]), used["optimizer"], loss, bool(used["jit"]), problem.outputs)
         program = self.programs.pop(key, None)
@@ -243,11 +281,11 @@ class NetLearner:
 
 
 class _Compress(Exception):
-    """The schedule must be shorter to fit into the deadline."""
+    """The schedule must be shorter to fit into the deadline, or be run on a share of the rows."""
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__(f"{epochs} epochs fit")
-        self.epochs = epochs
+    def __init__(self, epochs: int, share: float = 1.0) -> None:
+        super().__init__(f"{epochs} epochs fit" + (f" on {share:.0%} of the rows" if share < 1.0 else ""))
+        self.epochs, self.share = epochs, share
 
 
 class Pace:
@@ -260,17 +298,25 @@ class Pace:
 
     def __init__(self, deadline: Deadline, folds: int, epochs: int) -> None:
         self.deadline, self.folds = deadline, folds
-        self.limited = deadline.budget_seconds is not None
+        self.limited = self.wants_rehearsal = deadline.budget_seconds is not None
         self.compress(epochs)
 
     def compress(self, epochs: int) -> None:
         self.epochs = self.limit = epochs
         self.fold = 0
+        self.steps = 1
         self.marks: list[float] = []
 
-    def start_fold(self) -> None:
+    def start_fold(self, steps: int = 1) -> None:
+        """steps: of one epoch."""
         self.fold += 1
+        self.steps = steps
         self.marks = []
+
+    @property
+    def least(self) -> int:
+        """The shortest schedule in epochs."""
+        return min(LEAST_EPOCHS, max(2, math.ceil(LEAST_STEPS / self.steps)))
 
     def epoch_done(self, done: int) -> None:
         """Compare what is left to do with what is left of the time, from the second epoch of a fold on.
@@ -290,14 +336,26 @@ class Pace:
         if rest * seconds <= left:
             return
         if self.fold == 1 and done < self.limit / 2:
-            fitting = int(left / seconds / self.folds)
-            if fitting < LEAST_EPOCHS:
-                raise self._too_slow(fitting)
-            raise _Compress(min(fitting, self.limit - 1))
+            self._shorten(left / seconds / self.folds)
         fitting = int((left / seconds + done) / (self.folds - self.fold + 1))
-        if fitting < max(LEAST_EPOCHS, 0.3 * self.epochs):
+        if fitting < max(min(self.least, self.epochs - 1), 0.3 * self.epochs):
             raise self._too_slow(fitting)
         self.limit = min(self.limit, fitting)
+
+    def expect(self, seconds: float, steps: int) -> None:
+        """Before the first epoch of all: what an epoch of so many steps will take. Raises as `epoch_done` does."""
+        self.wants_rehearsal, self.steps = False, steps
+        room = self.deadline.left_seconds() / (SAFETY * seconds * self.folds) - PREDICTING_EPOCHS
+        if room < self.limit:
+            self._shorten(room)
+
+    def _shorten(self, room: float) -> None:
+        """Raises _Compress to so many epochs a fold, on a part of the rows where these are too few; else TrainingError."""
+        if room >= self.least:
+            raise _Compress(min(int(room), self.limit - 1))
+        if room * self.steps < FEWEST_STEPS:
+            raise self._too_slow(int(max(0.0, room)))
+        raise _Compress(self.least, room / self.least)
 
     def _too_slow(self, fitting: int) -> TrainingError:
         return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted the time left")
@@ -306,7 +364,12 @@ class Pace:
 class _Trainer:
     """Epochs of one net on one set of rows, on the schedule of its settings."""
 
-    def __init__(self, program: Program, net: Any, settings: Settings, data: Data, seed: int) -> None:
+    def __init__(
+        self, program: Program, net: Any, settings: Settings, data: Data, seed: int, lengths: Array | None = None
+    ) -> None:
+        self.lengths = lengths
+        balanced = settings["sampling"] == "balanced" and program.layout.loss in CLASSIFICATION_LOSSES
+        self.codes = np.asarray(data.target)[: data.rows] if balanced else None
         self.program, self.settings, self.data, self.seed = program, settings, data, seed
         self.rates = dropout_rates(net)
         self.done = 0
@@ -316,10 +379,25 @@ class _Trainer:
         self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
         assert len(self.constants) == len(CONSTANTS)
 
+    def rehearse(self) -> float:
+        """Seconds that an epoch will take, by a few steps after the one that compiles; the weights are spoilt by it."""
+        few = min(REHEARSED_STEPS, self.steps)
+        for steps in (1, few):
+            started = time.monotonic()
+            some = replace(self.data, rows=min(self.data.rows, steps * self.program.layout.batch))
+            steps = self.program.steps(some.rows)
+            self.program.epoch(some, np.arange(some.rows), self.per_step[:steps], self.constants, self.rates, 0)
+        return (time.monotonic() - started) * self.steps / steps
+
     def epoch(self) -> float:
         """Train one more epoch; returns its mean loss. Raises TrainingError where that is not finite."""
         generator = np.random.default_rng([self.seed % 2**32, self.done])
-        order = generator.permutation(self.data.rows)
+        if self.codes is not None:
+            order = drawn_evenly(self.codes, generator)
+        elif self.lengths is None:
+            order = generator.permutation(self.data.rows)
+        else:
+            order = by_length(self.lengths, self.program.layout.batch, generator)
         first = self.done * self.steps
         loss = self.program.epoch(
             self.data,
@@ -335,6 +413,16 @@ class _Trainer:
         return loss
 
 
+def drawn_evenly(codes: Array, generator: np.random.Generator) -> Array:
+    """As many rows as there are, of every class the same number: rows of rare classes come several times.
+
+    codes: (rows,) class codes.
+    """
+    rows, classes = len(codes), np.unique(codes)
+    shares = [np.resize(generator.permutation(np.flatnonzero(codes == code)), -(-rows // len(classes))) for code in classes]
+    return generator.permutation(np.concatenate(shares))[:rows]
+
+
 def validation_loss(problem: Problem, validation: Training, prediction: Array) -> float:
     """What early stopping minimises: 1 - ROC-AUC, squared or absolute error where these are the metric, else log loss."""
     truth, weight = validation.target, validation.sample_weight
@@ -344,6 +432,9 @@ def validation_loss(problem: Problem, validation: Training, prediction: Array) -
             if not math.isnan(area):
                 return 1.0 - area
         return metrics.metric("log_loss").score(truth, prediction, weight)
+    if problem.task is Task.FORECAST:
+        prediction = prediction.reshape(*truth.shape, len(QUANTILES))[:, :, MEDIAN]
+        return float(np.mean(np.abs(prediction - truth)))
     errors = prediction - truth
     return float(np.average(np.abs(errors) if problem.metric in ("mae", "mape") else errors**2, weights=weight))
 
@@ -394,6 +485,17 @@ def _weighted(training: Training, problem: Problem, settings: Settings) -> Train
     return replace(training, inputs=inputs, target=target, sample_weight=weight / weight.mean())
 
 
+def _sampled(training: Training, settings: Settings, seed: int) -> Training:
+    """At most `most_rows` of the rows, where the settings say so."""
+    rows, most = len(training.target), int(settings.get("most_rows", 0))
+    if not 0 < most < rows:
+        return training
+    kept = np.sort(np.random.default_rng([seed % 2**32, rows]).permutation(rows)[:most])
+    weight = None if training.sample_weight is None else np.asarray(training.sample_weight)[kept]
+    inputs = {name: values[kept] for name, values in training.inputs.items()}
+    return replace(training, inputs=inputs, target=training.target[kept], sample_weight=weight)
+
+
 def shapes_of(parts: list[Training]) -> Shapes:
     """Block name to (width, dtype, cardinalities), as the encoder declared them or, without that, as the codes show."""
     declared = parts[0].shapes
@@ -415,7 +517,9 @@ def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
 
 
 def _finish(outputs: Array, problem: Problem) -> Array:
-    """Outputs of the net as probabilities (rows, classes), or values (rows,)."""
+    """Outputs of the net as probabilities (rows, classes), values (rows,), or as they are for a forecast."""
+    if problem.task is Task.FORECAST:
+        return outputs
     if not problem.task.is_classification:
         return outputs[:, 0]
     shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))

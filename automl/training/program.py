@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ Array = np.ndarray[Any, Any]
 Factors = Callable[[str, tuple[int, ...]], tuple[float, float]]
 """(path, shape) of a variable -> (factor of its learning rate, factor of its weight decay)."""
 
-CHUNK = 1024
-"""Rows that one call of the compiled prediction takes."""
+CHUNK, PLAIN_CHUNK, CHUNK_VALUES = 1024, 256, 1 << 20
+"""Rows that one call of the compiled prediction takes, and without XLA; values where a row is an image, a series or a sound."""
 
 OPTIMIZERS = ("adamw", "sgd")
 PER_STEP = ("learning_rate", "momentum", "weight_decay", "dropout", "correction_1", "correction_2")
@@ -58,14 +59,18 @@ def no_decay_on_vectors(path: str, shape: tuple[int, ...]) -> tuple[float, float
 class Program:
     """A net's training and prediction, compiled at the first call.
 
-    Values that change from trial to trial (learning rate, dropout, weight decay, smoothing) come in as tensors.
+    Values that change from trial to trial (learning rate, dropout, weight decay, smoothing) come in as tensors. Layers
+    with `takes_seed` (augmentation) get a `seed` (two int32 values) of their own in every step.
     """
 
     def __init__(self, net: Any, layout: Layout, factors: Factors = no_decay_on_vectors) -> None:
         self.tf = tensorflow()
         self.layout = layout
         self.model, self.dropouts = _trainable_copy(net)
+        self.seeded = [layer for layer in self.model.layers if getattr(layer, "takes_seed", False)]
         self.inputs = [tensor.name for tensor in net.inputs]
+        values = max(math.prod(tensor.shape[1:]) if len(tensor.shape) > 2 else 1 for tensor in net.inputs)
+        self.chunk = max(8, min(CHUNK if layout.jit else PLAIN_CHUNK, CHUNK_VALUES // values))
         variables = self.model.trainable_variables
         self.weights = [variable.value for variable in self.model.weights]
         self.variables = [variable.value for variable in variables]
@@ -73,7 +78,7 @@ class Program:
         slots = 2 if layout.optimizer == "adamw" else 1
         self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in range(slots)]
         self._epoch = self.tf.function(self._train, jit_compile=layout.jit, autograph=False)
-        self._predict = self.tf.function(self._logits, jit_compile=layout.jit, autograph=False)
+        self._predict = self.tf.function(self._logits, jit_compile=layout.jit, autograph=False, reduce_retracing=not layout.jit)
 
     def load(self, weights: list[Array]) -> None:
         """Start from these weights, with an optimizer that has seen nothing."""
@@ -128,10 +133,12 @@ class Program:
         """Outputs of the net, (rows, outputs) float32, logits where it classifies."""
         tf, parts = self.tf, []
         rows = len(inputs[self.inputs[0]])
-        for start in range(0, rows, CHUNK):
-            tensors = {name: tf.constant(_padded(inputs[name][start : start + CHUNK], CHUNK)) for name in self.inputs}
+        chunk = self.chunk
+        for start in range(0, rows, chunk):
+            size = chunk if self.layout.jit else min(chunk, rows - start)  # only XLA wants one shape
+            tensors = {name: tf.constant(_padded(inputs[name][start : start + chunk], size)) for name in self.inputs}
             outputs = self._falling_back("_predict", self._logits, (tensors,)).numpy()
-            parts.append(outputs[: min(CHUNK, rows - start)])
+            parts.append(outputs[: min(chunk, rows - start)])
         return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
 
     def _falling_back(self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -167,6 +174,8 @@ class Program:
             for index, layer in enumerate(self.dropouts):
                 layer.rate = rates[index] * now[PER_STEP.index("dropout")]
                 layer.seed = tf.stack([seed, number * len(self.dropouts) + index])
+            for index, layer in enumerate(self.seeded):
+                layer.seed = tf.stack([~seed, number * len(self.seeded) + index])
             batch = {name: tf.gather(values, rows) for name, values in inputs.items()}
             loss = self._step(batch, tf.gather(target, rows), tf.gather(weight, rows), now, constants)
             return number + 1, total + loss
@@ -225,7 +234,8 @@ def structure(net: Any) -> str:
     names: dict[str, str] = {}
     for layer in net._flatten_layers():
         names.setdefault(f'"{layer.name}"', f'"layer_{len(names)}"')
-    return re.sub(r'"[^"]*"', lambda found: names.get(found.group(), found.group()), text)
+    # Keys, which a colon follows, stay: Keras calls the first Activation layer of a process "activation".
+    return re.sub(r'"[^"]*"(:?)', lambda found: found[0] if found[1] else names.get(found[0], found[0]), text)
 
 
 def _layers(net: Any, kind: str) -> list[Any]:
@@ -248,7 +258,9 @@ def _trainable_copy(net: Any) -> tuple[Any, list[Any]]:
 
 
 def _exact(values: Array) -> Array:
-    """float32 or int32, whatever came in."""
+    """float32 or int32, whatever came in; uint8 stays, and the net casts it."""
+    if values.dtype == np.uint8:
+        return values
     return np.asarray(values, np.int32 if np.issubdtype(values.dtype, np.integer) else np.float32)
 
 

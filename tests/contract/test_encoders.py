@@ -17,7 +17,7 @@ from automl.encoders.date import DateEncoder
 from automl.encoders.graph import GraphBuilder
 from automl.encoders.number import NumberEncoder
 from automl.encoders.scale import ScaleEncoder
-from automl.modalities.tabular.encoding import ENCODINGS, TableEncoder, make_encoder
+from automl.encoders.table import ENCODINGS, TableEncoder, make_encoder
 from tests.encoders.made_up import DTYPES, awkward_table, feeds, make_profile, make_table, run_graph
 
 ROWS = 400

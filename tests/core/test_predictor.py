@@ -14,6 +14,7 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,6 +34,7 @@ from automl.core.predictor import (
     canonical,
     encode_target,
     neutral,
+    notes_on,
     parse_column,
     parse_value,
     read_rows,
@@ -82,7 +84,7 @@ NAN = math.nan
         (pd.Timestamp("2024-05-01"), "2024-05-01"),
         (np.datetime64("2024-05-01T10:00"), "2024-05-01 10:00:00"),
         ("naïve 🙂", "naïve 🙂"),
-        ("\ud800", "?"),
+        ("\ud800", "\ufffd"),
         (b"bytes", "bytes"),
     ],
 )
@@ -618,3 +620,76 @@ def test_the_target_is_encoded_by_its_own_step() -> None:
     assert encode_target(["YES", "no", ""], spoken).tolist() == [1, 0, -1]
     amounts = {"task": "regression", "target_parse": MONEY}
     np.testing.assert_equal(encode_target(["$1,000", "n/a"], amounts), [1000.0, NAN])
+
+
+# --- what a reader should know ---------------------------------------------------------------------------------------
+
+
+def described(**columns: Any) -> dict[str, Any]:
+    """A contract with these columns: name to (parse, levels, missing fraction)."""
+    listed = [
+        {"name": name, "parse": parse, "levels": levels, "missing_fraction": missing} if levels else
+        {"name": name, "parse": parse, "missing_fraction": missing}
+        for name, (parse, levels, missing) in columns.items()
+    ]  # fmt: skip
+    return {"columns": listed, "task": "binary", "target": "y", "target_parse": {"as": "category"}, "classes": ["a", "b"]}
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, Columns, pl.DataFrame, pa.table])
+def test_columns_without_a_value_or_with_unknown_ones_only_are_told(container: Any) -> None:
+    contract = described(
+        x=(NUMBER, None, 0.0), often=(NUMBER, None, 0.9), when=(DATE, None, 0.0), flag=(BOOLEAN, None, 0.0),
+        c=(CATEGORY, ["red", "blue"], 0.0), free=(CATEGORY, None, 0.0), gone=(CATEGORY, ["red"], 0.0),
+    )  # fmt: skip
+    fine = {"x": ["1", "?"], "often": ["", ""], "when": ["", "1/2/2020"], "flag": ["no", "?"], "c": ["green", "red"]}
+    fine |= {"free": ["new", "newer"], "gone": ["red", ""]}
+    assert notes_on(as_columns(container(fine)), contract) == []
+    odd = {**fine, "x": ["1;5", "n"], "when": ["never", "soon"], "flag": ["2", ""], "c": ["green", ""], "gone": ["", "n/a"]}
+    missing, unseen = notes_on(as_columns(container(odd)), contract)
+    assert missing.startswith("4 columns have no value")
+    assert missing.endswith('"x", "when", "flag" and 1 more')
+    assert unseen == '1 column has only values that the training data does not have: "c"'
+
+
+def test_one_value_far_down_is_enough_to_be_silent() -> None:
+    contract = described(x=(NUMBER, None, 0.0), c=(CATEGORY, ["red"], 0.0))
+    rows = pd.DataFrame({"x": ["?"] * 4999 + ["1"], "c": ["green"] * 4999 + ["red"]})
+    assert notes_on(rows, contract) == []
+    assert notes_on(rows.iloc[:-1], contract) != []
+    assert notes_on({"x": None, "c": "red"}, contract) != []
+
+
+@pytest.mark.parametrize("parse, written, other", [
+    ({**NUMBER, "decimal": "."}, ["1.5", "1200.25", "7", "-0.125", "?"], ["1,5", "1.200,25", "7", "-0,125", "?"]),
+    ({**NUMBER, "decimal": ",", "thousands": "."}, ["1,5", "1.200,25", "7"], ["1.5", "1,200.25", "7"]),
+    (MONEY, ["$1,200.50", "$3.25", "n/a"], ["$1.200,50", "$3,25", "n/a"]),
+])  # fmt: skip
+def test_a_file_with_the_other_decimal_sign_is_read_as_it_is_meant(
+    parse: dict[str, Any], written: list[str], other: list[str], tmp_path: Path
+) -> None:
+    contract = described(x=(parse, None, 0.0), name=(CATEGORY, None, 0.0))
+    names = [f"a,b.{place}" for place in range(len(written))]
+    found = {}
+    for kind, cells in (("same", written), ("other", other)):
+        pd.DataFrame({"x": cells, "name": names}).to_csv(tmp_path / f"{kind}.csv", sep=";", index=False)
+        found[kind] = read_rows(tmp_path / f"{kind}.csv", contract)
+        assert found[kind]["name"] == names
+    assert found["same"]["x"] == written
+    assert found["same"].notes == ()
+    np.testing.assert_array_equal(parse_column(found["other"]["x"], parse), parse_column(written, parse))
+    assert "decimal" in notes_on(found["other"], contract)[0]
+
+
+@pytest.mark.parametrize("cells", [["1,234", "2,500", "7"], ["1,5"] + ["2.5"] * 30, ["1,5"] + ["2"] * 30, ["1,2,3", "4,5,6"]])
+def test_doubtful_numbers_are_left_as_they_are(cells: list[str], tmp_path: Path) -> None:
+    pd.DataFrame({"x": cells, "name": "a"}).to_csv(tmp_path / "new.csv", sep=";", index=False)
+    rows = read_rows(tmp_path / "new.csv", described(x=(NUMBER, None, 0.0), name=(CATEGORY, None, 0.0)))
+    assert rows["x"] == cells
+    assert rows.notes == ()
+
+
+def test_halves_of_characters_are_replaced_wherever_they_come_from(tmp_path: Path) -> None:
+    (tmp_path / "new.jsonl").write_text('{"a\\ud800": "x\\udc00y", "b": "\\ud83d\\ude00"}\n')
+    assert read_rows(tmp_path / "new.jsonl", described()) == {"a\ufffd": ["x\ufffdy"], "b": ["\U0001f600"]}
+    assert canonical("\ud800 z") == canonical(" \ufffd z") == "\ufffd z"
+    assert parse_column(np.asarray(["\udfff", "ok"], dtype=object), CATEGORY).tolist() == ["\ufffd", "ok"]

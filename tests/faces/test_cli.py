@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import pytest
 
 import automl
 from automl.cli import cli
+from automl.core.errors import InputError
 
 
 def one_sentence(err: str) -> str:
@@ -156,8 +159,25 @@ def test_recommend_saves_a_recipe_that_fit_takes(finished, command, tmp_path):
     assert answer.out.strip().splitlines()[-1] == f"next: automl fit --recipe {tmp_path / 'plan.yaml'}"
     answer = command("fit", "--recipe", tmp_path / "plan.yaml", "--out", tmp_path / "run", "--json", "--quiet")
     assert answer.code == 0
-    assert json.loads(answer.out)["champion"] == "linear"
+    document = json.loads(answer.out)
+    assert document["champion"] == "linear"
+    score = document["score"]
+    assert (score["metric"], score["greater_is_better"]) == ("roc_auc", True)
+    assert 0.5 < score["low"] <= score["value"] <= score["high"] <= 1.0
+    assert score["baseline"]["value"] == 0.5
+    assert "sealed part" in score["judged_on"]
     assert "search" not in answer.err
+
+
+def test_recommend_never_replaces_a_file_unasked(finished, command, tmp_path):
+    (tmp_path / "plan.yaml").write_text("mine")
+    arguments = ("recommend", finished.data, "--save", tmp_path / "plan.yaml")
+    answer = command(*arguments)
+    assert answer.code == 2
+    assert "--force" in one_sentence(answer.err)
+    assert (tmp_path / "plan.yaml").read_text() == "mine"
+    assert command(*arguments, "--force").code == 0
+    assert (tmp_path / "plan.yaml").read_text() != "mine"
 
 
 # --- wrong input -----------------------------------------------------------------------------------------------------
@@ -225,17 +245,102 @@ def test_a_finished_run_is_not_touched(finished, command):
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
 
 
-@pytest.mark.parametrize("damage", ["newer", "torn"])
-def test_a_run_of_a_newer_version_or_with_a_damaged_file_is_refused(damage, finished, command, tmp_path):
-    import shutil
+ON_A_RUN = {
+    "predict": ("predict", "RUN", "DATA", "-o", "OUT"),
+    "score": ("score", "RUN", "DATA"),
+    "report": ("report", "RUN"),
+    "leaderboard": ("leaderboard", "RUN"),
+}
+OF_THE_MODEL = ("run.json", "model/contract.json", "model/model.onnx")
+OF_THE_RUN = (*OF_THE_MODEL, "report.json", "report.html", "plan.yaml", "evidence.json", "findings.json", "profile.json")
+READS = {"predict": OF_THE_MODEL, "score": OF_THE_MODEL, "report": OF_THE_RUN, "leaderboard": OF_THE_RUN}
 
+
+def _halved(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _one_byte_changed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_a_damaged_file_that_a_command_reads_is_one_sentence_with_its_name(name, finished, command, tmp_path):
     copy = shutil.copytree(finished.folder, tmp_path / "run")
-    record = json.loads((copy / "run.json").read_text())
-    text = json.dumps({**record, "format": 999}) if damage == "newer" else json.dumps(record)[:40]
-    (copy / "run.json").write_text(text)
-    answer = command("report", copy)
-    assert answer.code == 2
-    assert "run" in one_sentence(answer.err)
+    places = {"DATA": finished.data, "RUN": copy, "OUT": tmp_path / "out.csv"}
+    arguments = [places.get(part, part) for part in ON_A_RUN[name]]
+    for file in READS[name]:
+        right = (copy / file).read_bytes()
+        newer = json.dumps({**json.loads(right), "format": 999}).encode() if file == "run.json" else _one_byte_changed(right)
+        for wrong in (newer, _halved(right), b"", None):
+            (copy / file).unlink()
+            if wrong is not None:
+                (copy / file).write_bytes(wrong)
+            elif file == "run.json":
+                (copy / file).write_bytes(right)
+                continue
+            answer = command(*arguments)
+            assert (answer.code, answer.out) == (2, ""), (file, answer)
+            assert str(copy / file) in one_sentence(answer.err)
+            with pytest.raises(InputError, match=re.escape(str(copy / file))):
+                automl.load(copy)
+            (copy / file).write_bytes(right)
+        assert not (tmp_path / "out.csv").exists()
+    assert command(*arguments).code == 0
+
+
+def test_a_model_folder_stands_for_itself_wherever_it_is(finished, command, tmp_path):
+    moved = shutil.copytree(finished.folder / "model", tmp_path / "elsewhere")
+    answer = command("predict", moved, finished.data, "-o", "-")
+    assert answer.code == 0
+    assert answer.out == command("predict", finished.folder, finished.data, "-o", "-").out
+    rows = pd.read_csv(finished.data)
+    assert (automl.load(moved).predict(rows) == automl.load(finished.folder).predict(rows)).all()
+    for file in ("contract.json", "model.onnx"):
+        right = (moved / file).read_bytes()
+        (moved / file).write_bytes(_halved(right))
+        answer = command("predict", moved, finished.data, "-o", "-")
+        assert answer.code == 2
+        assert file in one_sentence(answer.err)
+        (moved / file).write_bytes(right)
+
+
+# --- what makes predictions doubtful ---------------------------------------------------------------------------------
+
+
+def test_columns_that_tell_the_model_nothing_are_told(finished, command, tmp_path):
+    frame = pd.read_csv(finished.data)
+    frame["mean_radius"], frame["mean_area"] = "", "n. a."
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    told = '2 columns have no value that could be read in any row and count as missing: "mean_radius", "mean_area"'
+    answer = command("predict", finished.folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv", "--json")
+    assert json.loads(answer.out)["warnings"] == [told]
+    assert answer.err == f"warning: {told}\n"
+    assert json.loads(command("score", finished.folder, tmp_path / "new.csv", "--json").out)["warnings"] == [told]
+    script = [sys.executable, str(finished.folder / "model" / "predict.py"), str(tmp_path / "new.csv")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, f"note: {told}\n")
+    answer = command("predict", finished.folder, finished.data, "-o", tmp_path / "out.csv", "--json")
+    assert json.loads(answer.out)["warnings"] == []
+    assert answer.err == ""
+
+
+def test_a_file_with_decimal_commas_predicts_the_same(finished, command, tmp_path):
+    pd.read_csv(finished.data).to_csv(tmp_path / "comma.csv", index=False, sep=";", decimal=",")
+    answer = command("predict", finished.folder, tmp_path / "comma.csv", "-o", "-")
+    assert answer.code == 0
+    assert "decimal comma" in one_warning(answer.err)
+    assert answer.out == command("predict", finished.folder, finished.data, "-o", "-").out
+
+
+def one_warning(err: str) -> str:
+    assert err.startswith("warning: ")
+    assert err.count("\n") == 1
+    return err
+
+
+# --- the system ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -270,6 +375,24 @@ def test_our_own_fault_is_told_with_a_log(command, monkeypatch, finished):
     log = Path(one_sentence(answer.err).rpartition(" ")[2])
     assert "ZeroDivisionError: of ours" in log.read_text()
     log.unlink()
+
+
+@pytest.mark.parametrize("module", ["click", "automl.run", "numpy", "pandas", "pandas._libs.lib", "pyarrow", "onnxruntime"])
+def test_an_interrupt_while_something_is_imported_is_130_and_no_traceback(module, finished):
+    code = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "runpy.run_module('automl', run_name='__main__')\n"
+    )
+    verb = "predict" if module == "onnxruntime" else "profile"
+    given = [finished.folder, finished.data, "-o", "-"] if verb == "predict" else [finished.data]
+    done = subprocess.run([sys.executable, "-c", code, verb, *map(str, given)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "automl: interrupted")
 
 
 def test_ctrl_c_keeps_the_best_model_so_far(finished, tmp_path):

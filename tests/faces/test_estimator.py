@@ -13,6 +13,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -21,20 +22,18 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from automl import AutoMLClassifier, AutoMLRegressor
 
 BOTTOM = {"only": ("baseline", "linear"), "refit": False}
-WEIGHT_REASON = "rows repeated and rows weighted fall into different folds, so another regularisation is chosen"
 EXPECTED_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": WEIGHT_REASON,
     "check_sample_weight_equivalence_on_sparse_data": "sparse input is refused",
 }
 """Checks of scikit-learn that fail on purpose, each with its reason."""
 
 
 def classifier(**parameters: Any) -> AutoMLClassifier:
-    return AutoMLClassifier(**{"time": 10, "preset": "fast", "jobs": 1, "options": BOTTOM, **parameters})
+    return AutoMLClassifier(**{"time": 20, "preset": "fast", "jobs": 1, "options": BOTTOM, **parameters})
 
 
 def regressor(**parameters: Any) -> AutoMLRegressor:
-    return AutoMLRegressor(**{"time": 10, "preset": "fast", "jobs": 1, "options": BOTTOM, **parameters})
+    return AutoMLRegressor(**{"time": 20, "preset": "fast", "jobs": 1, "options": BOTTOM, **parameters})
 
 
 @pytest.mark.slow
@@ -137,6 +136,12 @@ def test_what_the_search_found_is_there_to_look_at(fitted):
     assert fitted.evidence_.champion == "linear"
     assert fitted.findings_
     assert {rung.architecture for rung in fitted.plan_.ladder} == {"baseline", "linear"}
+    for model in (fitted, pickle.loads(pickle.dumps(fitted))):
+        assert list(model.leaderboard()["architecture"]) == ["linear", "baseline"]
+        assert model.verdict_.label in ("Ready", "Use with care", "Do not use")
+        assert [each.code for each in model.findings_] == [each.code for each in fitted.findings_]
+    with pytest.raises(NotFittedError):
+        classifier().leaderboard()
 
 
 def test_wrong_input_is_a_value_error_in_one_sentence():

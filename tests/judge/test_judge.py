@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl.core import discovery
@@ -14,10 +15,12 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.files import decode, dump_json
 from automl.core.finding import Figure, Finding, Section, Severity
+from automl.core.metrics import METRICS
 from automl.core.profile import Suspicion
-from automl.core.tasks import Task
+from automl.core.tasks import ALL_TASKS, Task
 from automl.judge import judge, run_check
 from automl.judge.importance import permutation_importance
+from automl.judge.wording import percent_text, score_text
 from tests.judge.made_up import CLASSES, case_of, data_case, predictor
 
 CHECKS = discovery.declarations("automl.judge.checks", "CHECK")
@@ -60,11 +63,11 @@ def broken_inputs() -> Case:
 
 
 CASES = {
-    **{str(task): lambda task=task: case_of(task) for task in Task},
-    **{f"{task} nested": lambda task=task: case_of(task, 120, nested=True) for task in Task},
-    **{f"{task} tiny": lambda task=task: case_of(task, 20, nested=True) for task in Task},
-    **{f"{task} data only": lambda task=task: data_case(task) for task in Task},
-    **{f"{task} two rows": lambda task=task: case_of(task, 4) for task in Task},
+    **{str(task): lambda task=task: case_of(task) for task in sorted(ALL_TASKS)},
+    **{f"{task} nested": lambda task=task: case_of(task, 120, nested=True) for task in sorted(ALL_TASKS)},
+    **{f"{task} tiny": lambda task=task: case_of(task, 20, nested=True) for task in sorted(ALL_TASKS)},
+    **{f"{task} data only": lambda task=task: data_case(task) for task in sorted(ALL_TASKS)},
+    **{f"{task} two rows": lambda task=task: case_of(task, 4) for task in sorted(ALL_TASKS)},
     "one class": single_class,
     "never predicted": never_predicted,
     "no samples": without_samples,
@@ -156,12 +159,12 @@ def test_data_alone_gives_data_findings() -> None:
     assert not any(code[3] in "234" for code in codes)
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_judging_is_repeatable(task: Task) -> None:
     assert dump_json(judge(case_of(task))) == dump_json(judge(case_of(task)))
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_an_informative_column_matters_and_noise_does_not(task: Task) -> None:
     result = permutation_importance(case_of(task))
     assert result is not None
@@ -206,14 +209,14 @@ def test_many_columns_are_bounded_by_work() -> None:
     assert sum(calls) < 5e8
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_a_good_model_beats_the_baseline(task: Task) -> None:
     finding = found(case_of(task), "AML203")
     assert finding.severity is Severity.PASSED
     assert finding.numbers["gain"].low > 0
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_a_model_worse_than_the_baseline_is_an_issue(task: Task) -> None:
     case = case_of(task)
     turned = 200 - case.prediction if task is Task.REGRESSION else case.prediction[:, ::-1].copy()
@@ -222,13 +225,13 @@ def test_a_model_worse_than_the_baseline_is_an_issue(task: Task) -> None:
     assert "worse" in finding.sentence
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_the_baseline_itself_is_not_better(task: Task) -> None:
     case = case_of(task)
     assert found(replace(case, prediction=case.baseline), "AML203").severity is Severity.ISSUE
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_a_perfect_model_has_nothing_to_hide(task: Task) -> None:
     case = case_of(task)
     perfect = case.truth.copy() if task is Task.REGRESSION else np.eye(len(CLASSES[task]))[case.truth]
@@ -241,7 +244,7 @@ def test_a_perfect_model_has_nothing_to_hide(task: Task) -> None:
         assert found(case, "AML301").severity is Severity.PASSED
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_intervals_hold_the_score(task: Task) -> None:
     for score in found(case_of(task), "AML202").numbers.values():
         if score.low is not None and score.high is not None:
@@ -329,6 +332,93 @@ def test_a_leak_names_its_column_and_the_way_out() -> None:
     assert any('"signal"' in finding.sentence for finding in leaks)
 
 
+def test_columns_that_give_the_target_away_together_are_one_finding() -> None:
+    case = data_case(Task.REGRESSION)
+    told = '"target" is exactly signal + weak, so "{}" with "{}" gives it away: are both known before the target is?'
+    pair = [Suspicion(*each) for each in (("signal", 0.9, "R2", told.format("signal", "weak")),
+                                          ("weak", 0.5, "R2", told.format("weak", "signal")))]  # fmt: skip
+    leaks = [
+        each for each in judge(replace(case, profile=replace(case.profile, suspected_leaks=tuple(pair)))) if each.code == "AML102"
+    ]
+    assert len(leaks) == 1
+    assert leaks[0].sentence == '"signal" and "weak" may give "target" away: "target" is exactly signal + weak.'
+    assert "`--drop signal --drop weak`" in leaks[0].action
+
+
+def test_a_column_of_numbers_and_words_is_told() -> None:
+    case = data_case(Task.BINARY)
+    assert found(case, "AML115").severity is Severity.PASSED
+    frame = case.dataset.frame.copy()
+    frame["color"] = [str(at) if at % 2 else "red" for at in range(len(frame))]
+    mixed = replace(case, dataset=Dataset(frame, "mixed", "", ""))
+    finding = found(mixed, "AML115")
+    assert finding.severity is Severity.TIP
+    assert '"color" 50.0 %' in finding.sentence
+    assert '"red"' in finding.sentence
+    hidden = found(replace(mixed, plan=replace(case.plan, samples=False)), "AML115")
+    assert '"red"' not in hidden.sentence + str(hidden.table)
+    frame["color"] = [str(at % 4) if at % 4 < 3 else "3+" for at in range(len(frame))]
+    assert found(replace(case, dataset=Dataset(frame, "codes", "", "")), "AML115").severity is Severity.PASSED
+
+
+def test_the_curve_by_round_is_that_of_the_champion_alone() -> None:
+    case = case_of(Task.BINARY)
+    assert case.evidence is not None
+    assert [figure.name for figure in found(case, "AML602").figures] == ["rows"]
+    climbed = replace(case, evidence=replace(case.evidence, champion="boosting"))
+    figure = found(climbed, "AML602").figures[0]
+    assert figure.name == "rounds"
+    assert figure.title.startswith("Gradient boosting")
+    assert len(figure.series) == 1
+
+
+def test_intervals_end_where_the_metric_does() -> None:
+    case = case_of(Task.MULTICLASS, 120, nested=True)
+    assert case.evidence is not None
+    uneven = replace(case, evidence=replace(case.evidence, nested=(0.01, 0.02, 0.4, 0.01, 0.02)))
+    score = found(uneven, "AML201").numbers["score"]
+    assert score.low == 0.0
+    assert "-" not in found(uneven, "AML201").sentence.split(" on ")[0].split("interval")[1]
+
+
+def test_why_the_search_ended_is_told_with_the_seconds() -> None:
+    case = case_of(Task.BINARY, deadline=Deadline(60.0, spent_seconds=46.0))
+    assert case.evidence is not None
+    ended = replace(case, evidence=replace(case.evidence, stopped="the last trials gained nothing."))
+    sentence = found(ended, "AML604").sentence
+    assert "the last trials gained nothing; 46 of 60 s had passed" in sentence
+
+
+def test_a_score_from_the_folds_that_chose_the_model_is_called_hopeful() -> None:
+    case = case_of(Task.BINARY)
+    unsealed = replace(case, plan=replace(case.plan, split=replace(case.plan.split, sealed_fraction=0.0)))
+    assert found(unsealed, "AML205").severity is Severity.TIP
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0 %"), (0.0004, "below 0.1 %"), (0.5, "50.0 %"), (0.9996, "more than 99.9 %"), (1.0, "100 %")]
+)
+def test_shares_never_round_to_nothing_or_to_all(value: float, text: str) -> None:
+    assert percent_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "beside", "text"),
+    [
+        (-0.0, None, "0.000"),
+        (-0.0003, (0.2, -0.0003, 0.4), "0.000"),
+        (0.0003, None, "0.000300"),
+        (0.927, None, "0.927"),
+        (1.0486, None, "1.049"),
+        (-0.0041, (-0.0041, -0.023, 0.014), "-0.004"),
+    ],
+)
+def test_scores_are_written_with_the_decimals_of_their_interval(
+    value: float, beside: tuple[float, float, float] | None, text: str
+) -> None:
+    assert score_text(METRICS["log_loss"], value, beside) == text
+
+
 def test_a_failed_architecture_is_told() -> None:
     failures = [finding for finding in judge(case_of(Task.BINARY)) if finding.code == "AML603"]
     assert failures[0].severity is Severity.TIP
@@ -340,3 +430,21 @@ def test_dates_are_told_with_the_score_in_time() -> None:
     finding = found(case_of(Task.REGRESSION), "AML112")
     assert finding.severity is Severity.TIP
     assert len(finding.figures[0].series[0].x) == 4
+
+
+def test_importance_reads_numbers_in_text_once() -> None:
+    """The columns that a model is asked about come as numbers, and the importance is that of the text."""
+    case = case_of(Task.BINARY)
+    numbers = [column.name for column in case.profile.features if column.parse.get("as") == "number"]
+    written = case.judged.assign(**{name: case.judged[name].map(repr) for name in numbers})
+    right, seen = case.predict, []
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        seen.append(all(pd.api.types.is_numeric_dtype(frame[name].dtype) for name in numbers))
+        return right(frame.assign(**{name: frame[name].astype(float) for name in numbers}))
+
+    result, expected = permutation_importance(replace(case, judged=written, predict=predict)), permutation_importance(case)
+    assert numbers
+    assert not seen[0]
+    assert all(seen[1:])
+    assert result == expected

@@ -15,9 +15,9 @@ from automl.core.architecture import Architecture, Fold, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import TrainingError
 from automl.core.metrics import default_metric
-from automl.core.tasks import Task
+from automl.core.tasks import ALL_TASKS, Task
 from automl.encoders.graph import GraphBuilder
-from automl.modalities.tabular.encoding import make_encoder
+from automl.encoders.table import make_encoder
 from automl.modalities.tabular.ladder import baseline, boosting, linear
 from tests.encoders.made_up import awkward_table, feeds, make_profile, make_table, run_graph
 
@@ -35,7 +35,7 @@ TARGETS = {
     Task.MULTICLASS: np.digitize(SIGNAL, np.quantile(SIGNAL, [0.3, 0.6])),
     Task.REGRESSION: (SIGNAL - SIGNAL.mean()) / SIGNAL.std(),
 }
-EVERY = [(name, task) for name in RUNGS for task in Task]
+EVERY = [(name, task) for name in RUNGS for task in sorted(ALL_TASKS)]
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "baseline": [{}],
     "linear": [{}, {"penalty": "l1"}],
@@ -114,7 +114,7 @@ def test_folds_give_finite_predictions_of_all_their_rows(name: str, task: Task) 
                 assert (prediction >= 0).all()
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 @pytest.mark.parametrize("name", ["linear", "boosting"])
 def test_it_learns_more_than_the_baseline(name: str, task: Task) -> None:
     def error(prepared: Prepared) -> float:
@@ -169,7 +169,7 @@ def test_a_class_that_the_rows_lack_is_unlikely_not_an_error(name: str, task: Ta
     assert predicted[:, -1].max() < 0.05
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
 @pytest.mark.parametrize("name", list(RUNGS))
 def test_what_is_saved_is_text(name: str, task: Task, tmp_path: Path) -> None:
     Prepared(name, task).fit().save(tmp_path)

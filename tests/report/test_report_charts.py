@@ -143,7 +143,10 @@ def test_numbers_read_well(given_value: object, text: str) -> None:
         (Number(586_000, unit="bytes"), ("586 kB", "")),
         (Number(0.14, unit="ms"), ("0.14 ms", "")),
         (Number(534.2, 512.0, 560.6, "price"), ("534", "512 to 561")),
-        (Number(0.5, 0.5, 0.5), ("0.5", "")),
+        (Number(0.5, 0.5, 0.5), ("0.500", "")),
+        (Number(0.9993, 0.9991, 0.9995), ("0.9993", "0.9991 to 0.9995")),
+        (Number(-0.0001, -0.02, 0.02), ("0.000", "−0.020 to 0.020")),
+        (Number(0.0549, 0.0, 0.1106), ("0.055", "0.000 to 0.111")),
     ],
 )
 def test_a_number_and_its_interval_share_their_decimals(given_number: Number, text: tuple[str, str]) -> None:
@@ -153,5 +156,12 @@ def test_a_number_and_its_interval_share_their_decimals(given_number: Number, te
 def test_times_sizes_shares_and_p_values() -> None:
     assert [numbers.seconds(each) for each in (0.3, 9.99, 61, 187.2, None)] == ["0.30 s", "10.0 s", "61 s", "3 min 7 s", "–"]
     assert [numbers.size(each) for each in (999, 40_000, 999_999, 2_500_000)] == ["999 bytes", "40 kB", "1,000 kB", "2.5 MB"]
-    assert [numbers.percent(each) for each in (0, 0.00002, 0.0573, 0.5, 1.0)] == ["0 %", "< 0.1 %", "5.7 %", "50 %", "100 %"]
-    assert [numbers.p_value(each) for each in (0.0001, 0.0412, 0.83, None)] == ["< 0.001", "0.041", "0.83", "–"]
+    assert [numbers.percent(each) for each in (0, 0.00002, 0.0573, 0.5, 0.9999, 1.0)] == [
+        "0 %",
+        "< 0.1 %",
+        "5.7 %",
+        "50.0 %",
+        "> 99.9 %",
+        "100 %",
+    ]
+    assert [numbers.p_value(each) for each in (0.0001, 0.0412, 0.83, None)] == ["< 0.001", "0.041", "0.830", "–"]

@@ -19,6 +19,7 @@ from automl.core.errors import InputError
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.profile import Kind
 from automl.report import card, render, render_folder, report, summary, verdict, write_report
+from automl.report.sections import again
 from tests.report.samples import HOSTILE, SAMPLES, binary, column, hostile, minimal
 
 EVERY = pytest.mark.parametrize("name", sorted(SAMPLES))
@@ -130,6 +131,35 @@ def test_losses_are_shown_in_their_own_direction() -> None:
     assert "Log loss, lower is better" in html
     assert "−0.041" not in html
     assert "-0.041" not in html
+
+
+def test_what_was_not_measured_is_said() -> None:
+    sample = binary()
+    assert sample.evidence is not None
+    finals = tuple(dataclasses.replace(each, row_milliseconds=None) for each in sample.evidence.finals)
+    evidence = dataclasses.replace(sample.evidence, finals=finals)
+    html = render(json.loads(files.dump_json(report(sample.profile, sample.plan, evidence, sample.findings, sample.facts))))
+    assert html.count("one row not measured") == len(finals)
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "wanted"),
+    [
+        ("automl fit a.csv --target y --time 60", "--time 180", "automl fit a.csv --target y --time 180"),
+        ("automl fit a.csv --drop b", "--drop c --drop 'd e'", "automl fit a.csv --drop b --drop c --drop 'd e'"),
+        ("automl fit 'a b.csv'", "--drop-leaks", "automl fit 'a b.csv' --drop-leaks"),
+        ("", "--drop-leaks", ""),
+        (None, "--drop-leaks", ""),
+        ("automl fit 'broken", "--drop-leaks", ""),
+    ],
+)
+def test_an_action_is_the_command_again_with_its_option(command: str | None, options: str, wanted: str) -> None:
+    assert again(command, options) == wanted
+
+
+def test_a_check_that_finds_two_things_is_one_check() -> None:
+    twice = [finding("AML102", Severity.ISSUE), finding("AML102", Severity.ISSUE)]
+    assert verdict(twice).reason.startswith("One check found an issue")
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:

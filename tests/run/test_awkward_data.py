@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from automl.run import Run
-from tests.run.made_up import fit, read, with_outcome
+from tests.run.made_up import command, fit, read, with_outcome
 
 BOTH = ("linear", "boosting")
 
@@ -123,3 +125,41 @@ def test_two_thousand_columns_of_three_hundred_rows(tmp_path: Path) -> None:
     run = fit(frame, tmp_path / "run")
     assert run.report_path.stat().st_size < 1_000_000
     assert run.predict_proba(frame.head(5)).shape == (5, 2)
+
+
+def test_halves_of_characters_in_cells_labels_and_names(tmp_path: Path) -> None:
+    """Such as "\\ud800", which JSON can say and no file, graph or terminal can hold."""
+    frame = with_outcome("text")
+    changes = {
+        "plan": lambda plan: plan.replace("p", "\udc00"),
+        "outcome": lambda label: label.replace("now", "\ud834"),
+        "order": lambda order: f"\udfff{order}",
+    }
+    for name, change in changes.items():
+        frame[name] = pd.Series([change(value) for value in frame[name]], dtype=object)
+    frame.columns = pd.Index([name.replace("plan", "plan \ud800") for name in frame.columns], dtype=object)
+    (tmp_path / "shop.jsonl").write_text("\n".join(json.dumps(row) for row in frame.replace(np.nan, None).to_dict("records")))
+    (tmp_path / "rows.json").write_text(json.dumps(frame.drop(columns="outcome").replace(np.nan, None).to_dict("records")))
+    runs = [fit(frame, tmp_path / "frame"), fit(tmp_path / "shop.jsonl", tmp_path / "file")]
+    for run in runs:
+        assert run.profile.classes == ("never", "often", "\ufffd and then")
+        assert "plan \ufffd" in columns_of(run)
+        assert np.array_equal(run.predict(frame), run.predict(tmp_path / "rows.json"))
+        assert run.predict(frame.iloc[0].to_dict())[0] == run.predict(frame)[0]
+        answer = command("predict", run.folder, tmp_path / "rows.json", "-o", tmp_path / "out.csv")
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert command("score", run.folder, tmp_path / "shop.jsonl", "--json").returncode == 0
+        written = pd.read_csv(tmp_path / "out.csv")
+        assert written["order"].tolist() == [order.replace("\udfff", "\ufffd") for order in frame["order"]]
+        assert "probability_\ufffd and then" in written.columns
+
+
+def test_a_path_that_is_no_utf8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    with_outcome("bool").to_csv(folder / os.fsdecode(b"caf\xe9.csv"), index=False)
+    done = command(
+        "fit", "caf\udce9.csv", "--target", "outcome", "--time", 20, "--only", "linear", "--quiet", "--json", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / json.loads(done.stdout)["run"] / "report.html").is_file()

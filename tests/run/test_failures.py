@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.core.errors import ParityError, TrainingError
+from automl.core.errors import InputError, ParityError, StoppedByCheck, TrainingError
 from automl.learners.baseline import BaselineLearner
 from automl.learners.linear import FittedLinear, LinearLearner
 from automl.learners.trees import FittedTrees, TreesLearner
-from automl.run import Run
+from automl.run import Run, open_run
 from automl.search import shipping
-from tests.run.made_up import fit, with_outcome
+from tests.run.made_up import fit, read, with_outcome
 
 BOTH = ("linear", "boosting")
 
@@ -78,12 +78,20 @@ def test_an_export_that_fails_or_differs_is_refused_and_the_next_best_is_shipped
 
 
 def test_where_nothing_passes_there_is_one_sentence_and_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipping, "check_parity", _refuse)
-    with pytest.raises(TrainingError, match=r"no model could be exported; .*linear: refused at the gate.*baseline") as error:
-        fit(with_outcome("bool"), tmp_path / "run")
+    with monkeypatch.context() as broken:
+        broken.setattr(shipping, "check_parity", _refuse)
+        with pytest.raises(StoppedByCheck, match=r"no model could be exported; .*linear: refused at the gate.*baseline") as error:
+            fit(with_outcome("bool"), tmp_path / "run")
     assert "\n" not in str(error.value)
+    assert error.value.exit_code == 3
     left = {path.name for path in (tmp_path / "run").iterdir()}
-    assert not left & {"model", "evaluated", "report.html", ".evaluated.building", ".model.building", ".lock"}
+    assert not left & {"model", "evaluated", "report.html", "work", ".evaluated.building", ".model.building", ".lock"}
+    record = read(tmp_path / "run" / "run.json")
+    assert record["state"] == "failed"
+    assert record["reason"] == str(error.value)
+    with pytest.raises(InputError, match="ended without a model"):
+        open_run(tmp_path / "run")
+    is_whole(fit(with_outcome("bool"), tmp_path / "run"))
 
 
 def _refuse(*arguments: Any) -> Any:
@@ -114,6 +122,7 @@ def test_where_no_rung_can_be_trained_there_is_one_sentence(tmp_path: Path, monk
         fit(with_outcome("bool"), tmp_path / "run")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run" / "model").exists()
+    assert read(tmp_path / "run" / "run.json")["state"] == "failed"
 
 
 def test_what_fails_after_the_choice_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from automl.core.errors import InputError
 from automl.core.metrics import metric
+from automl.recipe import options_of
 from automl.run import Run, open_run
 from tests.run.made_up import arrays, command, fit, read, with_outcome
 
@@ -104,6 +105,7 @@ def test_beside_a_test_file_the_folds_are_still_made_by_group_or_time(option: st
     frame, test = with_outcome("number", 300), with_outcome("number", 60, seed=1)
     frame["town"], test["town"] = frame.index % 20, 99
     run = fit(frame, tmp_path / "run", test=test, **{option: column})
+    assert getattr(options_of(run.plan), option) == column
     assert np.array_equal(sealed(run), np.arange(300, 360))
     values = frame[column].to_numpy()
     for training, validation in folds_of(run, "search_folds"):
@@ -111,6 +113,24 @@ def test_beside_a_test_file_the_folds_are_still_made_by_group_or_time(option: st
             assert not set(values[training]) & set(values[validation])
         else:
             assert max(values[training]) < min(values[validation])
+
+
+@pytest.mark.parametrize("kind", ["bool", "int classes", "number"])
+def test_rows_of_weight_nothing_are_as_if_they_were_not_there(kind: str, tmp_path: Path) -> None:
+    frame = with_outcome(kind)
+    frame["trust"] = np.where(np.arange(len(frame)) % 8, 0.0, 1.0)
+    run = fit(frame, tmp_path / "few", weight="trust")
+    assert not sealed(run).size or not (sealed(run) % 8).any()
+    for training, validation in folds_of(run, "search_folds"):
+        assert not (np.concatenate([training, validation]) % 8).any()
+    assert any("525 rows" in each.sentence for each in run.findings if each.code == "AML309")
+    frame["trust"] = np.where(np.arange(len(frame)) % 300, 0.0, 1.0)
+    with pytest.raises(InputError, match=r'"trust" is 0 in 598 of 600 rows'):
+        fit(frame, tmp_path / "run", weight="trust")
+    if kind == "bool":
+        with pytest.raises(InputError, match=r'"trust" is 0 in every row of the class "False"'):
+            fit(frame.assign(trust=frame["outcome"].astype(int)), tmp_path / "run", weight="trust")
+    assert not (tmp_path / "run").exists()
 
 
 def test_test_rows_without_a_known_truth_are_left_out_and_told(tmp_path: Path) -> None:

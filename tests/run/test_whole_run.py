@@ -110,8 +110,11 @@ def judged_rows_were_set_apart(run: Run, frame: pd.DataFrame) -> None:
     for name in ("search_folds", "fresh_folds"):
         for part, positions in arrays(run.folder / "evaluated" / f"{name}.npz").items():
             if not part.startswith("repeat"):
-                assert not np.isin(known[positions], kept["row_ids"]).any()
-    out_of_fold = arrays(run.folder / "evaluated" / "out_of_fold.npz")["prediction"].reshape(len(known), -1)
+                assert np.isin(positions, known).all()
+                assert not np.isin(positions, kept["row_ids"]).any()
+    searched = arrays(run.folder / "evaluated" / "out_of_fold.npz")
+    assert np.array_equal(searched["row_ids"], known)
+    out_of_fold = searched["prediction"].reshape(len(known), -1)
     assert np.array_equal(np.isnan(out_of_fold).any(axis=1), np.isin(known, kept["row_ids"]))
 
 

@@ -103,7 +103,7 @@ class MadeUpWorkshop:
         if deadline.expired or deadline.left_seconds() < rung.seconds / FOLDS:
             raise OutOfTimeError("there was no time left")
         self.clock.now += rung.seconds / FOLDS
-        return rung.fresh[fold], (), ()
+        return rung.fresh[fold], ()
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
         return 1000, 0.1

@@ -51,3 +51,32 @@ def test_only_folds_that_both_have_are_compared() -> None:
 def test_worse_beyond_doubt(gain: float, expected: bool) -> None:
     candidate, incumbent = finals(gain, 0.01, 1)
     assert worse_beyond_doubt(candidate, incumbent, metric("roc_auc"), 5) is expected
+
+
+def holdouts(gain: float, noise: float, seed: int, rows: int = 400) -> tuple[Final, Final]:
+    """Two candidates on one holdout: mean row scores on all rows, and on the same resamples of them."""
+    generator = np.random.default_rng(seed)
+    base = 0.8 + generator.normal(0, 0.3, rows)
+    better = base + gain + generator.normal(0, noise, rows)
+    resamples = generator.integers(rows, size=(400, rows))
+    return (
+        Final(
+            "higher", 0, (float(better.mean()),), float(better.mean()), 2.0, 200, resampled=tuple(better[resamples].mean(axis=1))
+        ),
+        Final("simple", 0, (float(base.mean()),), float(base.mean()), 1.0, 100, resampled=tuple(base[resamples].mean(axis=1))),
+    )
+
+
+def test_one_holdout_is_decided_by_the_paired_bootstrap() -> None:
+    decision = decide(*holdouts(0.03, 0.1, 0), metric("accuracy"), 1, TITLES, True)
+    assert decision.accepted and decision.interval[0] < decision.gain < decision.interval[1]
+    assert "paired bootstrap" in decision.test
+    climbs = sum(decide(*holdouts(0.0, 0.3, seed), metric("accuracy"), 1, TITLES, True).accepted for seed in range(300))
+    assert 0.04 * 300 <= climbs <= 0.16 * 300
+    assert worse_beyond_doubt(*holdouts(-0.1, 0.1, 1), metric("accuracy"), 1)
+    assert not worse_beyond_doubt(*holdouts(0.0, 0.1, 1), metric("accuracy"), 1)
+
+
+def test_without_a_defined_resample_nothing_is_climbed() -> None:
+    candidate, incumbent = (Final(name, 0, (0.5,), 0.5, 1.0, resampled=(float("nan"),) * 10) for name in TITLES)
+    assert not decide(candidate, incumbent, metric("roc_auc"), 1, TITLES, True).accepted

@@ -58,9 +58,9 @@ def test_the_choice_in_a_fold_never_sees_its_rows(prepared: Prepared, monkeypatc
     outer: list[np.ndarray] = []
     right_choose, right_fit = nested._choose, nested.fit_pipeline
 
-    def choose(context: Context, splitter: object, candidates: list[Trial], rows: np.ndarray) -> Trial:
+    def choose(context: Context, splitter: object, candidates: list[Trial], rows: np.ndarray, deadline: Deadline) -> Trial:
         outer.append(rows)
-        return right_choose(context, splitter, candidates, rows)  # type: ignore[arg-type]
+        return right_choose(context, splitter, candidates, rows, deadline)  # type: ignore[arg-type]
 
     def fit(*arguments: Any) -> Any:
         seen.append((outer[-1], arguments[-1]))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from automl.core.errors import InputError
 from automl.core.plan import Split
 from automl.core.tasks import Task
 from automl.splitting import Splitter, plan_folds, seeds
@@ -94,3 +95,27 @@ def test_seeds_differ_by_purpose_and_by_seed() -> None:
     drawn = {seeds(seed)(purpose) for seed in (0, 1) for purpose in ("a", "b")}
     assert len(drawn) == 4
     assert seeds(0)("a") == seeds(0)("a")
+
+
+def test_a_holdout_is_a_fifth_of_the_rows_with_groups_whole_and_time_in_order() -> None:
+    generator = np.random.default_rng(3)
+    target = generator.integers(3, size=500)
+    groups = generator.integers(120, size=500)
+    rows = np.flatnonzero(generator.random(500) < 0.8)
+    for splitter in (Splitter(Task.MULTICLASS, target), Splitter(Task.MULTICLASS, target, groups)):
+        (fold,) = splitter.folds(rows, 1, 2, 11)
+        assert np.array_equal(np.union1d(fold.training, fold.validation), rows)
+        assert not np.intersect1d(fold.training, fold.validation).size
+        assert 0.15 < len(fold.validation) / len(rows) < 0.25
+        assert set(target[fold.validation]) == {0, 1, 2}
+        if splitter.groups is not None:
+            assert not set(groups[fold.training]) & set(groups[fold.validation])
+        assert not np.array_equal(fold.validation, splitter.folds(rows, 1, 2, 12)[0].validation)
+    times = generator.permutation(500).astype(float)
+    (fold,) = Splitter(Task.REGRESSION, target.astype(float), times=times).folds(rows, 1, 1, 5)
+    assert times[fold.training].max() < times[fold.validation].min()
+
+
+def test_a_holdout_needs_two_groups() -> None:
+    with pytest.raises(InputError, match="too few groups"):
+        Splitter(Task.REGRESSION, np.arange(30.0), np.zeros(30, int)).folds(np.arange(30), 1, 1, 0)

@@ -15,6 +15,7 @@ from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import mlp
 from automl.training.learner import NetFitted, NetLearner, Pace, batch_size_for, epochs_for
+from automl.training.program import structure
 
 SHAPES = {"numeric": (4, "float32", None), "categorical": (3, "int32", (3, 5, 20))}
 BINARY = Problem(Task.BINARY, 2, "roc_auc", jobs=2)
@@ -88,6 +89,18 @@ def test_trials_that_differ_in_scalars_share_the_compiled_program(learner: NetLe
     assert second.program is first.program
     assert learner.fit(training, BINARY, {**PLAIN, "width": 24}, 1, 1).program is not first.program
     assert far_apart(weights_of(first), weights_of(second)) > 1e-4
+
+
+def test_the_names_that_keras_gives_are_no_part_of_a_structure() -> None:
+    """Else the first net of a process, whose layers go by other names than those of later ones, is compiled for itself."""
+    import keras
+
+    def named(first: str, second: str) -> str:
+        inputs = keras.Input((3,), name="numeric")
+        x = keras.layers.Activation("relu", name=first)(keras.layers.Dense(4, name=second)(inputs))
+        return structure(keras.Model({"numeric": inputs}, keras.layers.Dense(2, name="logits")(x)))
+
+    assert named("activation", "dense") == named("activation_7", "dense_12")
 
 
 @pytest.mark.parametrize("name", ["dropout", "weight_decay", "label_smoothing"])
@@ -244,6 +257,25 @@ def test_too_little_time_is_an_error_with_a_sentence() -> None:
     pace.start_fold()
     with pytest.raises(TrainingError, match="epochs on 5 folds"):
         epochs_done(pace, clock, 1.0, 1, 50)
+
+
+def test_long_epochs_are_compressed_to_fewer_and_then_to_a_sample_of_the_rows() -> None:
+    """An epoch of 300 steps takes a second: of 20 epochs a fold some fit, or one and a half, or next to nothing."""
+    cases = ((40.0, "6 epochs fit"), (10.0, r"2 epochs fit on \d\d% of the rows"), (4.5, "would have fitted the time"))
+    for budget, told in cases:
+        clock = Clock()
+        pace = Pace(Deadline(budget, clock=clock), 5, 20)
+        pace.start_fold(300)
+        with pytest.raises(Exception, match=told):
+            epochs_done(pace, clock, 1.0, 1, 20)
+
+
+def test_a_net_trained_on_a_sample_of_the_rows_repeats_it(learner: NetLearner) -> None:
+    training = rows(200)
+    settings = {**PLAIN, "most_rows": 64}
+    first, again, whole = (learner.fit(training, BINARY, each, 2, 1) for each in (settings, settings, PLAIN))
+    assert far_apart(weights_of(first), weights_of(again)) == 0.0
+    assert far_apart(weights_of(first), weights_of(whole)) > 1e-4
 
 
 def test_a_compressed_training_tells_fit_its_schedule(learner: NetLearner) -> None:

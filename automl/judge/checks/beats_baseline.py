@@ -25,9 +25,11 @@ def run(case: Case) -> list[Finding]:
         return not_applicable(
             "AML203", TITLE, Section.SCORES, f"{metric.title} is undefined on the judged rows, so nothing can be compared."
         )
+    three = gain.value, gain.low, gain.high
     scores = (
         f"{metric.title} {score_text(metric, compared.model.value)} against {score_text(metric, compared.baseline.value)}; "
-        f"gain {score_text(metric, gain.value)}, 95 % interval {score_text(metric, gain.low)} to {score_text(metric, gain.high)}"
+        f"gain {', 95 % interval '.join((score_text(metric, gain.value, three), score_text(metric, gain.low, three)))}"
+        f" to {score_text(metric, gain.high, three)}"
     )
     if is_nested(case):
         scores += " from resampling the rows of one cross-validation, which leaves out the variation of training"

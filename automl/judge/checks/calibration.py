@@ -31,8 +31,8 @@ def run(case: Case) -> list[Finding]:
     over = _overconfident(found, binary)
     event = f'"{case.profile.positive}"' if binary else "the predicted class"
     sentence = (
-        f"The probabilities of {event} are off by {found.error:.3f} on average on {judged_on(case)} (expected calibration error;"
-        f" perfectly calibrated ones would show up to {found.largest_by_chance:.3f} by chance), Brier score"
+        f"On {judged_on(case)} the probabilities of {event} differ from how often it came true by {found.error:.3f} on average"
+        f" (expected calibration error, 0 is best; up to {found.largest_by_chance:.3f} can be chance); Brier score"
         f" {score_text(METRICS['brier'], brier)}"
     )
     if off:
@@ -52,7 +52,7 @@ def run(case: Case) -> list[Finding]:
                 "baseline_brier": number(brier_baseline),
             },
             figures=(_figure(found, event),),
-            action="Use the ranking, not the probabilities as such, or optimise them: --metric log_loss." if off else "",
+            action="Use the ranking, not the probabilities as such, or optimise them: `--metric log_loss`." if off else "",
         )
     ]
 

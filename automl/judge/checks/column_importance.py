@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from automl.core.case import Case, Check
@@ -37,10 +39,10 @@ def _importance(case: Case, found: Importance) -> Finding:
         sentence = f"Shuffling any single column does not change the {called(metric)} beyond chance"
     if ignored:
         sentence += f"; {count_text(len(ignored), 'column')} changed nothing: {names_text(ignored)}"
-    action = f"They can be left out without loss: {drop_command(ignored)}." if ignored else ""
+    action = f"They can be left out without loss: `{drop_command(ignored)}`." if ignored else ""
     if found.left_out:
         sentence += (
-            f"; {count_text(len(found.left_out), 'column')} could not be measured in the time: {names_text(found.left_out)}."
+            f"; {count_text(len(found.left_out), 'column')} could not be measured in the time: {names_text(found.left_out)}"
         )
     if is_nested(case):
         sentence += "; these are rows that the model was trained on, so columns that it memorised look too important"
@@ -53,12 +55,17 @@ def _importance(case: Case, found: Importance) -> Finding:
         about="evaluated",
         numbers={each.column: number(each.value, each.low, each.high, unit) for each in found.columns[:MOST_BARS]},
         figures=(_figure(found),),
-        table={
-            "columns": ["column", f"loss of {called(metric)}", "low", "high"],
-            "rows": [[each.column, each.value, each.low, each.high] for each in found.columns[:MOST_ROWS]],
-        },
+        table=_table(found) if len(found.columns) > MOST_BARS else {},
         action=action,
     )
+
+
+def _table(found: Importance) -> dict[str, Any]:
+    """Every column, where the figure shows only the most important ones."""
+    return {
+        "columns": ["column", f"loss of {called(found.metric)}", "low", "high"],
+        "rows": [[each.column, each.value, each.low, each.high] for each in found.columns[:MOST_ROWS]],
+    }
 
 
 def _figure(found: Importance) -> Figure:
@@ -71,9 +78,9 @@ def _figure(found: Importance) -> Figure:
         tuple(each.high for each in shown),
     )
     how = (
-        f"Each bar is what the {called(found.metric)} loses on {found.rows:,} judged rows when the column's values are shuffled"
-        f" ({found.repeats} times; 95 % interval over rows); a bar whose interval touches zero may be chance. Columns that say"
-        " the same share their importance."
+        f"Each bar is how much worse the {called(found.metric)} gets on {found.rows:,} judged rows when the values of the column"
+        f" are shuffled ({found.repeats} times; 95 % interval over rows); a bar whose interval touches zero may be chance."
+        " Columns that say the same share their importance."
     )
     if len(found.columns) > MOST_BARS:
         how += f" The {MOST_BARS} largest of {len(found.columns):,} are shown."
@@ -97,14 +104,14 @@ def _concentration(case: Case, found: Importance) -> Finding:
         section=Section.WHY,
         sentence=f"{told}: nearly everything rests on it." if alone else f"{told}: the score rests on more than one column.",
         about="evaluated",
-        numbers={"share": number(share)},
+        numbers={"share": number(share, unit="fraction")},
         action=(
-            "Make sure that it is known at the time of the prediction and not made from the target; compare with"
-            f" {drop_command([top.column])}."
+            f'Make sure that "{top.column}" is known at the time of the prediction and not made from the target; compare with'
+            f" `{drop_command([top.column])}`."
             if alone
             else ""
         ),
     )
 
 
-CHECK = Check("AML501", TITLE, Section.WHY, run)
+CHECK = Check("AML501", TITLE, Section.WHY, run, independent=True)

@@ -12,7 +12,7 @@ from automl.judge.curves import wilson
 from automl.judge.scoring import judged_on, not_applicable
 from automl.judge.wording import number, percent_text
 
-TITLE = "Confusion"
+TITLE = "Confusion between classes"
 MOST_CLASSES = 20
 FEWEST_ROWS = 10
 """Recall of a class with fewer judged rows says little."""
@@ -55,7 +55,11 @@ def run(case: Case) -> list[Finding]:
             section=Section.FAILURES,
             sentence=_sentence(case, each, matrix, names, wrong),
             about="evaluated",
-            numbers={"wrong": number(wrong), "rows": number(len(case.truth)), "smallest_recall": number(_smallest(each))},
+            numbers={
+                "wrong": number(wrong),
+                "rows": number(len(case.truth)),
+                "smallest_recall": number(_smallest(each), unit="fraction"),
+            },
             figures=(_figure(case, matrix, names),),
             table={
                 "columns": ["class", "rows", "found (recall)", "low", "high", "correct when called (precision)"],
@@ -100,7 +104,9 @@ def _sentence(case: Case, each: list[_PerClass], matrix: np.ndarray, names: list
         sentence += f'; "{worst.name}" is found least often ({worst.hits:,} of {worst.rows:,})'
         off = matrix - np.diag(np.diag(matrix))
         actual, called = divmod(int(off.argmax()), len(names))
-        sentence += f', and the most frequent mistake is calling "{names[actual]}" "{names[called]}" ({int(off.max()):,} times)'
+        sentence += (
+            f', and the most frequent mistake is taking "{names[actual]}" for "{names[called]}" ({int(off.max()):,} times)'
+        )
     return f"{sentence}."
 
 

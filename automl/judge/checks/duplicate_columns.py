@@ -36,4 +36,4 @@ def run(case: Case) -> list[Finding]:
     ]
 
 
-CHECK = Check("AML105", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML105", TITLE, Section.DATA, run, needs_model=False, independent=True)

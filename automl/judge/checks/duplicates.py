@@ -32,7 +32,7 @@ def run(case: Case) -> list[Finding]:
         )
     numbers = {
         "rows": number(duplicates.rows),
-        "straddling_fraction": number(duplicates.straddling_fraction),
+        "straddling_fraction": number(duplicates.straddling_fraction, unit="fraction"),
         "conflicting": number(duplicates.conflicting),
     }
     severity, action = Severity.TIP, "The rows are not distinctive enough to call them copies; nothing was done."
@@ -74,4 +74,4 @@ def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | No
     return chosen, Number(every, unit=unit), Number(only, unit=unit), int(alone.sum())
 
 
-CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False, independent=True)

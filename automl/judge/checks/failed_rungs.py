@@ -23,7 +23,7 @@ def run(case: Case) -> list[Finding]:
             sentence=f"{title_of(case, architecture)} was left out after it failed: {reason.rstrip('.')}.",
             about="evaluated",
             action=(
-                f"The other rungs are not affected; --skip {architecture} leaves it out, log.txt in the run folder has the"
+                f"The other rungs are not affected; `--skip {architecture}` leaves it out, log.txt in the run folder has the"
                 " details."
             ),
         )

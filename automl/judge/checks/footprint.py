@@ -28,9 +28,9 @@ def run(case: Case) -> list[Finding]:
         f"The model {' and '.join(parts)} on this machine; it runs wherever numpy, pandas and onnxruntime do, without TensorFlow."
     )
     action = (
-        "If this is too large, compare with a lower rung: --only linear."
+        "If this is too large, compare with a lower rung: `--only linear`."
         if large
-        else "Try it: python predict.py new.csv in the model folder."
+        else "Try it in the model folder: `python predict.py new.csv`."
     )
     severity = Severity.TIP if large else Severity.PASSED
     return [Finding("AML701", TITLE, severity, Section.DEPLOY, sentence, "evaluated", numbers, action=action)]

@@ -34,8 +34,8 @@ def run(case: Case) -> list[Finding]:
         else "percentile bootstrap over the judged rows"
     )
     sentence = (
-        f"{champion} reaches {called(metric)} {interval_text(metric, model)} on {judged_on(case)}, where {better} is better;"
-        f" the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
+        f"{champion} reaches {called(metric)} {interval_text(metric, model)} on {case.judged_on or judged_on(case)}, where"
+        f" {better} is better; the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
     )
     gain = compared.gain
     return [
@@ -58,7 +58,7 @@ def run(case: Case) -> list[Finding]:
 
 
 def _figures(case: Case) -> tuple[Figure, ...]:
-    if case.profile.task is Task.REGRESSION:
+    if not case.profile.task.is_classification:
         return (_predicted_against_actual(case),)
     return tuple(figure for figure in (_roc(case), _precision_recall(case)) if figure is not None)
 
@@ -80,12 +80,12 @@ def _roc(case: Case) -> Figure | None:
     ]
     found = tuple(each for each in series if each is not None)
     how = (
-        "Each point is a threshold: how many of the class are found (up) for how many false alarms (right); "
-        "a curve near the upper left corner is good, the diagonal is guessing."
+        "Each point is a threshold on the probability: the share of the class that is found (up) and the share of the other rows"
+        " that are false alarms (right); a curve near the upper left corner is good, the diagonal is guessing."
     )
     if not found:
         return None
-    return Figure("roc", "line", "ROC curve", how, found, "false positive rate", "true positive rate", "diagonal")
+    return Figure("roc", "line", _titled("ROC curve", found), how, found, "false positive rate", "true positive rate", "diagonal")
 
 
 def _precision_recall(case: Case) -> Figure | None:
@@ -95,10 +95,17 @@ def _precision_recall(case: Case) -> Figure | None:
     ]
     found = tuple(each for each in series if each is not None)
     how = (
-        "Each point is a threshold: the share of the class that is found (right) and the share of the calls that are correct"
-        " (up); a curve that stays high to the right is good."
+        "Each point is a threshold on the probability: the share of the class that is found (recall, right) and how often the"
+        " model is correct when it names the class (precision, up); a curve that stays high to the right is good."
     )
-    return Figure("precision_recall", "line", "Precision-recall curve", how, found, "recall", "precision") if found else None
+    if not found:
+        return None
+    return Figure("precision_recall", "line", _titled("Precision-recall curve", found), how, found, "recall", "precision")
+
+
+def _titled(title: str, found: tuple[Series, ...]) -> str:
+    """The class stands in the title where there is no legend to name it."""
+    return f'{title} of "{found[0].name}"' if len(found) == 1 else title
 
 
 def _predicted_against_actual(case: Case) -> Figure:

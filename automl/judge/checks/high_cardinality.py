@@ -36,9 +36,9 @@ def run(case: Case) -> list[Finding]:
             ),
             numbers={"levels": number(worst.unique), "columns": number(len(found))},
             table={"columns": ["column", "levels"], "rows": [[column.name, column.unique] for column in found[:100]]},
-            action=f"Group its levels, or compare the score without it: {drop_command([worst.name])}.",
+            action=f"Group its levels, or compare the score without it: `{drop_command([worst.name])}`.",
         )
     ]
 
 
-CHECK = Check("AML114", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML114", TITLE, Section.DATA, run, needs_model=False, independent=True)

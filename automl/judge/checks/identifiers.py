@@ -16,8 +16,9 @@ def run(case: Case) -> list[Finding]:
         return [Finding("AML103", TITLE, Severity.PASSED, Section.DATA, "No column looks like an identifier.")]
     names = [column.name for column in found]
     sentence = (
-        f"{count_text(len(names), 'column')} that {'names' if len(names) == 1 else 'name'} the row rather than describe it "
-        f"{'was' if len(names) == 1 else 'were'} left out of the model: {names_text(names)}."
+        f"{count_text(len(names), 'column')} {'was' if len(names) == 1 else 'were'} left out of the model, as"
+        f" {'it names' if len(names) == 1 else 'they name'} the row and say{'s' if len(names) == 1 else ''} nothing about it:"
+        f" {names_text(names)}."
     )
     rows = [[column.name, column.unique, column.evidence] for column in found]
     return [
@@ -29,9 +30,9 @@ def run(case: Case) -> list[Finding]:
             sentence=sentence,
             numbers={"columns": number(len(names))},
             table={"columns": ["column", "distinct values", "why"], "rows": rows},
-            action=f"If a column means something, say what it is: --kind {quoted(names[0])}=category.",
+            action=f"If {names_text(names[:1])} means something, say what it is: `--kind {quoted(names[0])}=category`.",
         )
     ]
 
 
-CHECK = Check("AML103", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML103", TITLE, Section.DATA, run, needs_model=False, independent=True)

@@ -19,7 +19,7 @@ def run(case: Case) -> list[Finding]:
     total = max(1, sum(profile.class_counts))
     shares = sorted((count / total, name) for count, name in zip(profile.class_counts, profile.classes, strict=True))
     (smallest, rarest), (largest, most) = shares[0], shares[-1]
-    numbers = {"smallest_fraction": number(smallest), "largest_fraction": number(largest)}
+    numbers = {"smallest_fraction": number(smallest, unit="fraction"), "largest_fraction": number(largest, unit="fraction")}
     # Many classes are small by nature: what counts is the distance to an even share.
     relative = smallest * len(shares) / 2
     told = (
@@ -41,9 +41,9 @@ def run(case: Case) -> list[Finding]:
             numbers=numbers,
             action=f"Do not judge by accuracy; look at {better}"
             + (
-                ", or optimise it: --metric average_precision."
+                ", or optimise it: `--metric average_precision`."
                 if profile.task is Task.BINARY
-                else ", or optimise it: --metric balanced_accuracy."
+                else ", or optimise it: `--metric balanced_accuracy`."
             ),
         )
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl.core.case import Case, Check
-from automl.core.evidence import Evidence
+from automl.core.evidence import Evidence, Trial
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.judge.curves import thin
 from automl.judge.scoring import headline_metric, not_applicable, title_of
@@ -20,7 +20,7 @@ def run(case: Case) -> list[Finding]:
     rows = _rows_figure(case, evidence)
     if rounds is None and rows is None:
         return not_applicable(
-            "AML602", TITLE, Section.CHOICE, "The rungs that were tried learn in one step and no learning curve was measured."
+            "AML602", TITLE, Section.CHOICE, f"No learning curve of {title_of(case, evidence.champion)} was measured in this run."
         )
     parts: list[str] = []
     numbers: dict[str, Number] = {}
@@ -28,8 +28,8 @@ def run(case: Case) -> list[Finding]:
     champion = evidence.best_trial(evidence.champion)
     if rounds is not None and champion is not None and champion.rounds:
         parts.append(
-            f"{title_of(case, evidence.champion)} stopped after {champion.rounds:,} rounds, where the mean curve of all folds was"
-            " best"
+            f"{title_of(case, evidence.champion)} stopped after {champion.rounds:,} {_unit(champion)}s, where the mean curve of"
+            " all folds was best"
         )
         numbers["rounds"] = number(champion.rounds)
     if len(evidence.learning_curve) > 1:
@@ -69,25 +69,24 @@ def _more_rows(case: Case, evidence: Evidence) -> tuple[bool, str, Number]:
 
 
 def _rounds_figure(case: Case, evidence: Evidence) -> Figure | None:
-    series = []
-    for final in evidence.finals:
-        trial = evidence.best_trial(final.architecture)
-        if trial is not None and len(trial.curve) > 1:
-            points = [trial.curve[position] for position in thin(len(trial.curve))]
-            series.append(
-                Series(
-                    title_of(case, final.architecture), tuple(float(x) for x, _ in points), tuple(finite(y) for _, y in points)
-                )
-            )
-    if not series:
+    """The curve of the champion alone: losses of other rungs are on scales of their own."""
+    trial = evidence.best_trial(evidence.champion)
+    if trial is None or len(trial.curve) < 2:
         return None
+    title, unit = title_of(case, evidence.champion), _unit(trial)
+    points = [trial.curve[position] for position in thin(len(trial.curve))]
+    series = Series(title, tuple(float(x) for x, _ in points), tuple(finite(y) for _, y in points))
     how = (
-        "Each line is the mean over the folds on rows that were not trained on, round by round; where it turns, training was"
-        " stopped. A line that is still moving at its right end could have used more rounds."
+        f"The line is the loss of {title}, the chosen rung, on rows that it was not trained on, {unit} by {unit} (mean over the"
+        f" folds; lower is better). Training was stopped where it is lowest; a line that is still falling at its right end could"
+        f" have used more {unit}s."
     )
-    return Figure(
-        "rounds", "line", "Validation by round", how, tuple(series), "round (boosting round or epoch)", "validation loss"
-    )
+    return Figure("rounds", "line", f"{title}: loss on unseen rows by {unit}", how, (series,), unit, "validation loss")
+
+
+def _unit(trial: Trial) -> str:
+    """What a net and what boosting count while they learn."""
+    return "epoch" if "epochs" in trial.settings else "boosting round"
 
 
 def _rows_figure(case: Case, evidence: Evidence) -> Figure | None:
@@ -95,15 +94,16 @@ def _rows_figure(case: Case, evidence: Evidence) -> Figure | None:
         return None
     metric = headline_metric(case)
     rows, mean, low, high = zip(*evidence.learning_curve, strict=True)
-    values, lowest, highest = (tuple(finite(value) for value in column) for column in (mean, low, high))
+    values = tuple(finite(value) for value in mean)
+    lowest, highest = (tuple(finite(metric.within(value)) for value in column) for column in (low, high))
     series = Series(title_of(case, evidence.champion), tuple(float(count) for count in rows), values, lowest, highest)
     how = (
-        "The score of the chosen model trained on fewer rows; where the line is still climbing at its right end, more rows would"
-        " help."
+        f"The score of {series.name}, the chosen rung, trained on fewer rows, with a 90 % interval; where the line is still"
+        " climbing at its right end, more rows would help."
     )
     if not metric.greater_is_better:
         how = how.replace("climbing", "falling")
-    return Figure("rows", "line", "Score by rows of training", how, (series,), "rows trained on", metric.title)
+    return Figure("rows", "line", f"{series.name}: score by rows of training", how, (series,), "rows trained on", metric.title)
 
 
-CHECK = Check("AML602", TITLE, Section.CHOICE, run)
+CHECK = Check("AML602", TITLE, Section.CHOICE, run, independent=True)

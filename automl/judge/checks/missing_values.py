@@ -34,7 +34,7 @@ def run(case: Case) -> list[Finding]:
             severity=Severity.TIP if mostly else Severity.PASSED,
             section=Section.DATA,
             sentence=f"{sentence}.",
-            numbers={"columns": number(len(gaps)), "largest_fraction": number(worst.missing_fraction)},
+            numbers={"columns": number(len(gaps)), "largest_fraction": number(worst.missing_fraction, unit="fraction")},
             figures=(Figure("missing", "bar", "Missing values by column", how, (series,), "column", "share of rows"),),
             table={"columns": ["column", "missing"], "rows": [[column.name, column.missing_fraction] for column in gaps[:200]]},
             action="Find out why they are empty, and whether they will be as empty when the model is used." if mostly else "",

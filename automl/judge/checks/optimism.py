@@ -16,13 +16,18 @@ TITLE = "Search against sealed rows"
 
 def run(case: Case) -> list[Finding]:
     unsealed = case.plan.split.kind != "given" and case.plan.split.sealed_fraction == 0.0
-    if is_nested(case) or unsealed or not len(case.truth):
+    if is_nested(case):
         return not_applicable(
             "AML205",
             TITLE,
             Section.SCORES,
-            "No rows were sealed, so there is no score to hold the search against.",
+            "No rows were sealed, as there are few; nested cross-validation chose the settings anew for every part that it"
+            " judged, so the search could not flatter the score.",
         )
+    if not len(case.truth):
+        return not_applicable("AML205", TITLE, Section.SCORES, "No rows were judged, so nothing can be held against the search.")
+    if unsealed:
+        return [_not_independent()]
     if not len(case.out_of_fold) or len(case.out_of_fold) != len(case.out_of_fold_truth):
         return not_applicable(
             "AML205",
@@ -66,6 +71,18 @@ def run(case: Case) -> list[Finding]:
     )
     severity = Severity.ISSUE if flattered else Severity.PASSED
     return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
+
+
+def _not_independent() -> Finding:
+    return Finding(
+        "AML205",
+        TITLE,
+        Severity.TIP,
+        Section.SCORES,
+        "The score is from the same folds that chose the model, so it may be a little too hopeful.",
+        "evaluated",
+        action="Score it on rows that it has never seen before anything depends on it: `automl score`.",
+    )
 
 
 CHECK = Check("AML205", TITLE, Section.SCORES, run)

@@ -43,7 +43,7 @@ def run(case: Case) -> list[Finding]:
     sentence += "; all scores in this report are of unseen rows, so the gap does not flatter them"
     action = ""
     if large:
-        action = "More rows would help most; fewer columns or the simpler rung (--only linear) would narrow it."
+        action = "More rows would help most; fewer columns or the simpler rung (`--only linear`) would narrow it."
     return [
         Finding(
             code="AML204",

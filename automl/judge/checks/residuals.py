@@ -6,11 +6,12 @@ import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.metrics import METRICS
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, resamples_for
 from automl.judge.curves import MOST_DOTS, histogram_series, plain, sampled
 from automl.judge.scoring import judged_on, not_applicable
-from automl.judge.wording import figures_text, number
+from automl.judge.wording import figures_text, number, score_text
 
 TITLE = "Residuals"
 NOTICEABLE_BIAS = 0.02
@@ -31,11 +32,12 @@ def run(case: Case) -> list[Finding]:
     share = abs(bias) / spread if spread > 0 else 0.0
     biased = (low > 0 or high < 0) and share > NOTICEABLE_BIAS
     half = float(np.median(np.abs(residual)))
+    rmse, three = METRICS["rmse"], (bias, low, high)
     sentence = (
         f'On {judged_on(case)} half of the predictions of "{target}" are off by less than {figures_text(half)}; on average they'
         " are "
-        f"{figures_text(abs(bias))} too {'high' if bias > 0 else 'low'} (95 % interval of the bias {figures_text(low)} to"
-        f" {figures_text(high)})"
+        f"{score_text(rmse, abs(bias), three)} too {'high' if bias > 0 else 'low'} (95 % interval of the bias"
+        f" {score_text(rmse, low, three)} to {score_text(rmse, high, three)})"
     )
     funnel = _funnel(case, residual)
     if funnel > FUNNEL:

@@ -25,7 +25,7 @@ def run(case: Case) -> list[Finding]:
                 f'{count_text(missing, "row")} ({percent_text(share)}) without a value of "{target}"'
                 f" {'was' if missing == 1 else 'were'} left out."
             ),
-            numbers={"rows": number(missing), "fraction": number(share)},
+            numbers={"rows": number(missing), "fraction": number(share, unit="fraction")},
             action="If the target is missing for a reason, the model is only good for rows like those that have it.",
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automl.core.case import Case, Check
+from automl.core.evidence import Evidence
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.scoring import title_of
 from automl.judge.wording import count_text, number
@@ -17,17 +18,18 @@ def run(case: Case) -> list[Finding]:
     tried = {trial.architecture for trial in evidence.trials if trial.score is not None}
     untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in tried | set(evidence.failures)]
     sentence = f"{count_text(len(evidence.trials), 'trial')} of {count_text(len(tried), 'rung')} were made"
-    if evidence.stopped:
-        sentence += f"; {evidence.stopped[0].lower()}{evidence.stopped[1:].rstrip('.')}"
+    ending = _ending(case, evidence)
+    if ending:
+        sentence += f"; {ending[0].lower()}{ending[1:]}"
     action = ""
     if untried:
         names = ", ".join(title_of(case, rung.architecture) for rung in untried)
         sentence += f"; there was too little time for a fair try of {names}"
         longer = 3 * (case.plan.budget_seconds or 100.0)
         action = (
-            f"Give it more time: --time {longer:.0f}."
+            f"Give it more time: `--time {longer:.0f}`."
             if case.plan.trials is None
-            else f"Give it more trials: --trials {2 * case.plan.trials}."
+            else f"Give it more trials: `--trials {2 * case.plan.trials}`."
         )
     per_rung = [[title_of(case, name), sum(trial.architecture == name for trial in evidence.trials)] for name in sorted(tried)]
     return [
@@ -43,6 +45,15 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _ending(case: Case, evidence: Evidence) -> str:
+    """Why the search ended, with the seconds of the run that were used when judging began."""
+    why, budget = evidence.stopped.rstrip("."), case.plan.budget_seconds
+    if budget is None or case.deadline.budget_seconds is None:
+        return why
+    spent = f"{case.deadline.elapsed_seconds:.0f} of {budget:.0f} s had passed when judging began"
+    return f"{why}; {spent}" if why else spent
 
 
 CHECK = Check("AML604", TITLE, Section.CHOICE, run)

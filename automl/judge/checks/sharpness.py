@@ -25,13 +25,13 @@ def run(case: Case) -> list[Finding]:
     right = case.prediction.argmax(axis=1) == case.truth
     share = float(np.average(sure, weights=case.weight))
     sentence = f"The model is at least {100 * SURE:.0f} % sure of {percent_text(share)} of {judged_on(case)}"
-    numbers = {"sure_fraction": number(share)}
+    numbers = {"sure_fraction": number(share, unit="fraction")}
     if sure.any():
         correct = float(right[sure].mean())
-        numbers["accuracy_when_sure"] = number(correct)
+        numbers["accuracy_when_sure"] = number(correct, unit="fraction")
         sentence += f" and right in {percent_text(correct)} of these"
     if not sure.all():
-        numbers["accuracy_when_unsure"] = number(float(right[~sure].mean()))
+        numbers["accuracy_when_unsure"] = number(float(right[~sure].mean()), unit="fraction")
         sentence += f"; on the others it is right in {percent_text(float(right[~sure].mean()))}"
     binary = case.profile.task is Task.BINARY
     shown = case.prediction[:, case.positive] if binary else top

@@ -22,7 +22,7 @@ def run(case: Case) -> list[Finding]:
             f"The shipped model is {champion} with the same settings, trained again on all {case.profile.rows:,} rows; the scores"
             f" are of the evaluated one, judged on {judged_on(case)}, and the shipped one is expected to be at least as good."
         )
-        action = "Ship the evaluated model itself with --no-refit."
+        action = "Ship the evaluated model itself with `--no-refit`."
     else:
         sentence = (
             f"The shipped model is the very {champion} that was judged on {judged_on(case)}; the judged rows were not used to"

@@ -23,7 +23,7 @@ def run(case: Case) -> list[Finding]:
             section=Section.DATA,
             sentence=f"{count_text(len(names), 'column')} of free text {'was' if one else 'were'} not used: {names_text(names)}.",
             numbers={"columns": number(len(names))},
-            action=f"If the values repeat, use them as categories: --kind {quoted(names[0])}=category.",
+            action=f"If the values repeat, use them as categories: `--kind {quoted(names[0])}=category`.",
         )
     ]
 

@@ -12,7 +12,7 @@ from automl.core.metrics import Metric, metric
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import score_replicates
-from automl.judge.wording import called, finite, number, score_text, unit_of
+from automl.judge.wording import called, finite, number, quoted, score_text, unit_of
 
 TITLE = "Order in time"
 PARTS = 4
@@ -60,7 +60,8 @@ def run(case: Case) -> list[Finding]:
             numbers=numbers,
             figures=figures,
             action=(
-                "If the model will predict later rows than these, keep the last rows apart as a file and fit with --test FILE."
+                "If the model will predict later rows than these, judge it on the latest ones: fit with"
+                f" `--time-column {quoted(column.name)}`."
             ),
         )
     ]
@@ -117,4 +118,4 @@ def _figure(chosen: Metric, name: str, labels: list[str], parts: list[Number]) -
     return Figure("score_in_time", "interval", f"{chosen.title} along {name}", how, (series,), name, chosen.title)
 
 
-CHECK = Check("AML112", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML112", TITLE, Section.DATA, run, needs_model=False, independent=True)

@@ -11,7 +11,7 @@ from automl.modalities.tabular.sense import sense
 
 
 def _encoder(profile: Profile, encoding: str, settings: Settings) -> Any:
-    from automl.modalities.tabular.encoding import make_encoder
+    from automl.encoders.table import make_encoder
 
     return make_encoder(profile, encoding, settings)
 

@@ -136,7 +136,8 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     trees = profile.outputs if profile.task is Task.MULTICLASS else 1
     leaves = min(settings["num_leaves"], max(2.0, 0.8 * profile.rows / (1.5 * settings["min_data_in_leaf"])))
     cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
-    bins = sum(min(column.unique, most_bins(len(profile.features))) for column in profile.features)
+    most = most_bins(len(profile.features))
+    bins = sum(min(column.unique, most) for column in profile.features)
     one_leaf = SECONDS_A_LEAF + SECONDS_A_BIN * bins * (0.5 + settings["feature_fraction"])
     one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * one_leaf
     seconds = 0.3 + 5 * (rounds + patience(settings["learning_rate"], int(rounds))) * trees * one_tree / 1.6

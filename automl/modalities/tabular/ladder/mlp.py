@@ -8,13 +8,11 @@ from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
+from automl.training.trunks.table import ONE_HOT_LEVELS, dense_blocks, embedding_width, factors, features
 
 LEAST_ROWS = 200
 LARGE_ROWS = 5_000
 MOST_COLUMNS = 3_000
-ONE_HOT_LEVELS = 9
-"""A column with at most so many levels, the missing one included, is one-hot; others get an embedding."""
-
 ACTIVATIONS = ("relu", "gelu", "selu", "silu", "tanh", "mish")
 NORMALIZATIONS = ("none", "batch", "layer")
 
@@ -95,56 +93,10 @@ def build(shapes: dict[str, tuple[int, str, Any]], problem: Problem, settings: S
     tensorflow()
     import keras
 
-    inputs, x = _inputs(shapes, settings)
-    activation, width = str(settings.get("activation", "gelu")), int(settings.get("width", 256))
-    initializer = "lecun_normal" if activation in ("selu", "tanh") else "he_normal"
-    for _ in range(int(settings.get("blocks", 3))):
-        before = x
-        x = keras.layers.Dense(width, kernel_initializer=initializer)(x)
-        x = _normalized(x, str(settings.get("normalization", "none")))
-        x = keras.layers.Activation(activation)(x)
-        x = keras.layers.Dropout(float(settings.get("dropout", 0.2)))(x)
-        if settings.get("residual") and before.shape[-1] == width:
-            x = keras.layers.Add()([before, x])
+    inputs, x = features(shapes, settings)
+    x = dense_blocks(x, settings)
     outputs = keras.layers.Dense(int(problem.outputs), kernel_initializer="zeros", name="logits")(x)
     return keras.Model(inputs, outputs)
-
-
-def _inputs(shapes: dict[str, tuple[int, str, Any]], settings: Settings) -> tuple[dict[str, Any], Any]:
-    """The input tensors by name, and all features side by side, (batch, features)."""
-    import keras
-
-    from automl.training.layers import CategoryEmbedding, OneHot, Scale
-
-    inputs, parts = {}, []
-    if "numeric" in shapes and shapes["numeric"][0]:
-        inputs["numeric"] = keras.Input((int(shapes["numeric"][0]),), name="numeric", dtype="float32")
-        parts.append(inputs["numeric"])
-    if "categorical" in shapes and shapes["categorical"][0]:
-        width, _, cardinalities = shapes["categorical"]
-        codes = inputs["categorical"] = keras.Input((int(width),), name="categorical", dtype="int32")
-        small = [column for column, levels in enumerate(cardinalities) if 2 <= levels <= ONE_HOT_LEVELS]
-        if small:
-            parts.append(OneHot([cardinalities[column] for column in small], small)(codes))
-        rate = float(settings.get("embedding_dropout", 0.0))
-        for column, levels in enumerate(cardinalities):
-            if levels > ONE_HOT_LEVELS:
-                parts.append(keras.layers.Dropout(rate)(CategoryEmbedding(column, levels, embedding_width(levels))(codes)))
-    x = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
-    return inputs, Scale()(x) if settings.get("scale", True) else x
-
-
-def embedding_width(levels: int) -> int:
-    """min(50, 1.6 * levels ** 0.56), as fastai and AutoGluon size embeddings."""
-    return min(50, int(1.6 * levels**0.56))
-
-
-def _normalized(x: Any, name: str) -> Any:
-    import keras
-
-    if name == "batch":
-        return keras.layers.BatchNormalization(momentum=0.95)(x)
-    return keras.layers.LayerNormalization()(x) if name == "layer" else x
 
 
 def _encoded_columns(profile: Profile) -> int:
@@ -164,13 +116,6 @@ def learner() -> Learner:
     from automl.training.learner import NetLearner
 
     return NetLearner(build, factors=factors)
-
-
-def factors(path: str, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Learning rate and weight decay of a variable: the input scale moves faster, vectors do not decay."""
-    if path.endswith("/scale"):
-        return 6.0, 0.0
-    return 1.0, float(len(shape) >= 2)
 
 
 ARCHITECTURE = Architecture(

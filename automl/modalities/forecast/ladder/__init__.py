@@ -1,0 +1,1 @@
+"""The ladder of a forecast: one file a rung, each with an ARCHITECTURE."""

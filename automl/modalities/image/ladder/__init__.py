@@ -1,0 +1,1 @@
+"""The ladder for images: one file an architecture."""

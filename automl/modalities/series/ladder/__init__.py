@@ -1,0 +1,1 @@
+"""The ladder of series: one file a rung, each with an ARCHITECTURE."""

@@ -1,0 +1,1 @@
+"""The ladder of texts: one file a rung, each with an ARCHITECTURE."""

@@ -1,0 +1,99 @@
+"""Rung 1: logistic or ridge regression on weighted n-grams (TF-IDF) of words and characters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.core.architecture import Architecture, Cost
+from automl.core.profile import Kind, Profile
+from automl.core.space import Choice, Dimension, Float, Settings, Space
+from automl.core.tasks import ALL_TASKS, Task
+from automl.modalities.text.sense import characters_of
+
+IMBALANCED = 0.3
+SECONDS_A_CHARACTER = 6e-7
+SECONDS_A_CELL = 6e-8
+"""A feature that is not zero, in one fit of one class."""
+BYTES_A_FEATURE = 24
+MOST_FEATURES = 50_000
+
+
+def fits(profile: Profile) -> str | None:
+    """None, or the sentence that the report shows when this rung is left out."""
+    return None
+
+
+def reason(profile: Profile) -> str:
+    """Why it is worth trying on this profile."""
+    kind = "logistic regression" if profile.task.is_classification else "ridge regression"
+    return (
+        f"{kind} on the words, pairs of words and pieces of words of {profile.rows:,} texts trains in seconds and is hard to "
+        "beat where single words decide; a more complex model has to do so"
+    )
+
+
+def space(profile: Profile) -> Space:
+    """What can be varied; the first start is the default."""
+    dimensions: dict[str, Dimension] = {
+        "strength": Float(0.3, 300.0, 16.0, log=True),
+    }
+    starts: tuple[dict[str, Any], ...]
+    if profile.task is Task.BINARY:
+        dimensions["weighting"] = Choice(("mean", "naive_bayes", "plain"), "mean")
+        starts = (
+            {"strength": 16.0, "weighting": "mean"},
+            {"strength": 6.0, "weighting": "naive_bayes"},
+            {"strength": 32.0, "weighting": "plain"},
+            {"strength": 64.0, "weighting": "mean"},
+            {"strength": 4.0, "weighting": "mean"},
+        )
+    else:
+        starts = ({"strength": 16.0}, {"strength": 64.0}, {"strength": 4.0})
+    if profile.task is Task.REGRESSION:
+        starts = ({"strength": 1.0}, {"strength": 4.0}, {"strength": 0.3})
+    if profile.class_counts and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
+        dimensions["class_weight"] = Choice(("none", "balanced"), "none")
+    return Space(dimensions, starts)
+
+
+def cost(profile: Profile, settings: Settings) -> Cost:
+    """Counting n-grams is paid once, the fits by the n-grams that a text has."""
+    characters = characters_of(profile) * profile.rows
+    cells = expected_cells(profile)
+    fits_of = 1 if profile.outputs <= 2 else profile.outputs
+    seconds = 0.2 + SECONDS_A_CHARACTER * characters + 5 * SECONDS_A_CELL * 60 * profile.rows * cells * fits_of / 10
+    width = expected_width(profile)
+    outputs = 1 if profile.outputs == 2 else profile.outputs
+    return Cost(seconds, int(3000 + width * (BYTES_A_FEATURE + 4 * outputs)), 2.0 * cells * outputs)
+
+
+def expected_cells(profile: Profile) -> float:
+    """N-grams that a text has, repeats not counted: about two a character at first, ever fewer as it gets longer."""
+    return min(2.0, 30.0 / max(1.0, characters_of(profile)) ** 0.5) * characters_of(profile)
+
+
+def expected_width(profile: Profile) -> int:
+    """N-grams that are kept."""
+    found = 40 * (characters_of(profile) * profile.rows) ** 0.5 * max(1, len(profile.features_of(Kind.TEXT)))
+    return int(min(MOST_FEATURES, found))
+
+
+def learner() -> Any:
+    from automl.learners.sparse_linear import SparseLinearLearner
+
+    return SparseLinearLearner()
+
+
+ARCHITECTURE = Architecture(
+    name="tfidf_linear",
+    title="TF-IDF and a linear model",
+    rung=1,
+    tasks=ALL_TASKS,
+    encoding="ngrams",
+    fits=fits,
+    reason=reason,
+    space=space,
+    cost=cost,
+    learner=learner,
+    paper="Wang and Manning, ACL 2012",
+)

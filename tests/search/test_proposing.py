@@ -1,0 +1,71 @@
+"""Laws of the settings that trials get: the same wherever they are drawn, and searched in this process without a worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.core.clock import Deadline
+from automl.core.evidence import Trial
+from automl.core.space import Choice, Float, Int, Space
+from automl.search import Prepared, Workshop
+from automl.search.parity import MOST_CELLS, parity_rows
+from automl.search.proposing import next_number, propose
+from automl.search.trial import space_of
+from tests.search.made_up import frame_of, prepared_of
+
+SPACE = Space({"depth": Int(1, 8, 2), "rate": Float(0.01, 1.0, 0.1, log=True)}, ({}, {"depth": 5}))
+SMALL = Space({"kind": Choice(("a", "b"), "a")})
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    return prepared_of(frame_of(300), time=20)[1]
+
+
+def searched(space: Space, count: int, seed: int = 1) -> list[Trial]:
+    trials: list[Trial] = []
+    while len(trials) < count and (settings := propose(space, seed, next_number(trials), trials)) is not None:
+        trials.append(Trial("made up", len(trials), settings, 0))
+    return trials
+
+
+def test_good_settings_come_first_and_what_is_drawn_depends_on_seed_and_number_only() -> None:
+    trials = searched(SPACE, 8)
+    assert [trial.settings for trial in trials[:2]] == [SPACE.start(0), SPACE.start(1)]
+    assert propose(SPACE, 1, 5, trials[:5]) == propose(SPACE, 1, 5, trials[2:5]) == trials[5].settings
+    assert propose(SPACE, 2, 5, trials[:5]) != trials[5].settings
+    assert next_number(reversed(trials)) == 8
+
+
+def test_a_small_space_is_searched_out() -> None:
+    assert sorted(trial.settings["kind"] for trial in searched(SMALL, 10)) == ["a", "b"]
+
+
+def test_without_a_worker_settings_are_searched_here(prepared: Prepared, tmp_path: Path) -> None:
+    workshop = Workshop(prepared.context, tmp_path / "context", None)
+    assert not workshop.ready()
+    space = space_of(prepared.context, prepared.context.architecture("linear"))
+    recorded = [workshop.probe("linear", Deadline(20.0)).trial]
+    for number in range(1, 4):
+        outcome = workshop.search("linear", recorded, Deadline(20.0))
+        assert outcome is not None
+        assert outcome.trial.number == number
+        assert outcome.trial.settings == space.start(number)
+        assert outcome.trial.score is not None
+        recorded.append(outcome.trial)
+
+
+def test_wide_tables_are_compared_on_fewer_rows_which_still_hold_every_edge() -> None:
+    columns = 3000
+    values = np.random.default_rng(0).normal(size=(60, columns)).round(3)
+    frame = pd.DataFrame(values, columns=[f"x{number}" for number in range(columns)])
+    prepared = prepared_of(frame.assign(target=values[:, 0] > 0), only="linear")[1]
+    rows = prepared.parity_frame
+    assert rows.size <= 2.5 * MOST_CELLS
+    assert rows.isna().all(axis=1).any()
+    narrow = parity_rows(prepared_of(frame_of(600))[1].context.profile, frame_of(600), 0)
+    assert len(narrow) == 600 + 4 + 2 * 3
