@@ -3,7 +3,7 @@
     python benchmarks/mixtures.py DATA [--time 300] [--only airbnb_amsterdam,fine_foods_reviews,driving_image_plus_table]
 
 DATA holds a folder a name, as listed in CASES, with data.csv or train.csv and test.csv. Prices are compared on the scale of
-their logarithm: on their own scale a handful of palaces decides. Measured figures are in benchmarks/README.md.
+their logarithm: on their own scale a handful of palaces decides.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class Forecaster:
             raise PredictorError(f'no known value of "{target}" comes after the last one that the model was trained on')
         codes, columns = codes[kept], columns[kept]
         origins = ends[codes] + (columns - ends[codes] - 1) // self.horizon * self.horizon
-        scale = season_error(np.where(known, self.tail["values"], np.nan), int(self.state["season"]))[codes]
+        scale = self.tail["error_scale"][codes]
         return parsed["observed"][kept], self._quantiles_of(panel, codes, columns, origins), np.where(scale > 0, scale, np.nan)
 
     # What the model folder holds and what the rows say
@@ -311,10 +311,11 @@ def _plain(values: Any) -> list[Any]:
 
 
 def stored_past(panel: Panel, state: Mapping[str, Any]) -> dict[str, Array]:
-    """What history.npz holds: as much of the end of the panel as the method looks at."""
+    """What history.npz holds: as much of the end of the panel as the method looks at, and what errors are measured by."""
     longest = max([int(state["season"]), *(int(season) for season in state.get("seasons", ()))])
     tail = panel.tail(max(int(state["memory"]), int(state.get("length", 0))) + 2 * longest + int(state["horizon"]))
-    return {"values": tail.values, "known": tail.known, "past": tail.past, "first": np.asarray(tail.first)}
+    scale = season_error(panel.values, int(state["season"]))
+    return {"values": tail.values, "known": tail.known, "past": tail.past, "first": np.asarray(tail.first), "error_scale": scale}
 
 
 EXTENSIONS["forecast"] = Forecaster

@@ -7,7 +7,7 @@ classes in sorted order, or values (rows,). `positive` is the code of the positi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class Metric:
 
     compute: (truth, prediction, weight or None, positive) -> float, NaN where it is not defined.
     unit: "" for a pure number, "target" for the unit of the target, "percent".
-    scaled: errors count in units of each row's own scale; see `with_scale`.
+    scaled: errors count in units of each row's own scale; scales: these units, see `with_scale`.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Metric:
     unit: str = ""
     short: str = ""
     scaled: bool = False
+    scales: tuple[Array, ...] = field(default=(), compare=False, repr=False)
 
     def score(self, truth: Array, prediction: Array, weight: Array | None = None, positive: int = 1) -> float:
         return float(self.compute(truth, prediction, weight, positive))
@@ -209,15 +210,23 @@ def with_scale(metric: Metric, scales: Sequence[Array]) -> Metric:
     if not metric.scaled:
         return metric
 
+    known_scales = tuple(scales)
+
     def compute(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
-        scale = next((each for each in scales if len(each) == len(truth)), None)
-        if scale is None:
-            return float("nan")
-        errors = np.abs(prediction - truth) / scale
+        errors = scaled_errors(truth, prediction, known_scales)
         known = np.isfinite(errors)
         return _mean(errors[known], None if weight is None else weight[known]) if known.any() else float("nan")
 
-    return replace(metric, compute=compute)
+    return replace(metric, compute=compute, scales=known_scales)
+
+
+def scaled_errors(truth: Array, prediction: Array, scales: Sequence[Array]) -> Array:
+    """Absolute errors in units of the scales of as many rows, (rows,); in the unit of the target where there are none."""
+    errors = np.abs(prediction - truth)
+    if not scales:
+        return errors
+    scale = next((each for each in scales if len(each) == len(truth)), np.full(len(truth), np.nan))
+    return np.asarray(errors / scale)
 
 
 _BINARY, _REGRESSION = frozenset({Task.BINARY}), frozenset({Task.REGRESSION})

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import automl.core.parsers  # noqa: F401  enters all parse steps and extensions
 from automl.core.errors import InputError
-from automl.core.parsers import Predictor
 from automl.core.predictor import (
     Array,
     Columns,
@@ -31,7 +31,7 @@ class Model:
     Further columns, another order, unseen categories and missing values are fine; a missing column is an InputError.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
 
     @property

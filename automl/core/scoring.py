@@ -36,7 +36,7 @@ def score(model: Model, data: Any) -> Scores:
     truth = model.truth(rows)
     task = Task(model.contract["task"])
     if task is Task.FORECAST:
-        return _forecast_scores(model, rows, len(truth))
+        return _forecast_scores(model, rows)
     known = truth >= 0 if task.is_classification else np.isfinite(truth)
     if not known.any():
         raise InputError(f'no row has a value of the target "{model.contract["target"]}" that the model knows')
@@ -51,7 +51,7 @@ def score(model: Model, data: Any) -> Scores:
     return Scores(int(known.sum()), int((~known).sum()), values)
 
 
-def _forecast_scores(model: Model, rows: Any, count: int) -> Scores:
+def _forecast_scores(model: Model, rows: Any) -> Scores:
     """Of the rows after the last one that the model was trained on, each forecast from an origin at most a horizon back."""
     try:
         truth, quantiles, scale = model.predictor.rolling(rows)
@@ -62,4 +62,4 @@ def _forecast_scores(model: Model, rows: Any, count: int) -> Scores:
     values = {metric.name: metric.score(truth, middle) for metric in metrics}
     low, high = (quantiles[:, QUANTILES.index(level)] for level in (0.1, 0.9))
     values["coverage_80"] = float(np.mean((truth >= low) & (truth <= high)))
-    return Scores(len(truth), count - len(truth), values)
+    return Scores(len(truth), 0, values)

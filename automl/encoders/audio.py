@@ -74,10 +74,14 @@ class LogMelEncoder:
     @classmethod
     def fit(cls, values: Array, column: str, rate: int) -> LogMelEncoder:
         """values: (rows, samples) float32 of the fold's training rows."""
-        framing = Framing.of(rate, values.shape[1])
-        nothing = np.zeros(framing.bands, np.float32)
-        unscaled = cls(column, framing, nothing, nothing + 1)
+        unscaled = cls.unscaled(column, Framing.of(rate, values.shape[1]))
         return unscaled.scaled_by(unscaled.transform(values))
+
+    @classmethod
+    def unscaled(cls, column: str, framing: Framing) -> LogMelEncoder:
+        """It gives the logarithms of the power as they are."""
+        nothing = np.zeros(framing.bands, np.float32)
+        return cls(column, framing, nothing, nothing + 1)
 
     def scaled_by(self, spectrograms: Array) -> LogMelEncoder:
         """With mean and deviation of these log-mel spectrograms (rows, frames, bands), which no encoder has scaled."""
@@ -115,9 +119,12 @@ class LogMelEncoder:
             both = np.square(framed @ self._kernels)
             bins = both.shape[1] // 2
             power = (both[:, :bins] + both[:, bins:]) @ self._mel
-            logged = np.log(power + np.float32(FLOOR)).reshape(-1, *self.shape)
-            found[part] = (logged - self.mean) * (np.float32(1) / self.deviation)
+            found[part] = self.scaled(np.log(power + np.float32(FLOOR)).reshape(-1, *self.shape))
         return found
+
+    def scaled(self, spectrograms: Array) -> Array:
+        """Spectrograms of an unscaled encoder as this one gives them."""
+        return np.asarray((spectrograms - self.mean) * (np.float32(1) / self.deviation))
 
     def graph(self, builder: GraphBuilder, tensor: str) -> str:
         """tensor: (batch, samples) float32. Returns (batch, frames, bands) float32."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.core.case import Case
 from automl.core.finding import Number
-from automl.core.metrics import Metric, log_losses
+from automl.core.metrics import Metric, log_losses, scaled_errors
 from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts
 from automl.judge.wording import number, unit_of
 
@@ -121,6 +121,8 @@ def count_blocks(
 def replicator(metric: Metric, truth: Array, prediction: Array, positive: int) -> Replicator:
     """The score of a metric as a function of many resamples at once; any metric works, the known ones fast."""
     prediction = np.asarray(prediction, np.float64)
+    if metric.scaled:
+        return _mean_of(scaled_errors(truth, prediction, metric.scales))
     if metric.name in _LOSSES:
         return _mean_of(_LOSSES[metric.name](truth, prediction, positive), np.sqrt if metric.name == "rmse" else None)
     if metric.name in _FAST:
@@ -169,6 +171,11 @@ def _mape_of(truth: Array, prediction: Array, positive: int) -> Array:
     return 100.0 * np.abs(prediction - truth) / np.where(truth == 0, np.nan, np.abs(truth))
 
 
+def _smape_of(truth: Array, prediction: Array, positive: int) -> Array:
+    size = (np.abs(truth) + np.abs(prediction)) / 2
+    return 100.0 * np.abs(prediction - truth) / np.where(size == 0, np.nan, size)
+
+
 _LOSSES: dict[str, Callable[[Array, Array, int], Array]] = {
     "log_loss": lambda truth, prediction, positive: log_losses(truth, prediction),
     "brier": _brier_of,
@@ -176,6 +183,8 @@ _LOSSES: dict[str, Callable[[Array, Array, int], Array]] = {
     "rmse": lambda truth, prediction, positive: np.asarray((prediction - truth) ** 2),
     "mae": lambda truth, prediction, positive: np.abs(prediction - truth),
     "mape": _mape_of,
+    "smape": _smape_of,
+    "mase": lambda truth, prediction, positive: scaled_errors(truth, prediction, ()),
 }
 
 

@@ -32,14 +32,17 @@ class StatisticalLearner:
 
     def __init__(self, method: str) -> None:
         self.method = method
+        self.deadline = Deadline(None)
 
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
         """Every fold in turn; nothing is stopped early. Raises OutOfTimeError where the time does not reach."""
         predictions, seen = [], []
         for fold in folds:
-            if deadline.expired:
-                raise OutOfTimeError("the time was up before every fold was fitted")
-            fitted = self.fit(fold.training, problem, settings, 0, seed)
+            self.deadline = deadline
+            try:
+                fitted = self.fit(fold.training, problem, settings, 0, seed)
+            finally:
+                self.deadline = Deadline(None)
             predictions.append(fitted.predict(fold.validation.inputs))
             seen.append(np.broadcast_to(np.nan, (len(fold.training.target), predictions[0].shape[1])))
         return FoldsResult(predictions, seen)
@@ -48,7 +51,7 @@ class StatisticalLearner:
         facts, panel, state = training_rows(problem, training, settings)
         state = {"method": self.method, **state}
         if self.method == "statistical":
-            state |= fit_statistical(panel.transformed(state["log"]), facts, state, settings, seed)
+            state |= fit_statistical(panel.transformed(state["log"]), facts, state, settings, seed, self.deadline)
         least = max(2 * facts.season + 1, 3) if self.method == "statistical" else facts.season + 1
         inflate = OVERFIT if self.method == "statistical" else 1.0
         return FittedForecaster(with_spread(state, panel, None, least, inflate), facts, training.inputs)
@@ -82,8 +85,13 @@ def candidates(form: str, season: int, length: int) -> Candidates:
     return Candidates(np.asarray(rows, np.float64))
 
 
-def fit_statistical(panel: Panel, facts: Facts, state: dict[str, Any], settings: Settings, seed: int) -> dict[str, Any]:
-    """Names, parameters of each series, and those for a series that was never seen (the median of all)."""
+def fit_statistical(
+    panel: Panel, facts: Facts, state: dict[str, Any], settings: Settings, seed: int, deadline: Deadline
+) -> dict[str, Any]:
+    """Names, parameters of each series, and those for a series that was never seen (the median of all).
+
+    Raises OutOfTimeError where the deadline comes before every series is fitted.
+    """
     series = np.flatnonzero(panel.ends >= 0)
     horizon, season, memory = facts.horizon, facts.season, int(state["memory"])
     length = min(panel.columns, memory + horizon + ORIGINS * max(1, horizon // 2))
@@ -92,6 +100,8 @@ def fit_statistical(panel: Panel, facts: Facts, state: dict[str, Any], settings:
     best = np.zeros((len(series), 6))
     block = max(1, MOST_CELLS // (len(grid.parameters) * max(season, 24)))
     for start in range(0, len(series), block):
+        if deadline.expired:
+            raise OutOfTimeError(f"the time was up after {start:,} of {len(series):,} series were fitted")
         rows = slice(start, start + block)
         best[rows] = _best_of(histories[rows], grid, facts, seed)
     fallback = best[np.argmin(np.abs(best[:, 1] - np.median(best[:, 1])))]

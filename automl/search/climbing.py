@@ -141,7 +141,7 @@ class Climb:
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
         contenders = self._contenders()
-        return budget.finals_seconds(contenders, 1) + self._nesting(contenders) + self.essential()
+        return self._finals_seconds(contenders) + self._nesting(contenders) + self.essential()
 
     def _nesting(self, contenders: list[Outcome]) -> float:
         """Seconds for judging small data by nested cross-validation; none where that would take too much of the budget."""
@@ -153,6 +153,11 @@ class Climb:
     @property
     def _has_sealed_rows(self) -> bool:
         return len(self.context.training_rows) < len(self.context.target)
+
+    def _finals_seconds(self, contenders: list[Outcome]) -> float:
+        """Seconds of one set of fresh folds, which can be more of them than a trial has."""
+        share = sum(fold.repeat == 0 for fold in self.context.fresh_folds) / max(1, self.folds)
+        return share * budget.finals_seconds(contenders, 1)
 
     def essential(self) -> float:
         """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report."""
@@ -212,7 +217,11 @@ class Climb:
             except TrainingError:
                 return None
             left = self.deadline.searching_seconds(self.reserve())
-            allowed = (left - 2 * budget.EXPORT_SECONDS[True]) / (1.5 + 2 * budget.fit_share(self.folds))
+            fits = 2
+            if all(self.context.architecture(each.trial.architecture).rung == 0 for each in self.finalists()):
+                fits = 1  # without this rung there is only the baseline: fresh folds and the fit on all rows can wait
+            shares = 0.5 * fits + 0.5 + fits * budget.fit_share(self.folds)
+            allowed = (left - fits * budget.EXPORT_SECONDS[True]) / shares
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         essential = self.essential()
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
@@ -352,7 +361,7 @@ class Climb:
         """Shufflings of fresh folds that the time allows."""
         if self.context.plan.trials is not None:
             return REPEATS
-        twice = self.reserve() + budget.finals_seconds(self._contenders(), 1)
+        twice = self.reserve() + self._finals_seconds(self._contenders())
         return REPEATS if self.deadline.searching_seconds() > twice else 1
 
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:

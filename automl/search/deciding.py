@@ -44,7 +44,9 @@ def decide(
     )
 
 
-def gain_of(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False) -> tuple[float, float, float, float]:
+def gain_of(
+    candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False
+) -> tuple[float, float, float, float]:
     """The mean gain, its 90 % interval and the one-sided p-value of two scored candidates (Trials or Finals).
 
     With one holdout by the paired bootstrap of its rows, over origins in time by the test of Diebold and Mariano,

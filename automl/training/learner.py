@@ -335,6 +335,11 @@ class Pace:
         rest = self.limit - done + (self.folds - self.fold) * self.limit
         if rest * seconds <= left:
             return
+        if self.folds == 1 and self.steps * done >= FEWEST_STEPS and left > 0:
+            room = left / seconds - PREDICTING_EPOCHS
+            if done >= self.limit / 2 or room < self.least:  # too late to begin again: what is learned is kept
+                self.limit = min(self.limit, done + max(0, int(room)))
+                return
         if self.fold == 1 and done < self.limit / 2:
             self._shorten(left / seconds / self.folds)
         fitting = int((left / seconds + done) / (self.folds - self.fold + 1))

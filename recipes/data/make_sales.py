@@ -1,6 +1,6 @@
 """Writes sales.csv: two years of daily sales of three shops, made up, with promotions and holidays that are known ahead.
 
-    python recipes/data/make_sales.py
+python recipes/data/make_sales.py
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from automl.encoders.condensed import CondensedAudio, CondensedImage, CondensedT
 from automl.encoders.graph import GraphBuilder
 from tests.encoders.made_up import run_graph
 
-WORDS = "sunny flat near the park with two quiet rooms and a large garden by canal".split()
+WORDS = ["sunny", "flat", "near", "the", "park", "with", "two", "quiet", "rooms", "and", "a", "large", "garden", "by", "canal"]
 TEXT_STEP: dict[str, Any] = {"as": "text", "missing": []}
 
 

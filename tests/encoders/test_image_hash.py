@@ -57,7 +57,12 @@ def test_the_hash_follows_brightness_from_left_to_right() -> None:
 
 @pytest.mark.parametrize("prefix", ["center_", "cam/left-"])
 def test_times_in_names_tell_bursts(prefix: str) -> None:
-    names = [f"{prefix}2018_07_16_17_{minute:02d}_{second:02d}_{milli:03d}.jpg" for minute in range(12) for second in (3, 4) for milli in (70, 500)]
+    names = [
+        f"{prefix}2018_07_16_17_{minute:02d}_{second:02d}_{milli:03d}.jpg"
+        for minute in range(12)
+        for second in (3, 4)
+        for milli in (70, 500)
+    ]
     found = bursts(names)
     assert found is not None
     np.testing.assert_array_equal(found, np.repeat(np.arange(12), 4))

@@ -16,7 +16,7 @@ import automl
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORT_NAMES = {"keras-tuner": "keras_tuner", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"keras-tuner": "keras_tuner", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 NOT_IMPORTED_HERE = {"six", "tensorboard"}
 """Imported by keras-tuner, which does not declare them."""
 
@@ -61,7 +61,10 @@ def declared(requirements: list[str]) -> set[str]:
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
-    optional = declared(PROJECT["optional-dependencies"]["excel"])
+    extras = PROJECT["optional-dependencies"]
+    optional = declared(extras["all"])
+    assert optional == declared([*itertools.chain(*(extras[name] for name in ("excel", "image", "text", "audio")))])
+    assert set(extras["all"]) <= set(extras["dev"])
     dependencies = declared(PROJECT["dependencies"])
     polars_only_where_given = {"polars"}
     assert imported_packages() - dependencies - optional - polars_only_where_given == set()

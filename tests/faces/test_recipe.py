@@ -132,6 +132,9 @@ def test_options_of_a_plan_lead_to_the_same_plan():
     assert automl.recommend(data, **given) == plan
 
 
+PROFILED = ("target", "horizon", "id_column", "time_column", "known_ahead")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_the_recipes_of_the_project_are_valid_and_their_data_is_there(name):
     path = RECIPES / f"{name}.yaml"
@@ -140,8 +143,9 @@ def test_the_recipes_of_the_project_are_valid_and_their_data_is_there(name):
     assert data.exists()
     assert data.is_dir() or plan.target in data.read_text().splitlines()[0].split(",")
     assert path.read_text().startswith(f"# automl fit --recipe recipes/{name}.yaml: at most ")
-    assert automl.profile(data, target=plan.target).task == plan.task
+    asked = {name: value for name, value in vars(options_of(plan)).items() if name in PROFILED and value not in (None, ())}
+    assert automl.profile(data, **asked).task == plan.task
 
 
-def test_there_is_a_recipe_for_tables_and_sounds():
-    assert {"breast_cancer", "diabetes", "penguins", "tones"} <= {path.stem for path in RECIPES.glob("*.yaml")}
+def test_there_is_a_recipe_for_tables_sounds_and_forecasts():
+    assert {"breast_cancer", "diabetes", "penguins", "sales", "tones"} <= {path.stem for path in RECIPES.glob("*.yaml")}

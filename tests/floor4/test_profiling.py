@@ -163,7 +163,7 @@ def test_kinds(name: str, values: list[Any], kind: Kind, text: bool) -> None:
     cells = ["" if isinstance(value, float) and np.isnan(value) else str(value) for value in values] if text else values
     column = profile_of(cells, name).column(name)
     assert column.kind is kind, column.evidence
-    assert (column.role is Role.FEATURE) == (kind in (Kind.NUMBER, Kind.CATEGORY))
+    assert (column.role is Role.FEATURE) == (kind in (Kind.NUMBER, Kind.CATEGORY, Kind.TEXT))
     assert column.evidence
     assert (column.reason == "") == (column.role is Role.FEATURE)
 

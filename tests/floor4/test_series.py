@@ -213,3 +213,12 @@ def test_cells_that_are_arrays_are_series_as_they_are() -> None:
     dataset, found = of(frame)
     assert (found.modality, found.arrangement) == ("series", {})
     assert tabulate(dataset.frame, found.features).columns["curve"].shape == (30, max(map(len, cells)), 1)
+
+
+def test_columns_beside_the_series_are_left_out_and_named() -> None:
+    frame = long().assign(age=lambda rows: rows["series_id"] * 1.5)
+    _, found = of(frame)
+    assert found.modality == "series"
+    assert [column.name for column in found.features] == ["series"]
+    assert "not used by the ladder for series" in found.column("age").reason
+    assert "the columns beside them are not used" in found.modality_evidence

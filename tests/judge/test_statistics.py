@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from automl.core.metrics import METRICS, metrics_for
+from automl.core.metrics import METRICS, metric, metrics_for, with_scale
 from automl.core.statistics import (
     corrected_resampled_t,
     paired_bootstrap,
@@ -16,7 +16,7 @@ from automl.core.statistics import (
     student_quantile,
     student_upper_tail,
 )
-from automl.core.tasks import ALL_TASKS, Task
+from automl.core.tasks import Task
 from automl.judge.bootstrap import replicator
 
 
@@ -86,12 +86,12 @@ def test_groups_are_drawn_whole_and_widen_the_interval() -> None:
     assert by_group.high - by_group.low > 2 * (by_row.high - by_row.low)
 
 
-@pytest.mark.parametrize("task", sorted(ALL_TASKS))
+@pytest.mark.parametrize("task", sorted(Task))
 @pytest.mark.parametrize("ties", [False, True])
 def test_fast_resamples_equal_the_weighted_metric(task: Task, ties: bool) -> None:
     generator = np.random.default_rng(4)
     rows = 60
-    if task is Task.REGRESSION:
+    if not task.is_classification:
         truth, prediction = 5 + generator.random((2, rows))
     else:
         outputs = 2 if task is Task.BINARY else 4
@@ -106,4 +106,18 @@ def test_fast_resamples_equal_the_weighted_metric(task: Task, ties: bool) -> Non
 
 
 def test_every_metric_of_the_library_has_replicates() -> None:
-    assert {each.name for task in sorted(ALL_TASKS) for each in metrics_for(task)} == set(METRICS)
+    assert {each.name for task in Task for each in metrics_for(task)} == set(METRICS)
+
+
+def test_a_scaled_metric_has_replicates_in_the_scale_of_its_rows() -> None:
+    generator = np.random.default_rng(0)
+    truth, prediction, scale = 5 + generator.random((3, 60))
+    scale[3] = np.nan  # of a series that never changes: the row does not count
+    bound = with_scale(metric("mase"), [np.ones(7), scale])
+    kept = np.arange(60) != 3
+    assert bound.score(truth, prediction) == pytest.approx(float(np.mean(np.abs(truth - prediction)[kept] / scale[kept])))
+    counts = np.stack(list(resampling_counts(60, 20, 5)))
+    expected = [bound.score(truth, prediction, row, 1) for row in counts]
+    np.testing.assert_allclose(replicator(bound, truth, prediction, 1)(counts), expected, rtol=1e-9)
+    assert np.isnan(bound.score(truth[:5], prediction[:5]))
+    assert with_scale(metric("rmse"), [scale]) is metric("rmse")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.core.test_audio_cells import wav
 
-WORDS = "flat near the park with two quiet rooms and a garden by canal".split()
+WORDS = ["flat", "near", "the", "park", "with", "two", "quiet", "rooms", "and", "a", "garden", "by", "canal"]
 RATE, SAMPLES = 8000, 800
 
 

@@ -229,12 +229,19 @@ def test_data_that_cannot_be_forecast_is_refused_before_anything_is_written(
 
 
 def test_a_score_is_of_later_rows_than_the_model_has_seen(run: Run, data: Path) -> None:
+    from automl.core.model import load
     from automl.core.scoring import score
 
     later = shops()
     found = score(run.model, later)
     assert found.rows == int((later["date"] >= "2023-08-02").sum())
     assert found.values["mase"] < 1.0
+    with np.load(run.folder / "evaluated" / "predictions.npz") as arrays:
+        rmse = float(np.sqrt(np.mean((arrays["truth"] - arrays["prediction"]) ** 2)))
+    judged = score(load(run.folder / "evaluated"), data)
+    assert judged.values["rmse"] == pytest.approx(rmse, rel=1e-6)
+    told = next(each for each in run.findings if each.code == "AML202").numbers["mase"].value
+    assert judged.values["mase"] == pytest.approx(told, rel=1e-6)
     assert 0.4 <= found.values["coverage_80"] <= 1.0
     with pytest.raises(InputError, match="comes after the last one"):
         score(run.model, data)

@@ -65,3 +65,20 @@ def test_long_form_with_labels_beside_it(tmp_path: Path) -> None:
     shuffled = pd.read_csv(tmp_path / "test.csv").sample(frac=1.0, random_state=0)
     by_id = dict(zip(shuffled["series_id"].unique(), run.predict(shuffled), strict=True))
     assert [by_id[name] for name in alone["series_id"]] == alone["prediction"].tolist()
+
+
+def test_values_are_predicted_from_series_that_are_partly_broken(tmp_path: Path) -> None:
+    frame = wide(90, 24)
+    steps = [name for name in frame if name != "label"]
+    frame["value"] = frame[steps].std(axis=1) + frame[steps[-1]]
+    frame.loc[0, steps] = np.nan
+    frame.loc[1, steps[1:]] = np.nan
+    frame.loc[2, steps] = 5.0
+    run = automl.fit(frame.drop(columns="label"), target="value", out=tmp_path / "run", **QUICK)
+    assert not [each.sentence for each in run.findings if each.code == "AML900"]
+    told = next(each for each in run.findings if each.code == "AML520").sentence
+    assert "1 hold no number" in told
+    assert "1 have a single point" in told
+    predicted = run.predict(frame)
+    assert np.isfinite(predicted).all()
+    assert np.corrcoef(predicted[3:], frame["value"].to_numpy()[3:])[0, 1] > 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from automl.core.errors import AutomlError
 from automl.core.profile import Kind, Profile
 from automl.core.table import Table
-from automl.encoders.audio import LogMelEncoder, SoundStatistics
+from automl.encoders.audio import Framing, LogMelEncoder, SoundStatistics
 from automl.encoders.graph import GraphBuilder, input_names
 
 Array = np.ndarray[Any, Any]
@@ -44,18 +45,24 @@ class AudioEncoder:
         """A fitted copy. rows: positions of the fold's training rows."""
         if self.encoding == "none":
             return self
-        sounds = np.asarray(table.columns[self.column])[rows]
-        spectrogram = LogMelEncoder.fit(sounds, self.column, int(self.parse["rate"]))
+        unscaled = self._unscaled
+        found = _HEARD.spectrograms(unscaled, np.asarray(table.columns[self.column]), keep=True)[rows]
+        spectrogram = unscaled.scaled_by(found)
         if self.encoding == "logmel":
             return replace(self, spectrogram=spectrogram)
-        return replace(self, spectrogram=spectrogram, statistics=SoundStatistics.fit(spectrogram.transform(sounds)))
+        return replace(self, spectrogram=spectrogram, statistics=SoundStatistics.fit(spectrogram.scaled(found)))
+
+    @property
+    def _unscaled(self) -> LogMelEncoder:
+        return LogMelEncoder.unscaled(self.column, Framing.of(int(self.parse["rate"]), int(self.parse["samples"])))
 
     def transform(self, table: Table) -> dict[str, Array]:
         """Blocks by name; the first axis is the rows."""
         if self.encoding == "none":
             return {"rows": np.zeros((table.rows, 1), np.float32)}
         assert self.spectrogram is not None
-        found = self.spectrogram.transform(np.asarray(table.columns[self.column]))
+        found = _HEARD.spectrograms(self._unscaled, np.asarray(table.columns[self.column]))
+        found = self.spectrogram.scaled(found)
         return {"logmel": found} if self.statistics is None else {"dense": self.statistics.transform(found)}
 
     def graph(self, builder: GraphBuilder) -> dict[str, str]:
@@ -111,6 +118,25 @@ class AudioEncoder:
             spectrogram=LogMelEncoder.from_state(state["spectrogram"]) if state["spectrogram"] else None,
             statistics=SoundStatistics.from_state(state["statistics"]) if state["statistics"] else None,
         )
+
+
+class _Heard:
+    """The unscaled spectrograms of the last table that an encoder was fitted on: they are the same for every fold."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Any, Framing, Array] | None = None
+
+    def spectrograms(self, unscaled: LogMelEncoder, sounds: Array, keep: bool = False) -> Array:
+        """(rows, frames, bands) of these sounds."""
+        if self._kept is not None and self._kept[0]() is sounds and self._kept[1] == unscaled.framing:
+            return self._kept[2]
+        found = unscaled.transform(sounds)
+        if keep:
+            self._kept = weakref.ref(sounds), unscaled.framing, found
+        return found
+
+
+_HEARD = _Heard()
 
 
 def make_encoder(profile: Profile, encoding: str) -> AudioEncoder:

@@ -53,9 +53,7 @@ class Ears:
     def __init__(self, case: Case, column: ColumnProfile) -> None:
         self.parser = Audio(column.parse)
         self.root = case.profile.root
-        framing = Framing.of(self.parser.rate, self.parser.samples)
-        nothing = np.zeros(framing.bands, np.float32)
-        self.encoder = LogMelEncoder(column.name, framing, nothing, nothing + 1)
+        self.encoder = LogMelEncoder.unscaled(column.name, Framing.of(self.parser.rate, self.parser.samples))
 
     def sounds(self, cells: Iterable[Any]) -> Array:
         """(clips, samples)."""

@@ -46,6 +46,8 @@ def arrange(dataset: Dataset, options: Options) -> Dataset | None:
         if options.task == "forecast" or options.modality == "forecast":
             raise InputError("a forecast needs to know how many steps ahead", "give --horizon")
         return None
+    if options.task not in (None, "forecast"):
+        raise InputError(f'--horizon asks for a forecast, and --task for "{options.task}"', "leave one of them out")
     names = [str(name) for name in dataset.frame.columns]
     time = _time_column(dataset.frame, names, options)
     for option, name in (("--id", options.id_column), *(("--known-ahead", name) for name in options.known_ahead)):

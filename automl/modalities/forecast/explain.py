@@ -20,10 +20,14 @@ SAMPLED_ROWS, SHUFFLES = 4_000, 3
 
 
 def explain(case: Case) -> list[Finding]:
-    """AML530 intervals, AML531 forecasts beside the truth, AML532 errors by step ahead, AML533 what mattered, AML534 series."""
+    """AML530 intervals, AML531 forecasts beside the truth, AML532 errors by step ahead, AML533 what mattered, AML534 series,
+    AML535 windows as a net sees them.
+    """
     if case.quantiles is None or not len(case.truth):
         return []
     findings = [_intervals(case), _windows(case), _by_lead(case), _what_matters(case)]
+    if case.details["forecaster"].state["method"] == "net":
+        findings.append(_training_windows(case))
     return findings + ([_by_series(case)] if len(case.profile.arrangement["names"]) > 1 else [])
 
 
@@ -258,7 +262,8 @@ def _finding_of(case: Case, losses: dict[str, tuple[float, ...]], how: str) -> F
     means = {name: float(np.mean(values)) for name, values in losses.items()}
     order = sorted(means, key=lambda name: -means[name])[:20]
     spread = {name: float(np.std(losses[name])) for name in order}
-    told = ", ".join(f"{name} (+{means[name]:.3f})" for name in order[:3])
+    used = [name for name in order[:3] if means[name] > max(0.002, spread[name])]
+    told = ", ".join(f"{name} (+{means[name]:.3f})" for name in used) or "no group of inputs alone"
     bars = Series(
         "error added",
         tuple(order),
@@ -356,7 +361,8 @@ def _net_losses(case: Case) -> dict[str, tuple[float, ...]]:
     ahead = pick(panel.values, cuts[0][:, None], cuts[1][:, None] + np.arange(1, int(state["horizon"]) + 1))
     target = (ahead - inputs["level"][:, None]) / inputs["scale"][:, None]
     known, past = covariates(case.profile)
-    parts: dict[str, list[tuple[str, int]]] = {"past values": [("values", -1)]}
+    seasons = range(len(known), len(known) + len(state["seasons"]))
+    parts: dict[str, list[tuple[str, int]]] = {"past values": [("values", -1), *(("future", place) for place in seasons)]}
     for position, name in enumerate([*past, *known]):
         parts[name] = [("covariates", position)]
     for position, name in enumerate(known):
@@ -379,6 +385,36 @@ def _net_losses(case: Case) -> dict[str, tuple[float, ...]]:
                     changed[block][..., position] = inputs[block][order][..., position]
             losses[name].append(error(changed) - start)
     return {name: tuple(values) for name, values in losses.items()}
+
+
+def _training_windows(case: Case) -> Finding:
+    """Some windows before the first judged origin on the scale on which the net sees them, with what it learns to give."""
+    details, state = case.details, case.details["forecaster"].state
+    panel, horizon, length = _carried(case, np.arange(len(case.truth))), int(state["horizon"]), int(state["length"])
+    generator = np.random.default_rng([case.plan.seed, 535])
+    last = int(details["origins"].min()) - horizon
+    usable = np.flatnonzero((panel.starts >= 0) & (panel.starts + length < last))
+    figures = []
+    for number in range(SHOWN_WINDOWS if len(usable) else 0):
+        series = int(generator.choice(usable))
+        origin = int(generator.integers(int(panel.starts[series]) + length - 1, last))
+        inputs = net_inputs(state, panel, np.asarray([series]), np.asarray([origin]))
+        level, scale = float(inputs["level"][0]), float(inputs["scale"][0])
+        target = (panel.values[series, origin + 1 : origin + 1 + horizon] - level) / scale
+        lines = (
+            Series("values", tuple(range(1 - length, 1)), tuple(map(float, inputs["values"][0]))),
+            Series("to be learned", tuple(range(1, horizon + 1)), tuple(float(each) for each in target)),
+        )
+        named = f' of "{panel.names[series]}"' if panel.names[series] else ""
+        title = f"A training window{named}, from {_when(panel, origin)}"
+        how = "Each window is brought to mean 0 and deviation 1, so that the net learns shapes and not levels."
+        figures.append(
+            Figure(f"training_window_{number + 1}", "forecast", title, how, lines, "steps from the origin", "scaled value")
+        )
+    sentence = f"The net sees the last {length:,} steps of a series, scaled, and learns to give the {horizon:,} steps after them."
+    return Finding(
+        "AML535", "Windows as the net sees them", Severity.PASSED, Section.WHY, sentence, "evaluated", {}, tuple(figures)
+    )
 
 
 def _parameters(case: Case, state: dict[str, Any]) -> Finding:

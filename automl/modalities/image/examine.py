@@ -118,11 +118,11 @@ def _look(cell: Any, root: str) -> Seen | str:
         content = cell_bytes(cell, root)
         header = image_header(content)
         (width, height), mode, largest = header.size, header.mode, 255.0
-        if header.getexif().get(0x0112, 1) in (5, 6, 7, 8):
-            width, height = height, width
         if mode in DEEP_MODES:
             largest = _largest(header)
         picture = open_image(content, size=(GLANCE, GLANCE), white=largest)
+        if (picture.width > picture.height) != (width > height):  # turned upright by its EXIF orientation
+            width, height = height, width
     except Unreadable as error:
         return str(error)
     small = picture.convert("RGB").resize((GLANCE, GLANCE), pillow().Resampling.BILINEAR, reducing_gap=3.0)
@@ -217,9 +217,10 @@ def _told(facts: dict[str, Any]) -> list[str]:
         said.append(f"{facts['unreadable_count']:,} cannot be decoded and are left out")
     copies = facts["near_duplicates"]
     if copies.get("images"):
-        said.append(f"{copies['images']:,} are near-duplicates of another; no split divides them")
+        said.append(f"{copies['images']:,} are near-duplicates of another; no fold divides them")
     if copies.get("across"):
-        said.append(f"{copies['across']:,} images of the test part have a near-duplicate among the training images")
+        verb = "image of the test part has" if copies["across"] == 1 else "images of the test part have"
+        said.append(f"{copies['across']:,} {verb} a near-duplicate among the training images")
     if facts["bursts"]:
-        said.append(f"The file names tell of {facts['bursts']:,} bursts or recordings; no split divides one")
+        said.append(f"The file names tell of {facts['bursts']:,} bursts or recordings; no fold divides one")
     return said

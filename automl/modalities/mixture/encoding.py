@@ -30,7 +30,7 @@ NGRAMS: dict[str, dict[str, Any]] = {
 }
 MOST_FEATURES = 50_000
 """N-grams of all columns together."""
-VOCABULARY, MOST_LENGTH = 8000, 256
+VOCABULARY, MOST_LENGTH = 8000, 128
 CHUNK_BYTES = 64 * 2**20
 """Decoded images or sounds that are in memory at once."""
 REQUIREMENTS = {"image": "pillow>=10.3", "tokens": "tokenizers>=0.20"}

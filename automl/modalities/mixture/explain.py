@@ -14,6 +14,7 @@ from automl.core.parsers import parse_column
 from automl.core.profile import Kind
 from automl.core.statistics import percentile_interval
 from automl.modalities.mixture.sense import specialists
+from automl.modalities.mixture.sizes import NAMES
 
 Array = np.ndarray[Any, Any]
 
@@ -23,7 +24,6 @@ SHEET_ROWS, MOST_SHOWN = 8, 120
 WORTH, SHEET = "What each kind of column is worth", "A training batch with all its columns"
 SHEETS_OF_TEXTS = "AML516"
 """The modality of texts says how its own nets read them, which the rungs here do not."""
-NAMES = {Kind.TEXT: "texts", Kind.IMAGE: "images", Kind.AUDIO: "sounds"}
 OTHERS = "numbers, categories and dates"
 
 
@@ -56,16 +56,16 @@ def _worth(case: Case) -> Finding:
     if not measured:
         return _not_applicable("There was no time left, or the score is not defined on the judged rows.")
     names = sorted(measured, key=lambda name: -measured[name].value)
-    told = " and ".join(f"{_rounded(measured[name])} with the {name}" for name in names[:2])
+    told = " and ".join(f"by {_rounded(measured[name])} where the {name} are shuffled" for name in names[:2])
     figure = Figure(
         "kinds",
         "interval",
         WORTH,
         "All columns of a kind were shuffled together over the judged rows, so that they no longer belong to their row: how"
-        f" much {metric.title} is lost. The line is a 95 % interval over the rows.",
+        f" much worse {metric.title} gets. The line is a 95 % interval over the rows.",
         (_series(names, measured),),
         x_label="kind of column",
-        y_label=f"loss of {metric.title}",
+        y_label=f"how much worse {metric.title} gets",
         reference="zero",
     )
     useless = [name for name in names if (measured[name].low or 0.0) <= 0.0]
@@ -75,7 +75,7 @@ def _worth(case: Case) -> Finding:
         title=WORTH,
         severity=Severity.PASSED,
         section=Section.WHY,
-        sentence=f"Shuffled over the rows, one kind of column after the other, the model loses {metric.title} of {told}.",
+        sentence=f"{metric.title[:1].upper()}{metric.title[1:]} gets worse {told}.",
         about="evaluated",
         numbers={name.replace(",", "").replace(" ", "_"): number for name, number in measured.items()},
         figures=(figure,),

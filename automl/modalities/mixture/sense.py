@@ -29,7 +29,9 @@ _PLURALS = {
     Kind.DATETIME: ("date", "dates"),
 }
 SLOW_WORDS = 120_000
-"""With more words in all texts together a net is too slow to be trained once a fold."""
+"""With more words in all texts together a net is too slow to be trained once a fold of five."""
+FEW_ROWS = 10_000
+"""With fewer, one holdout would tell too little."""
 
 
 def sense(dataset: Dataset, columns: Sequence[ColumnProfile]) -> tuple[float, str]:
@@ -65,11 +67,13 @@ def together(table: Table, profile: Profile) -> Array | None:
 
 
 def folds(profile: Profile) -> int | None:
-    """One holdout where a net would look at images or sounds, or read much, too much to be trained once a fold."""
+    """One holdout, or three folds of few rows, where a net looks at images or sounds or reads too much for five folds."""
     if profile.features_of(Kind.IMAGE, Kind.AUDIO):
         return 1
     words = sum(column.statistics.get("words", {}).get("median", 10.0) for column in profile.features_of(Kind.TEXT))
-    return 1 if profile.rows * words > SLOW_WORDS else None
+    if profile.rows * words <= SLOW_WORDS:
+        return None
+    return 3 if profile.rows < FEW_ROWS else 1
 
 
 def specialists(kinds: set[Kind]) -> list[Modality]:

@@ -6,6 +6,7 @@ from automl.core.profile import Kind, Profile
 
 CONDENSED_TEXT, CONDENSED_IMAGE, CONDENSED_AUDIO = 128, 176, 36
 """Numbers that a column is condensed to."""
+NAMES = {Kind.TEXT: "texts", Kind.IMAGE: "images", Kind.AUDIO: "sounds"}
 
 
 def characters_of(profile: Profile) -> float:
@@ -37,12 +38,14 @@ def table_width(profile: Profile, most_levels: int = 50) -> int:
     return width
 
 
+def rich_kinds(profile: Profile) -> str:
+    """ "texts and images"."""
+    return " and ".join(name for kind, name in NAMES.items() if profile.features_of(kind))
+
+
 def kinds_in_words(profile: Profile) -> str:
     """ "2 columns of texts, 1 of images and 11 others"."""
-    counted = [
-        (len(profile.features_of(kind)), plural)
-        for kind, plural in ((Kind.TEXT, "texts"), (Kind.IMAGE, "images"), (Kind.AUDIO, "sounds"))
-    ]
+    counted = [(len(profile.features_of(kind)), plural) for kind, plural in NAMES.items()]
     named = [f"{count} of {plural}" for count, plural in counted if count]
     others = len(profile.features) - sum(count for count, _ in counted)
     named += [f"{others:,} other{'s' * (others > 1)}"] if others else []

@@ -13,7 +13,6 @@ import pandas as pd
 from automl.core.arranging import (
     SAME_STEP,
     arrange_rows,
-    columns_needed,
     in_time_order,
     places_of,
     times_of,
@@ -365,6 +364,3 @@ def _counted(count: int, what: str) -> str:
 
 def _channels_words(channels: dict[str, list[str]]) -> str:
     return "one channel" if len(channels) == 1 else f"{len(channels)} channels"
-
-
-__all__ = ["COLUMN", "arrange", "columns_needed", "number_parse", "roughness", "time_parse"]

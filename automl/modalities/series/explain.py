@@ -306,16 +306,16 @@ def _mistakes(case: Case, column: ColumnProfile, values: Array) -> list[Finding]
     if case.profile.task.is_classification:
         losses = log_losses(np.asarray(case.truth, np.int64), case.prediction)
         wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
-        order = wrong[np.argsort(-losses[wrong], kind="stable")][:SHOWN]
-        if not len(order):
-            return []
+        order = _drawable(values, wrong[np.argsort(-losses[wrong], kind="stable")])
         counted = f"{len(wrong):,} of {len(case.truth):,} judged series"
         sentence = f"{counted} are put into a wrong class; the surest mistakes are shown."
     else:
-        order = np.argsort(-np.abs(case.prediction - case.truth), kind="stable")[:SHOWN]
+        order = _drawable(values, np.argsort(-np.abs(case.prediction - case.truth), kind="stable"))
         sentence = "The judged series with the largest errors are shown."
+    if not len(order):
+        return []
     weights = np.zeros(values[order].shape[:2])
-    if not case.deadline.expired and (ready := [_end(values[row]) >= 2 for row in order]) and all(ready):
+    if not case.deadline.expired:
         weights = stretch_weights(case, column, order, values[order])
     figure = _marked(case, column, order, values[order], weights)
     return [
@@ -330,3 +330,8 @@ def _mistakes(case: Case, column: ColumnProfile, values: Array) -> list[Finding]
             action="A wrong label, a sensor that failed or a kind of series that training lacked shows here first.",
         )
     ]
+
+
+def _drawable(values: Array, order: Array) -> Array:
+    """The first of these rows whose series has two steps or more, which make a line."""
+    return np.asarray([row for row in order if _end(values[row]) >= 2][:SHOWN], np.int64)

@@ -37,7 +37,7 @@ def sense(dataset: Dataset, columns: Sequence[ColumnProfile]) -> tuple[float, st
     others = [column for column in features if column.kind is not Kind.SERIES and column.name != arrangement.get("time")]
     if len(series) == 1 and not others:
         return 0.9, told
-    return 0.5, f"{told}; other columns stand beside them"
+    return 0.7, f"{told}; the columns beside them are not used by this ladder"
 
 
 def examine(dataset: Dataset, columns: Sequence[ColumnProfile]) -> tuple[ColumnProfile, ...]:

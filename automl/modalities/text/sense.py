@@ -23,6 +23,7 @@ LONG_WORDS = 200
 TOKENS_FOR_FOLDS = 120_000
 """With more words than this a net is too slow to be trained once a fold."""
 FEW_TEXTS = 5_000
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 600, 6, 12
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = {
     "English": "the and to of is in that it you for was with on this not",
@@ -120,3 +121,10 @@ def folds(profile: Profile) -> int | None:
     if profile.rows * words_of(profile) <= TOKENS_FOR_FOLDS:
         return None
     return 3 if profile.rows < FEW_TEXTS else 1
+
+
+def schedule(profile: Profile) -> tuple[int, int]:
+    """Batch size and epochs for a net: so many that some hundred steps are made also with few texts."""
+    rows = 0.7 * profile.rows
+    batch = 16 if rows < 1_500 else 32 if rows < 4_000 else 64
+    return batch, int(np.clip(round(STEPS * batch / max(1.0, rows)), LEAST_EPOCHS, MOST_EPOCHS))

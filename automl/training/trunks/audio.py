@@ -81,24 +81,30 @@ def cnn(x: Any, settings: Settings) -> Any:
 
 
 def gru(x: Any, settings: Settings) -> Any:
-    """A convolution that joins neighbouring frames, then a GRU over time in both directions, then pooling.
+    """Two convolutions over time and bands, then a GRU over time in both directions, then pooling.
 
-    settings: "filters", "units" of each direction, "layers", "dropout", "augment".
+    The convolutions halve the steps of the recurrence, those of long sounds twice.
+
+    settings: "filters" of the convolutions, "units" of each direction, "layers", "dropout", "augment".
     Input shape: (batch, frames, bands) standardised log-mel. Output shape: (batch, features).
     """
     import keras
 
     layers = keras.layers
-    rate = float(settings.get("dropout", 0.3))
+    rate, filters = float(settings.get("dropout", 0.3)), int(settings.get("filters", 16))
     x = augmented(x, settings)
-    x = layers.Conv1D(int(settings.get("filters", 64)), 5, strides=2, padding="same", use_bias=False)(x)
-    x = _activated(x)
-    if x.shape[1] >= 64:
-        x = layers.MaxPooling1D(2, padding="same")(x)
+    x = layers.Reshape((*x.shape[1:], 1))(x)  # (batch, frames, bands, 1)
+    for size, strides in ((5, (2, 2)), (3, (_second_stride(x.shape[1]), 2))):
+        x = _activated(layers.Conv2D(filters, size, strides, "same", use_bias=False, kernel_initializer="he_normal")(x))
+    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)  # (batch, steps, features)
     for _ in range(int(settings.get("layers", 1))):
         x = layers.Dropout(rate)(x)
         x = layers.Bidirectional(layers.GRU(int(settings.get("units", 64)), return_sequences=True))(x)
     return layers.Dropout(rate)(pooled(x))
+
+
+def _second_stride(frames: int) -> int:
+    return 2 if frames >= 60 else 1
 
 
 def _activated(x: Any) -> Any:
@@ -132,11 +138,14 @@ def cnn_size(shape: tuple[int, int], settings: Settings) -> tuple[int, float]:
 
 def gru_size(shape: tuple[int, int], settings: Settings) -> tuple[int, float, int]:
     """Weights and multiplications of one pass of `gru`, and the steps in time of its recurrence."""
-    filters, units = int(settings.get("filters", 64)), int(settings.get("units", 64))
-    frames = math.ceil(shape[0] / 2)
-    weights, multiplications = 5 * shape[1] * filters, 5.0 * shape[1] * filters * frames
-    frames = math.ceil(frames / 2) if frames >= 64 else frames
-    width = filters
+    filters, units = int(settings.get("filters", 16)), int(settings.get("units", 64))
+    weights, multiplications, before, (frames, bands) = 0, 0.0, 1, shape
+    for size, stride in ((5, 2), (3, _second_stride(shape[0]))):
+        frames, bands = math.ceil(frames / stride), math.ceil(bands / 2)
+        weights += size * size * before * filters
+        multiplications += float(size * size * before * filters * frames * bands)
+        before = filters
+    width = filters * bands
     for _ in range(int(settings.get("layers", 1))):
         gates = 6 * units * (width + units)
         weights, multiplications, width = weights + gates, multiplications + gates * frames, 2 * units

@@ -19,7 +19,7 @@ def reason(profile: Profile) -> str:
 def space(profile: Profile) -> Space:
     """The first start is the default."""
     dimensions = {
-        "filters": Choice((32, 64, 96), default=64),
+        "filters": Choice((8, 16, 24), default=16),
         "units": Choice((32, 64, 96), default=64),
         "layers": Int(1, 2, default=1),
         **shared_dimensions(profile),

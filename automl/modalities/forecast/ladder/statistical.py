@@ -9,7 +9,7 @@ from automl.core.profile import Profile
 from automl.core.space import Choice, Dimension, Settings, Space
 from automl.core.tasks import Task
 
-MOST_SERIES = 5_000
+MOST_SERIES = 2_000
 LEAST_STEPS = 8
 
 

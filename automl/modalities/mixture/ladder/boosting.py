@@ -10,7 +10,7 @@ from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
 from automl.learners.trees import patience
-from automl.modalities.mixture.sizes import characters_of, condensed_width, kinds_in_words
+from automl.modalities.mixture.sizes import characters_of, condensed_width, kinds_in_words, rich_kinds
 
 LEAST_ROWS = 50
 IMBALANCED = 0.3
@@ -29,7 +29,7 @@ def reason(profile: Profile) -> str:
     """Why it is worth trying on this profile."""
     return (
         f"finds thresholds and interactions between {kinds_in_words(profile)}, "
-        f"of which texts, images and sounds become {condensed_width(profile):,} numbers a row"
+        f"of which the {rich_kinds(profile)} become {condensed_width(profile):,} numbers a row"
     )
 
 

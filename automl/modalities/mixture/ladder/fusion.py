@@ -8,12 +8,12 @@ from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
-from automl.modalities.mixture.sizes import table_width, words_of
+from automl.modalities.mixture.sizes import rich_kinds, table_width, words_of
 
 LEAST_ROWS = 300
-VOCABULARY, TOKENS_A_WORD, MOST_TOKENS = 8000, 1.35, 256
+VOCABULARY, TOKENS_A_WORD, MOST_TOKENS = 8000, 1.35, 128
 FLOPS_A_SECOND, SECONDS_A_STEP = 2.5e10, 4e-3
-SHORT_STEPS, LONG_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 800, 1500, 10, 30
+SHORT_STEPS, LONG_STEPS, LEAST_EPOCHS, MOST_EPOCHS = 600, 1500, 8, 30
 DEFAULTS: Settings = {"jit": False, "learning_rate": 2e-3}
 """XLA compiles convolutions for CPUs much slower than TensorFlow's own kernels, and cannot cut a batch to its longest text."""
 SCOPES = ("text", "image", "audio")
@@ -31,8 +31,7 @@ def fits(profile: Profile) -> str | None:
 
 def reason(profile: Profile) -> str:
     """Why it is worth trying on this profile."""
-    names = {Kind.TEXT: "texts", Kind.IMAGE: "images", Kind.AUDIO: "sounds"}
-    rich = " and ".join(name for kind, name in names.items() if profile.features_of(kind))
+    rich = rich_kinds(profile)
     return f"it learns from the {rich} themselves, not from a summary of them, and weighs them against the other columns"
 
 

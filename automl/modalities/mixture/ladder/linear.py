@@ -33,8 +33,9 @@ def space(profile: Profile) -> Space:
     dimensions: dict[str, Dimension] = {"strength": Float(0.01, 300.0, middle, log=True)}
     starts: list[dict[str, Any]] = [{"strength": middle * factor} for factor in (1.0, 0.2, 5.0, 0.05)]
     if profile.task is Task.BINARY and profile.features_of(Kind.TEXT):
-        dimensions["weighting"] = Choice(("plain", "naive_bayes"), "plain")
-        starts[1:1] = [{"strength": 1.0, "weighting": "naive_bayes"}, {"strength": 5.0, "weighting": "naive_bayes"}]
+        dimensions["weighting"] = Choice(("mean", "naive_bayes", "plain"), "mean")
+        starts = [{"strength": strength, "weighting": "mean"} for strength in (middle, 0.7, 6.0)]
+        starts[1:1] = [{"strength": 0.5, "weighting": "plain"}, {"strength": middle, "weighting": "naive_bayes"}]
     if profile.class_counts and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
         dimensions["class_weight"] = Choice(("none", "balanced"), "none")
     return Space(dimensions, tuple(starts))

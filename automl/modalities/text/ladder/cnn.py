@@ -9,16 +9,15 @@ from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS
-from automl.modalities.text.sense import words_of
+from automl.modalities.text.sense import schedule, words_of
 
 LEAST_ROWS = 300
 VOCABULARY = 8000
 MANY_WORDS = 80
 """From here on a narrower net is the default, as each word costs the same."""
 TOKENS_A_WORD = 1.35
-BATCH, EPOCHS = 64, 8
 FLOPS_A_SECOND = 2.5e10
-DEFAULTS: Settings = {"jit": False, "batch_size": BATCH, "epochs": EPOCHS, "learning_rate": 2e-3, "embedding_dropout": 0.3}
+DEFAULTS: Settings = {"jit": False, "learning_rate": 2e-3, "embedding_dropout": 0.3}
 """Under XLA on a CPU convolutions take 30 times as long, and a batch cannot be cut to its longest text."""
 
 
@@ -41,6 +40,7 @@ def reason(profile: Profile) -> str:
 def space(profile: Profile) -> Space:
     """What can be varied; the first start is the default."""
     long = words_of(profile) > MANY_WORDS
+    batch, epochs = schedule(profile)
     dimensions: dict[str, Dimension] = {
         "filters": Choice((64, 128, 192), default=64 if long else 128),
         "widths": Int(3, 5, default=4),
@@ -50,6 +50,8 @@ def space(profile: Profile) -> Space:
         "learning_rate": Float(5e-4, 6e-3, default=2e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "vocabulary": Choice((2000, 8000, 16000), default=VOCABULARY),
+        "batch_size": Choice((16, 32, 64), default=batch),
+        "epochs": Int(4, 16, default=epochs),
     }
     if profile.task.is_classification:
         dimensions["label_smoothing"] = Choice((0.0, 0.05, 0.1), default=0.05)
@@ -62,9 +64,10 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     tokens = min(256.0, TOKENS_A_WORD * words_of(profile))
     weights = embedding * filters * sum(range(2, widths + 1))
     flops = 2.0 * tokens * weights
-    epochs = int(settings.get("epochs", EPOCHS))
+    usual = schedule(profile)
+    batch, epochs = int(settings.get("batch_size", usual[0])), int(settings.get("epochs", usual[1]))
     vocabulary = int(settings.get("vocabulary", VOCABULARY))
-    seconds = 5.0 + 5 * epochs * 0.8 * profile.rows * (3 * flops / FLOPS_A_SECOND + 14 * vocabulary * embedding / BATCH / 4e9)
+    seconds = 5.0 + 5 * epochs * 0.8 * profile.rows * (3 * flops / FLOPS_A_SECOND + 14 * vocabulary * embedding / batch / 4e9)
     size = 4 * (vocabulary * embedding + weights) * max(1, len(profile.features_of(Kind.TEXT))) + 20_000
     return Cost(seconds, int(size), flops)
 

@@ -7,17 +7,16 @@ from typing import Any
 
 from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
-from automl.core.space import Choice, Dimension, Float, Settings, Space
+from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS
-from automl.modalities.text.sense import LONG_WORDS, words_of
+from automl.modalities.text.sense import LONG_WORDS, schedule, words_of
 
 LEAST_ROWS = 500
 VOCABULARY = 8000
 TOKENS_A_WORD = 1.35
-BATCH, EPOCHS = 64, 6
 SECONDS_A_TOKEN_STEP = 6e-4
 """One step in time of both directions, forward and backward, for one batch."""
-DEFAULTS: Settings = {"jit": False, "batch_size": BATCH, "epochs": EPOCHS, "learning_rate": 2e-3, "embedding_dropout": 0.3}
+DEFAULTS: Settings = {"jit": False, "learning_rate": 2e-3, "embedding_dropout": 0.3}
 
 
 def fits(profile: Profile) -> str | None:
@@ -42,6 +41,7 @@ def reason(profile: Profile) -> str:
 
 def space(profile: Profile) -> Space:
     """What can be varied; the first start is the default."""
+    batch, epochs = schedule(profile)
     dimensions: dict[str, Dimension] = {
         "units": Choice((32, 64, 96), default=64),
         "embedding": Choice((64, 128), default=128),
@@ -51,6 +51,8 @@ def space(profile: Profile) -> Space:
         "learning_rate": Float(5e-4, 6e-3, default=2e-3, log=True),
         "weight_decay": Float(1e-3, 1e-1, default=1e-2, log=True),
         "vocabulary": Choice((2000, 8000), default=VOCABULARY),
+        "batch_size": Choice((16, 32, 64), default=batch),
+        "epochs": Int(4, 16, default=epochs),
     }
     if profile.task.is_classification:
         dimensions["label_smoothing"] = Choice((0.0, 0.05, 0.1), default=0.05)
@@ -61,9 +63,10 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     """By the steps in time, of which each has a price of its own on a CPU."""
     units, embedding = int(settings.get("units", 64)), int(settings.get("embedding", 128))
     tokens = min(256.0, TOKENS_A_WORD * words_of(profile))
-    epochs = int(settings.get("epochs", EPOCHS))
+    usual = schedule(profile)
+    batch, epochs = int(settings.get("batch_size", usual[0])), int(settings.get("epochs", usual[1]))
     vocabulary = int(settings.get("vocabulary", VOCABULARY))
-    batches = 0.8 * profile.rows / BATCH
+    batches = 0.8 * profile.rows / batch
     seconds = 6.0 + 5 * epochs * batches * (SECONDS_A_TOKEN_STEP * tokens + 14 * vocabulary * embedding / 4e9)
     weights = 2 * 3 * units * (embedding + units + 2)
     size = 4 * (vocabulary * embedding + weights) * max(1, len(profile.features_of(Kind.TEXT))) + 20_000

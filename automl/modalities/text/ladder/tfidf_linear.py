@@ -34,8 +34,9 @@ def reason(profile: Profile) -> str:
 
 def space(profile: Profile) -> Space:
     """What can be varied; the first start is the default."""
+    values = profile.task is Task.REGRESSION
     dimensions: dict[str, Dimension] = {
-        "strength": Float(0.3, 300.0, 16.0, log=True),
+        "strength": Float(0.01, 30.0, 0.5, log=True) if values else Float(0.3, 300.0, 16.0, log=True),
     }
     starts: tuple[dict[str, Any], ...]
     if profile.task is Task.BINARY:
@@ -49,8 +50,8 @@ def space(profile: Profile) -> Space:
         )
     else:
         starts = ({"strength": 16.0}, {"strength": 64.0}, {"strength": 4.0})
-    if profile.task is Task.REGRESSION:
-        starts = ({"strength": 1.0}, {"strength": 4.0}, {"strength": 0.3})
+    if values:
+        starts = ({"strength": 0.5}, {"strength": 2.0}, {"strength": 0.1})
     if profile.class_counts and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
         dimensions["class_weight"] = Choice(("none", "balanced"), "none")
     return Space(dimensions, starts)
