@@ -60,7 +60,8 @@ class Splitter:
     def folds(self, rows: Array, count: int, repeats: int, seed: int) -> list[FoldRows]:
         """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it.
 
-        One fold is a holdout of a fifth of the rows, and is not repeated. Fewer folds where there are fewer groups. Raises InputError where not even two can be made.
+        One fold is a holdout of a fifth of the rows, and is not repeated. Fewer folds where there are fewer groups. Raises
+        InputError where not even two can be made.
         """
         if count == 1:
             return [self._holdout(rows, seed)]

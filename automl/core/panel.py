@@ -105,17 +105,19 @@ class Panel:
             return replace(self, values=np.log(np.maximum(self.values, 1e-12)))
 
     def tail(self, columns: int) -> Panel:
-        """The last columns before the latest end, and what comes after it."""
-        cut = max(0, int(self.ends.max(initial=0)) + 1 - columns)
+        """The last columns before the end of every series, and what comes after it; what is older is NaN."""
+        ending = self.ends[self.ends >= 0]
+        cut = max(0, int(ending.min(initial=self.columns)) + 1 - columns)
+        older = np.arange(cut, self.columns) <= self.ends[:, None] - columns
         return replace(
             self,
             first=self.first + cut,
-            values=self.values[:, cut:],
+            values=np.where(older, np.nan, self.values[:, cut:]),
             observed=self.observed[:, cut:],
             known=self.known[:, cut:],
             past=self.past[:, cut:],
-            starts=np.where(self.starts >= 0, np.maximum(self.starts - cut, 0), -1),
-            ends=np.where(self.ends >= cut, self.ends - cut, -1),
+            starts=np.where(self.starts >= 0, np.maximum(np.maximum(self.starts, self.ends + 1 - columns) - cut, 0), -1),
+            ends=np.where(self.ends >= 0, self.ends - cut, -1),
         )
 
 

@@ -32,7 +32,15 @@ def input_names(columns: Iterable[str]) -> dict[str, str]:
 def _element_type(dtype: str) -> int:
     from onnx import TensorProto
 
-    kinds = {"float32": "FLOAT", "float64": "DOUBLE", "string": "STRING", "int64": "INT64", "int32": "INT32", "bool": "BOOL", "uint8": "UINT8"}
+    kinds = {
+        "float32": "FLOAT",
+        "float64": "DOUBLE",
+        "string": "STRING",
+        "int64": "INT64",
+        "int32": "INT32",
+        "bool": "BOOL",
+        "uint8": "UINT8",
+    }
     return int(getattr(TensorProto, kinds[dtype]))
 
 
@@ -60,7 +68,9 @@ class GraphBuilder:
             if name in self._used:
                 raise AutomlError(f'the graph input "{name}" is declared after a tensor took its name')
             self._used.add(name)
-            self._inputs[name] = helper.make_tensor_value_info(name, _element_type(dtype), ["batch", *np.atleast_1d(width).tolist()])
+            self._inputs[name] = helper.make_tensor_value_info(
+                name, _element_type(dtype), ["batch", *np.atleast_1d(width).tolist()]
+            )
         return name
 
     def initializer(self, array: Any, hint: str = "constant") -> str:

@@ -367,9 +367,7 @@ class Climb:
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
         """Slow rungs that are worse beyond doubt on the search folds are not run again."""
         slow = outcome.seconds > SLOW_SECONDS
-        return slow and worse_beyond_doubt(
-            outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling
-        )
+        return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling)
 
     def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome, titles: dict[str, str]) -> Decision:
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each in (outcome, incumbent))

@@ -261,3 +261,22 @@ def test_a_series_without_history_enough_is_told() -> None:
     assert (
         lag_state(problem(1), Training(rows, rows["observed"]), {**SMALL, "base": "seasonal", "cycles": 4})[2]["base"] == "last"
     )
+
+
+@pytest.mark.parametrize("name", learners())
+def test_the_stored_past_of_series_with_other_ends_gives_the_same_forecast(name: str) -> None:
+    from automl.core.forecasting import stored_past
+
+    rows = made_up()
+    rows = {key: values[(rows["series"] != 1) | (rows["step"] < STEPS - 150)] for key, values in rows.items()}
+    own = Problem(Task.FORECAST, len(QUANTILES), "mase", 1, {**facts(), "common_end": False})
+    learner, settings, rounds = learners()[name]
+    model = learner.fit(Training(rows, rows["observed"]), own, settings, rounds, 0)
+    panel = make_panel(tuple(facts()["names"]), facts()["grid"], rows, SEASON)
+    past = stored_past(panel, model.state)
+    series, columns = np.nonzero(np.isfinite(past["values"]))
+    kept = {"series": series, "step": columns + int(past["first"]), "observed": past["values"][series, columns]}
+    kept |= {kind: past[kind][series, columns] for kind in ("known", "past")}
+    again = make_panel(tuple(facts()["names"]), facts()["grid"], kept, SEASON)
+    found = forecast(model.state, again, np.arange(3), again.ends, model.run)
+    np.testing.assert_allclose(found, forecast(model.state, panel, np.arange(3), panel.ends, model.run), rtol=1e-6)
