@@ -131,14 +131,18 @@ def gather(context: Context, folds: list[FoldRows], predictions: list[Array]) ->
         return np.asarray(total / times.reshape(-1, *[1] * (total.ndim - 1)))
 
 
-_LEARNERS: dict[str, Any] = {}
+_LEARNERS: dict[tuple[str, str], Any] = {}
 
 
 def learner_of(context: Context, architecture: Architecture) -> Any:
-    """One learner an architecture and process, so that what it compiled serves later trials as well."""
-    if architecture.name not in _LEARNERS:
-        _LEARNERS[architecture.name] = architecture.learner()
-    return _LEARNERS[architecture.name]
+    """One learner an architecture and process, so that what it compiled serves later trials as well.
+
+    Modalities have rungs of the same name, and one process may run on several kinds of data.
+    """
+    key = context.profile.modality, architecture.name
+    if key not in _LEARNERS:
+        _LEARNERS[key] = architecture.learner()
+    return _LEARNERS[key]
 
 
 def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> tuple[float, Array]:

@@ -143,3 +143,22 @@ def test_keras_tuner_knows_the_space_with_its_conditions(tuning: Any) -> None:
     assert conditions["momentum"] == [("optimizer", ["sgd"])]
     assert conditions["shrink"] == [("residual", [True])]
     assert conditions["blocks"] == []
+
+
+def test_rungs_of_the_same_name_in_two_modalities_have_their_own_learners() -> None:
+    from types import SimpleNamespace
+    from typing import Any, cast
+
+    from automl.core.discovery import declarations
+    from automl.search.context import modality_of
+    from automl.search.trial import learner_of
+
+    made: dict[str, set[int]] = {}
+    for modality in ("tabular", "audio", "series"):
+        context = cast(Any, SimpleNamespace(profile=SimpleNamespace(modality=modality)))
+        for architecture in declarations(modality_of(modality).ladder, "ARCHITECTURE"):
+            learner = learner_of(context, architecture)
+            assert learner is learner_of(context, architecture)
+            made.setdefault(architecture.name, set()).add(id(learner))
+    assert max(len(ids) for ids in made.values()) > 1
+    assert len(made["baseline"]) == 3
