@@ -295,6 +295,10 @@ def arranged(dataset: Dataset, options: Options = Options()) -> Dataset:  # noqa
 
     Raises InputError where the modality that is asked for cannot arrange it.
     """
+    if options.horizon is not None and options.modality not in (None, "forecast"):
+        raise InputError(f"--horizon asks for a forecast, and --modality for {options.modality}", "leave one of them out")
+    if options.known_ahead and options.horizon is None:
+        raise InputError("--known-ahead is for a forecast", "give --horizon as well")
     for modality in declarations("automl.modalities", "MODALITY"):
         if modality.arrange is not None and options.modality in (None, modality.name):
             found: Dataset | None = modality.arrange(dataset, options)

@@ -150,3 +150,13 @@ def test_choices_pass_through() -> None:
     assert plan_of(frame).positive == "yes"
     assert plan_of(frame, features=("number", "category")).drop == ("w", "spare")
     assert plan_of(frame, preset="best").budget_seconds == 1800.0
+
+
+@pytest.mark.parametrize("options", [Options(modality="tabular", horizon=3), Options(known_ahead=("x",))])
+def test_options_of_a_forecast_are_not_ignored(options: Options) -> None:
+    from automl.profiling import arranged
+    from automl.reading import read
+
+    data = read({"when": [f"2024-01-{day:02d}" for day in range(1, 31)], "x": list(range(30)), "y": list(range(30))})
+    with pytest.raises(InputError, match="forecast"):
+        arranged(data, options)
