@@ -245,6 +245,7 @@ def predict(run: str, data: str, output: str, as_json: bool) -> None:
     if to_stdout and as_json:
         raise InputError("stdout cannot carry both the predictions and the JSON document", "give -o a file name")
     model = load(_model_folder(run))
+    _refuse_same_file(data, None if to_stdout else output)
     given = model.rows(data)
     rows = model.write_predictions(None if to_stdout else output, given)
     warnings = _warn(model.notes(given))
@@ -269,8 +270,26 @@ def score(run: str, data: str, as_json: bool) -> None:
     model = load(_model_folder(run))
     given = model.rows(data)
     scores = scoring.score(model, given)
-    warnings = _warn(model.notes(given))
+    warnings = _warn([*_seen_in_training(model, data), *model.notes(given)])
     _answer(as_json, lambda: {**vars(scores), "warnings": warnings}, lambda: describe_scores(scores))
+
+
+def _refuse_same_file(data: str, output: str | None) -> None:
+    from automl.core.predictor import PredictorError, refuse_same_file
+
+    try:
+        refuse_same_file(data, output)
+    except PredictorError as error:
+        raise InputError(str(error)) from None
+
+
+def _seen_in_training(model: Any, data: str) -> list[str]:
+    """What to say where the file to score is the one that the model was fitted on."""
+    from automl.core.files import sha256_of
+
+    if not Path(data).is_file() or sha256_of(Path(data)) != model.contract.get("data_hash"):
+        return []
+    return ["the model was fitted on this very file: these scores flatter it, the report has the ones to trust"]
 
 
 @cli.command()
@@ -314,9 +333,12 @@ def models(as_json: bool) -> None:
     from automl.core.discovery import declarations
     from automl.terminal import table
 
-    found = sorted(declarations("automl.modalities", "ARCHITECTURE"), key=lambda each: (each.rung, each.name))
-    names = ("rung", "name", "tasks", "title", "paper")
-    rows = [(each.rung, each.name, ", ".join(sorted(each.tasks)), each.title, each.paper) for each in found]
+    names = ("data", "rung", "name", "tasks", "title", "paper")
+    rows = [
+        (modality.name, each.rung, each.name, ", ".join(sorted(each.tasks)), each.title, each.paper)
+        for modality in declarations("automl.modalities", "MODALITY")
+        for each in sorted(declarations(modality.ladder, "ARCHITECTURE"), key=lambda each: (each.rung, each.name))
+    ]
     _answer(as_json, lambda: {"models": [dict(zip(names, row, strict=True)) for row in rows]}, lambda: table(names, rows))
 
 

@@ -533,7 +533,7 @@ class Predictor:
 
     def _missing_columns(self, rows: Iterable[Any]) -> PredictorError:
         given = [str(name) for name in rows]
-        lacking = [name for name, _, _, _ in self._inputs if name not in given]
+        lacking = list(dict.fromkeys(name for name, _, _, _ in self._inputs if name not in given))
         names = ", ".join(f'"{name}"' for name in lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
         verb = "column {} is" if len(lacking) == 1 else "columns {} are"
         guess = _nearest(lacking[0], given) if lacking else ""
@@ -1149,6 +1149,12 @@ def _write_whole(path: Path, text: str) -> None:
         raise PredictorError(f"{path} cannot be written ({error.strerror})") from None
 
 
+def refuse_same_file(data: str | os.PathLike[str], output: str | os.PathLike[str] | None) -> None:
+    """Raises PredictorError where the predictions would replace the rows that they are made from."""
+    if output and os.path.exists(output) and os.path.exists(data) and os.path.samefile(data, output) and os.path.isfile(data):
+        raise PredictorError(f"{output} is the file with the rows to predict; name another one to write to")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of predict.py. Returns the exit code: 0, or 2 for wrong input."""
     import argparse
@@ -1159,12 +1165,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choices = parser.parse_args(arguments)
     try:
         predictor = open_predictor(Path(__file__).resolve().parent)
+        refuse_same_file(choices.data, choices.output)
         given = read_rows(choices.data, predictor.contract)
         rows = write_predictions(choices.output, given, predictor)
         notes = notes_on(given, predictor.contract)
+        sys.stdout.flush()
     except PredictorError as error:
         sys.stderr.write(f"predict.py: {error}\n")
         return 2
+    except BrokenPipeError:  # whoever read the predictions has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     sys.stderr.writelines(f"note: {note}\n" for note in notes)
     if choices.output:
         sys.stderr.write(f"{rows:,} rows written to {choices.output}\n")

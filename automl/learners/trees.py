@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +218,25 @@ def patience(learning_rate: float, last: int) -> int:
     return int(np.clip(2.5 / learning_rate, 25, 250) + 0.1 * last)
 
 
-def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:
+class _Logger:
+    """Takes what LightGBM would print on stdout, which carries results; `verbosity` alone is forgotten between boosters."""
+
+    def info(self, message: str) -> None:
+        logging.getLogger("automl.lightgbm").debug(message.rstrip())
+
+    warning = info
+
+
+@cache
+def _library() -> Any:
     import lightgbm
 
+    lightgbm.register_logger(_Logger())
+    return lightgbm
+
+
+def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:
+    lightgbm = _library()
     matrix, plain = joined(training.inputs)
     balanced = settings.get("class_weight") == "balanced" and reference is None
     return lightgbm.Dataset(
@@ -242,8 +260,7 @@ def most_bins(features: int) -> int:
 
 
 def _booster(training: Any, problem: Problem, settings: Settings, seed: int, threads: int) -> Any:
-    import lightgbm
-
+    lightgbm = _library()
     training.construct()
     shared = _dataset_parameters(training.num_feature(), threads)
     return lightgbm.Booster({**shared, **_parameters(problem, settings, seed)}, training)

@@ -259,9 +259,19 @@ def _classification(cells: Cells, task: Task, evidence: str, classes: list[str],
     )
 
 
+MOST_FEW_CLASSES = 5
+"""With so few classes the rows of the rare ones are what is lacking."""
+
+
 def _check_support(cells: Cells, classes: list[str], counts: Array) -> None:
     rows = int(counts.sum())
     large = counts >= LEAST_ROWS_OF_A_CLASS
+    if len(classes) <= MOST_FEW_CLASSES and large.sum() < 2:
+        raise InputError(
+            f'only {int(large.sum())} of the {len(classes)} classes of the target "{cells.name}" has at least '
+            f"{LEAST_ROWS_OF_A_CLASS} rows, and two are needed",
+            "add rows of the rare classes",
+        )
     if len(classes) > MOST_CLASSES or len(classes) > rows / 2 or counts[large].sum() < rows / 2 or large.sum() < 2:
         raise InputError(
             f'the target "{cells.name}" has {len(classes):,} classes in {rows:,} rows, {int((~large).sum()):,} of them with '

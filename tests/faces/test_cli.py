@@ -107,6 +107,38 @@ def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_pa
     assert "diagnosis" in one_sentence(answer.err)
 
 
+def test_scoring_the_very_file_of_the_training_is_told(finished, command, tmp_path):
+    flattered = command("score", finished.folder, finished.data, "--json")
+    assert "fitted on this very file" in json.loads(flattered.out)["warnings"][0]
+    part = tmp_path / "part.csv"
+    pd.read_csv(finished.data).head(50).to_csv(part, index=False)
+    assert json.loads(command("score", finished.folder, part, "--json").out)["warnings"] == []
+
+
+def test_the_rows_to_predict_are_never_replaced_by_predictions(finished, command, tmp_path):
+    rows = tmp_path / "new.csv"
+    pd.read_csv(finished.data).head(5).to_csv(rows, index=False)
+    before = rows.read_bytes()
+    (tmp_path / "link.csv").symlink_to(rows)
+    for output in (rows, tmp_path / "link.csv"):
+        answer = command("predict", finished.folder, rows, "-o", output)
+        assert answer.code == 2
+        assert "is the file with the rows to predict" in one_sentence(answer.err)
+        script = [sys.executable, "-I", str(finished.folder / "model" / "predict.py"), str(rows), "-o", str(output)]
+        alone = subprocess.run(script, capture_output=True, text=True)
+        assert alone.returncode == 2 and "is the file with the rows to predict" in alone.stderr
+    assert rows.read_bytes() == before
+
+
+def test_predict_py_ends_quietly_where_its_reader_has_seen_enough(finished):
+    script = [sys.executable, "-I", str(finished.folder / "model" / "predict.py"), str(finished.data)]
+    with subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+        assert process.wait() == 0
+
+
 def test_report_and_leaderboard(finished, command):
     report = command("report", finished.folder)
     assert report.code == 0
@@ -147,10 +179,14 @@ def test_an_error_is_one_json_document_too(command):
     assert one_sentence(answer.err) == f"automl: {document['error']}"
 
 
-def test_models_lists_every_architecture_simplest_first(command):
+def test_models_lists_every_architecture_by_kind_of_data_simplest_first(command):
     found = json.loads(command("models", "--json").out)["models"]
-    assert [each["rung"] for each in found] == sorted(each["rung"] for each in found)
-    assert {"baseline", "linear", "boosting", "mlp"} <= {each["name"] for each in found}
+    kinds = list(dict.fromkeys(each["data"] for each in found))
+    assert kinds == sorted(kinds) and set(kinds) >= {"audio", "forecast", "image", "mixture", "series", "tabular", "text"}
+    for kind in kinds:
+        rungs = [each["rung"] for each in found if each["data"] == kind]
+        assert rungs == sorted(rungs) and rungs[0] == 0
+    assert {"baseline", "linear", "boosting", "mlp"} == {each["name"] for each in found if each["data"] == "tabular"}
 
 
 def test_recommend_saves_a_recipe_that_fit_takes(finished, command, tmp_path):

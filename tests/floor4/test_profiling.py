@@ -389,6 +389,7 @@ def test_the_target_is_guessed_and_said() -> None:
         ([""] * 50, {}, "missing in every row"),
         (["a"] * 50, {}, '"a" in every row'),
         ([f"c{row}" for row in range(50)], {}, "too many for the rows"),
+        (["a"] * 49 + ["b"], {}, "only 1 of the 2 classes"),
         (["a", "b", "b"], {}, "3 rows"),
         (["a"], {}, "one row"),
         (["a"] * 4 + ["b"] * 4 + [""] * 40, {}, "only 8 rows"),

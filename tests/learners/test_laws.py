@@ -223,3 +223,17 @@ def test_every_rung_says_why_in_numbers() -> None:
         assert rung.fits(prepared.profile) is None
         assert any(character.isdigit() for character in rung.reason(prepared.profile))
     assert "12" in str(RUNGS["boosting"].fits(replace(prepared.profile, rows=12)))
+
+
+def test_growing_trees_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    import lightgbm
+
+    from automl.learners.trees import _library
+
+    _library()
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(40, 2))
+    for target in (inputs[:, 0], np.ones(40)):  # nothing to split in the second: LightGBM warns
+        booster = lightgbm.Booster({"objective": "regression", "verbosity": 1}, lightgbm.Dataset(inputs, target))
+        booster.update()
+    assert capfd.readouterr().out == ""
