@@ -312,6 +312,28 @@ def report(run: str, opened: bool, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("run")
+@click.option("--data", metavar="FILE", help="What RUN was made from, where it is no longer at its place.")
+@click.option("--test", metavar="FILE", help="The test part that RUN was judged on, likewise.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@JSON
+def verify(run: str, data: str | None, test: str | None, quiet: bool, as_json: bool) -> int:
+    """Compute every number of the report of RUN again and say which hold.
+
+    From the data and the run folder; what was measured by the clock, or would take training again, is left aside and
+    said so. Leaves with 4 where something differs: a file of the run, the data, or a number.
+    """
+    from automl.core.errors import VerificationError
+    from automl.terminal import Progress, describe_verification
+    from automl.verifying import verify as verification_of
+
+    with Progress(Deadline(None), quiet=quiet) as progress:
+        found = verification_of(_run_folder(run), data, test, progress)
+    _answer(as_json, found.as_json, lambda: describe_verification(found))
+    return 0 if found.holds else VerificationError.exit_code
+
+
+@cli.command()
+@click.argument("run")
 @JSON
 def leaderboard(run: str, as_json: bool) -> None:
     """List what RUN tried, the best first."""
@@ -434,7 +456,7 @@ def _answer(as_json: bool, document: Callable[[], Any], text: Callable[[], str])
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and leave with its exit code: 0, 2 wrong input, 3 stopped by a check, 4, 70, 130."""
+    """Run the command and leave with its exit code: 0, 2 wrong input, 3 stopped by a check, 4 a difference, 70, 130."""
     # Threads that spin while they wait make a busy machine a hundred times slower; must be set before OpenMP is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -22,7 +22,7 @@ from automl.core.dataset import Dataset
 from automl.core.errors import InputError, StoppedByCheck, TrainingError
 from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Evidence
-from automl.core.files import decode, read_json
+from automl.core.files import decode, read_json, write_json
 from automl.core.finding import Finding, Section, Severity
 from automl.core.model import Model
 from automl.core.options import Options
@@ -34,7 +34,9 @@ from automl.runfolder import RunFolder, claim, open_folder, untimed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.judge import Clocks
     from automl.report.verdict import Verdict
+    from automl.verifying import Verification
 
 Array = np.ndarray[Any, Any]
 
@@ -98,6 +100,15 @@ class Run:
         from automl.report.verdict import verdict
 
         return verdict(self.findings)
+
+    def verify(self, data: Any = None, test: Any = None) -> Verification:
+        """Compute every number of the report again that folder and data allow: what holds, what differs (`holds`, `differences`).
+
+        data, test: what the run was made from, where it is no longer at its place; a run made from a data frame needs it.
+        """
+        from automl.verifying import verify
+
+        return verify(self.folder, data, test)
 
     def leaderboard(self) -> pd.DataFrame:
         """One row a rung, best first: its score on fresh folds (NaN where it was not run there) and on the search folds."""
@@ -263,6 +274,7 @@ class Sitting:
     def work(self, folder: RunFolder, dataset: Dataset, prepared: Any, options: Options) -> Run:
         """Everything that happens inside the run folder."""
         from automl import search
+        from automl.judge import Clocks
 
         context = prepared.context
         plan = context.plan
@@ -288,7 +300,13 @@ class Sitting:
             folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
-            findings = self.judge(case)
+            clocks = Clocks(case.deadline.budget_seconds)
+            findings = self.judge(case, clocks)
+            if plan.trials is None:  # where trials are counted, no check asks the clock
+                write_json(
+                    folder.path / "evaluated" / "clock.json",
+                    {"budget_seconds": clocks.budget_seconds, "readings": clocks.readings},
+                )
         with self.stage("report", "writing the report"):
             folder.finish(case, findings, shipped, self)
         return Run(folder.path)
@@ -354,12 +372,12 @@ class Sitting:
                 self.tell("curve", f"no learning curve: {error}", "warning")
         return dataclasses.replace(evidence, learning_curve=points)
 
-    def judge(self, case: Case) -> list[Finding]:
+    def judge(self, case: Case, clocks: Clocks) -> list[Finding]:
         from automl.judge import judge
 
         if case.plan.trials is not None:  # a measured time would make each repetition of the run another one
             case = dataclasses.replace(case, model=untimed(case.model))
-        return [*self.notes, *judge(case, self.listener)]
+        return [*self.notes, *judge(case, self.listener, clocks)]
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:

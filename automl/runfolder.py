@@ -24,7 +24,7 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError
 from automl.core.events import Event, Listener
-from automl.core.files import dump_json, encode, read_json, write_json
+from automl.core.files import dump_json, encode, read_json, sha256_of, write_json
 from automl.core.finding import Finding
 from automl.core.options import Options
 from automl.core.plan import Plan
@@ -152,6 +152,8 @@ class RunFolder:
         evidence = case.evidence
         write_json(self.path / "evidence.json", evidence)
         write_json(self.path / "findings.json", findings)
+        shipped = {**shipped, **_digest(self.path / "model")}
+        case = dataclasses.replace(case, model={**case.model, **_digest(self.path / "evaluated")})
         counted = case.plan.trials is not None
         seconds = {name: round(value, 2) for name, value in sitting.seconds.items()}
         facts = {
@@ -201,6 +203,12 @@ class RunFolder:
         self._stop_beating()
         (self.path / ".lock").unlink(missing_ok=True)
         self.lock.close()
+
+
+def _digest(folder: Path) -> dict[str, str]:
+    """The digest of a graph, by which the report names the model that it is about."""
+    graph = folder / "model.onnx"
+    return {"sha256": sha256_of(graph)} if graph.is_file() else {}
 
 
 def untimed(facts: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automl.core.profile import Profile
     from automl.core.scoring import Scores
     from automl.run import Run
+    from automl.verifying import Verification
 
 
 def duration(seconds: float) -> str:
@@ -222,6 +223,28 @@ def describe_run(run: Run) -> str:
             f"report  {run.report_path}",
         ]
     )
+
+
+MOST_DIFFERENCES = 10
+"""Differences of one part that are shown; --json has them all."""
+
+
+def describe_verification(found: Verification) -> str:
+    """What holds and what differs, a line a part; then what was left aside."""
+    lines = []
+    for part in found.parts:
+        count = f"{part.values:,}" if part.holds else f"{len(part.differences):,} of {part.values:,}"
+        lines.append(f"{'holds' if part.holds else 'DIFFERS':<8} {part.name:<12} {count:>12}  {part.sentence}")
+        lines += [_wrapped(str(each), 9) for each in part.differences[:MOST_DIFFERENCES]]
+        more = len(part.differences) - MOST_DIFFERENCES
+        lines += [f"         and {more:,} more"] if more > 0 else []
+    lines += ["", "left aside:", *(_wrapped(f"- {each}", 2) for each in found.left_aside)]
+    lines += [_wrapped(f"note: {each}", 0) for each in found.notes]
+    names = list(dict.fromkeys(each.file for each in found.differences))
+    said = f"All {found.values:,} values that can be computed again hold."
+    if not found.holds:
+        said = f"{len(found.differences):,} of {found.values:,} values differ, in {', '.join(names)}."
+    return "\n".join([*lines, "", said])
 
 
 def describe_scores(scores: Scores) -> str:

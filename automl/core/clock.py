@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,3 +83,29 @@ class Deadline:
     @property
     def expired(self) -> bool:
         return self.left_seconds() <= 0.0
+
+
+def recorded(deadline: Deadline, readings: list[float]) -> Deadline:
+    """The same deadline, which appends every reading of its clock (seconds since its start) to `readings`."""
+
+    def clock() -> float:
+        readings.append(deadline.elapsed_seconds)
+        return readings[-1]
+
+    return _from_zero(Deadline(deadline.budget_seconds, parent=deadline), clock)
+
+
+def replayed(budget_seconds: float | None, readings: Sequence[float]) -> Deadline:
+    """A deadline whose clock says what it said when it was recorded, so that what hung on it is decided in the same way.
+
+    After the last reading it stands still.
+    """
+    following = iter(readings)
+    last = readings[-1] if len(readings) else 0.0
+    return _from_zero(Deadline(budget_seconds), lambda: next(following, last))
+
+
+def _from_zero(deadline: Deadline, clock: Callable[[], float]) -> Deadline:
+    """The deadline by a clock that tells seconds since the start."""
+    deadline.clock, deadline.started = clock, 0.0
+    return deadline

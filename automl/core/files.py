@@ -105,6 +105,8 @@ def decode(kind: type[T], data: Any) -> T:
 
 def _decode(kind: Any, data: Any) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is float and data is None:  # what is not finite was written as null
+        return math.nan
     if kind is Any or data is None:
         return data
     if origin in (typing.Union, types.UnionType):

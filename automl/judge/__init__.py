@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from automl.core.case import Array, Case, Check
+from automl.core.clock import Deadline, recorded, replayed
 from automl.core.discovery import declarations
 from automl.core.events import Event, Listener, silent
 from automl.core.finding import Finding, Severity
@@ -16,8 +17,25 @@ CHECKS = "automl.judge.checks"
 CRASHED = "AML900"
 
 
-def judge(case: Case, listener: Listener = silent) -> list[Finding]:
-    """All findings about a case, by code.
+@dataclass
+class Clocks:
+    """What each check read from the clock, by its code: which of them did less because time was short.
+
+    With `readings` of an earlier judging the checks are given these again (`again`), so that they do as much as they did.
+    """
+
+    budget_seconds: float | None
+    readings: dict[str, list[float]] = field(default_factory=dict)
+    again: bool = False
+
+    def of(self, check: Check, deadline: Deadline) -> Deadline:
+        if self.again:
+            return replayed(self.budget_seconds, self.readings.get(check.code, ()))
+        return recorded(deadline, self.readings.setdefault(check.code, []))
+
+
+def judge(case: Case, listener: Listener = silent, clocks: Clocks | None = None) -> list[Finding]:
+    """All findings about a case, by code. clocks: notes, or gives again, what the checks read from the clock.
 
     Checks that need a model are left out where nothing was trained. A check that fails becomes a finding AML900:
     it never ends a run.
@@ -28,7 +46,8 @@ def judge(case: Case, listener: Listener = silent) -> list[Finding]:
     listener(Event("judge", f"{len(checks)} checks", "start", {"checks": len(checks)}))
     findings: list[Finding] = []
     for check in checks:
-        found = run_check(check, case)
+        timed = case if clocks is None else replace(case, deadline=clocks.of(check, case.deadline))
+        found = run_check(check, timed)
         findings.extend(found)
         listener(Event("judge", check.title, "progress", {"code": check.code, "findings": len(found)}))
     findings.sort(key=lambda finding: finding.code)

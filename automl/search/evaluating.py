@@ -13,7 +13,7 @@ from automl.core.case import Case
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError
-from automl.core.evidence import Evidence
+from automl.core.evidence import Evidence, Trial
 from automl.core.predictor import open_predictor
 from automl.search import budget
 from automl.search.climbing import Climb
@@ -33,87 +33,109 @@ FEW_ROWS = 100
 
 @dataclass(frozen=True)
 class JudgedRows:
-    """rows: positions in the context's table. prediction, baseline: of these rows. nested: outer fold scores, if any."""
+    """rows: positions in the context's table. prediction, baseline: of these rows. nested: outer fold scores, if any.
+
+    quantiles: of a forecast, whose median is the prediction.
+    """
 
     rows: Array
     prediction: Array
     baseline: Array
     described: str
     nested: tuple[float, ...] = ()
+    quantiles: Array | None = None
 
 
 def evaluate(
     folder: Path, dataset: Dataset, prepared: Prepared, evidence: Evidence, shipped: Shipped, climb: Climb, deadline: Deadline
 ) -> Case:
     """What the judge may look at, with the predictions of the exported model in `folder`."""
-    context = prepared.context
-    predictor = open_predictor(folder, root=context.profile.root)
-    predict = predictor.predict if predictor.is_regression else predictor.predict_proba
-    if context.rolling:
-        return _evaluate_forecast(folder, dataset, prepared, evidence, shipped, climb, deadline)
-    judged = _judged_rows(prepared, evidence, climb, predict, deadline)
-    out_of_fold = out_of_fold_of(climb, evidence)
+    judged = _judged_rows(folder, prepared, evidence, climb, deadline)
+    evidence = replace(evidence, nested=judged.nested)
+    return case_of(folder, dataset, prepared, evidence, shipped.facts, judged, out_of_fold_of(climb, evidence), deadline)
+
+
+def case_of(
+    folder: Path,
+    dataset: Dataset,
+    prepared: Prepared,
+    evidence: Evidence,
+    facts: dict[str, Any],
+    judged: JudgedRows,
+    out_of_fold: Array,
+    deadline: Deadline,
+) -> Case:
+    """What the judge may look at: the rows judged by the model in `folder`, and the champion's out-of-fold predictions."""
+    context, rows = prepared.context, judged.rows
+    predict = _predict_with(folder, prepared)
+    out_of_fold = point(out_of_fold) if context.rolling else out_of_fold
     known = _known(out_of_fold)
     return Case(
         dataset=dataset,
         profile=context.profile,
         plan=context.plan,
-        evidence=replace(evidence, nested=judged.nested),
+        evidence=evidence,
         judged_on=judged.described,
-        truth=context.target[judged.rows],
+        truth=context.target[rows],
         prediction=judged.prediction,
         baseline=judged.baseline,
-        judged=prepared.frame.iloc[judged.rows].reset_index(drop=True),
-        row_ids=prepared.row_ids[judged.rows],
-        weight=None if context.weight is None else context.weight[judged.rows],
-        predict=lambda frame: np.asarray(predict(frame), np.float64),
-        model=shipped.facts,
-        out_of_fold=out_of_fold[known],
-        out_of_fold_truth=context.target[known],
-        deadline=deadline,
-    )
-
-
-def _evaluate_forecast(
-    folder: Path, dataset: Dataset, prepared: Prepared, evidence: Evidence, shipped: Shipped, climb: Climb, deadline: Deadline
-) -> Case:
-    """The sealed windows, each forecast from its own origin; predictions are medians, with the quantiles beside them."""
-    context, rows = prepared.context, prepared.sealed
-    horizon = int(context.profile.arrangement["horizon"])
-    with failing_as_training_error():
-        quantiles = predict_sealed(folder, prepared)
-        baseline = point(fit_and_predict(context, climb.finalists()[0].trial, context.training_rows, rows))
-    out_of_fold = point(out_of_fold_of(climb, evidence))
-    known = np.isfinite(out_of_fold)
-    assert context.error_scale is not None
-    origins = origins_of(context, rows, horizon)
-    windows = windows_of(context, rows, origins)
-    part = "the given test part" if context.plan.split.kind == "given" else "the sealed end of the data"
-    many = len(context.profile.arrangement["names"])
-    described = f"{part}: {windows:,} {'origin' if windows == 1 else 'origins'}, {horizon:,} steps ahead each"
-    forecaster = open_predictor(folder)
-    return Case(
-        dataset=dataset,
-        profile=context.profile,
-        plan=context.plan,
-        evidence=evidence,
-        judged_on=described + (f", {many:,} series" if many > 1 else ""),
-        truth=context.target[rows],
-        prediction=quantiles[:, quantiles.shape[1] // 2],
-        baseline=baseline,
         judged=prepared.frame.iloc[rows].reset_index(drop=True),
         row_ids=prepared.row_ids[rows],
-        predict=forecaster.predict,
-        model=shipped.facts,
+        weight=None if context.weight is None else context.weight[rows],
+        predict=predict if context.rolling else lambda frame: np.asarray(predict(frame), np.float64),
+        model=facts,
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
         deadline=deadline,
-        groups=drawn_together(context, rows, horizon),
-        error_scale=context.error_scale[rows],
-        out_of_fold_scale=context.error_scale[known],
-        quantiles=quantiles,
-        details=panel_details(context, rows, horizon, folder),
+        **(_of_forecast(folder, prepared, judged, known) if context.rolling else {}),
     )
+
+
+def _of_forecast(folder: Path, prepared: Prepared, judged: JudgedRows, known: Array) -> dict[str, Any]:
+    """What the case of a forecast has besides: what errors are measured by, which rows belong together, the quantiles."""
+    context, rows, horizon = prepared.context, judged.rows, int(prepared.context.profile.arrangement["horizon"])
+    assert context.error_scale is not None
+    return {
+        "groups": drawn_together(context, rows, horizon),
+        "error_scale": context.error_scale[rows],
+        "out_of_fold_scale": context.error_scale[known],
+        "quantiles": judged.quantiles,
+        "details": panel_details(context, rows, horizon, folder),
+    }
+
+
+def sealed_rows(folder: Path, prepared: Prepared, baseline: Array) -> JudgedRows:
+    """The sealed rows as the model in `folder` predicts them, beside the predictions of the simplest rung."""
+    context, rows = prepared.context, prepared.sealed
+    given = context.plan.split.kind == "given"
+    if context.rolling:
+        horizon = int(context.profile.arrangement["horizon"])
+        with failing_as_training_error():
+            quantiles = predict_sealed(folder, prepared)
+        windows = windows_of(context, rows, origins_of(context, rows, horizon))
+        many = len(context.profile.arrangement["names"])
+        described = (
+            f"{'the given test part' if given else 'the sealed end of the data'}: {windows:,}"
+            f" {'origin' if windows == 1 else 'origins'}, {horizon:,} steps ahead each{f', {many:,} series' if many > 1 else ''}"
+        )
+        return JudgedRows(rows, quantiles[:, quantiles.shape[1] // 2], baseline, described, quantiles=quantiles)
+    prediction = np.asarray(_predict_with(folder, prepared)(prepared.frame.iloc[rows]), np.float64)
+    return JudgedRows(rows, prediction, baseline, f"{'the given test part' if given else 'a sealed part'} of {len(rows):,} rows")
+
+
+def sealed_baseline(prepared: Prepared, simplest: Trial) -> Array:
+    """What the simplest rung, fitted on the training rows, predicts for the sealed rows."""
+    context = prepared.context
+    with failing_as_training_error():
+        predicted = fit_and_predict(context, simplest, context.training_rows, prepared.sealed)
+    return point(predicted) if context.rolling else predicted
+
+
+def _predict_with(folder: Path, prepared: Prepared) -> Callable[[Any], Array]:
+    """Raw rows to the probabilities, or the values, of the model in a folder."""
+    predictor: Any = open_predictor(folder, root=prepared.context.profile.root)
+    found: Callable[[Any], Array] = predictor.predict
+    return found if prepared.context.rolling or predictor.is_regression else predictor.predict_proba
 
 
 def out_of_fold_of(climb: Climb, evidence: Evidence) -> Array:
@@ -124,17 +146,10 @@ def out_of_fold_of(climb: Climb, evidence: Evidence) -> Array:
     return best.predictions
 
 
-def _judged_rows(
-    prepared: Prepared, evidence: Evidence, climb: Climb, predict: Callable[[Any], Array], deadline: Deadline
-) -> JudgedRows:
-    context = prepared.context
+def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> JudgedRows:
     simplest = climb.finalists()[0]
     if len(prepared.sealed):
-        rows = prepared.sealed
-        prediction = np.asarray(predict(prepared.frame.iloc[rows]), np.float64)
-        baseline = fit_and_predict(context, simplest.trial, context.training_rows, rows)
-        part = "the given test part" if context.plan.split.kind == "given" else "a sealed part"
-        return JudgedRows(rows, prediction, baseline, f"{part} of {len(rows):,} rows")
+        return sealed_rows(folder, prepared, sealed_baseline(prepared, simplest.trial))
     nested = _nest(prepared, evidence, climb, deadline)
     if nested is None:
         out_of_fold = out_of_fold_of(climb, evidence)

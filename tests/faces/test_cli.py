@@ -32,7 +32,7 @@ def one_sentence(err: str) -> str:
 def test_help_lists_every_command(command):
     answer = command("--help")
     assert answer.code == 0
-    for name in ("fit", "leaderboard", "models", "predict", "profile", "recommend", "report", "score"):
+    for name in ("fit", "leaderboard", "models", "predict", "profile", "recommend", "report", "score", "verify"):
         assert name in answer.out
 
 
@@ -149,6 +149,23 @@ def test_report_and_leaderboard(finished, command):
     assert "baseline" in board.out
 
 
+def test_verify_leaves_with_0_where_all_holds_and_with_4_where_something_differs(finished, command, tmp_path):
+    untouched = command("verify", finished.folder, "--quiet")
+    assert (untouched.code, untouched.err) == (0, "")
+    assert "DIFFERS" not in untouched.out
+    assert untouched.out.strip().endswith("hold.")
+    changed = tmp_path / "tumours.csv"
+    changed.write_text(finished.data.read_text().replace("malignant", "benign", 1))
+    answer = command("verify", finished.folder, "--data", changed, "--json")
+    document = json.loads(answer.out)
+    assert answer.code == 4
+    assert [each["file"] for part in document["parts"] for each in part["differences"]] == [str(changed)]
+    assert not document["holds"]
+    gone = command("verify", finished.folder, "--data", tmp_path / "gone.csv")
+    assert gone.code == 2
+    assert "gone.csv" in one_sentence(gone.err)
+
+
 JSON_COMMANDS = {
     "models": ("models",),
     "profile": ("profile", "DATA"),
@@ -157,6 +174,7 @@ JSON_COMMANDS = {
     "score": ("score", "RUN", "DATA"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
+    "verify": ("verify", "RUN"),
 }
 
 
@@ -286,10 +304,12 @@ ON_A_RUN = {
     "score": ("score", "RUN", "DATA"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
+    "verify": ("verify", "RUN"),
 }
 OF_THE_MODEL = ("run.json", "model/contract.json", "model/model.onnx")
 OF_THE_RUN = (*OF_THE_MODEL, "report.json", "report.html", "plan.yaml", "evidence.json", "findings.json", "profile.json")
 READS = {"predict": OF_THE_MODEL, "score": OF_THE_MODEL, "report": OF_THE_RUN, "leaderboard": OF_THE_RUN}
+READS["verify"] = ("run.json",)  # a damage of the other files is what it is there to find
 
 
 def _halved(content: bytes) -> bytes:

@@ -22,7 +22,7 @@ RUN_FILES = {
     "report.json", "run.json", "timing.json", "trials.jsonl",
 }  # fmt: skip
 MODEL_FILES = {"contract.json", "model.onnx", "predict.py", "requirements.txt", "net/coefficients.json", "net/encoder.json"}
-EVIDENCE_FILES = {"predictions.npz", "out_of_fold.npz", "search_folds.npz", "fresh_folds.npz"}
+EVIDENCE_FILES = {"clock.json", "predictions.npz", "out_of_fold.npz", "search_folds.npz", "fresh_folds.npz"}
 
 KINDS = {"bool": "binary", "int": "binary", "int classes": "multiclass", "text": "multiclass", "number": "regression"}
 MISSING_OUTCOMES = (7, 300)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -64,12 +63,11 @@ class _Probe:
         features = [each.name for each in case.profile.features]
         self.rows = case.judged[features]
         self.texts = parse_column(self.rows[column.name], column.parse)
-        left = case.deadline.left_seconds()
-        self.until = time.monotonic() + (SHARE_OF_TIME * left if np.isfinite(left) else 60.0)
+        self.limit = case.deadline.until(share=SHARE_OF_TIME)
 
     @property
     def out_of_time(self) -> bool:
-        return time.monotonic() > self.until
+        return self.limit.expired
 
     def effects(self, position: int, pieces: Sequence[str], left_out: Sequence[int]) -> Array:
         """What the prediction loses without each of some pieces of a judged text: (pieces, outputs).
