@@ -91,6 +91,9 @@ DATA_OPTIONS = _options(
     click.option("--drop", type=Names(), multiple=True, help="Leave these columns out."),
     click.option("--kind", "kinds", type=ColumnKind(), multiple=True, help="Say what a column holds, such as zip=category."),
     click.option("--drop-leaks", is_flag=True, help="Leave out columns that seem to give the target away."),
+    click.option("--sensitive", type=Names(), multiple=True, help="Judge the model by the groups of these columns."),
+    click.option("--exclude-sensitive", is_flag=True, help="Keep the sensitive columns out of the features."),
+    click.option("--mitigate", metavar="HOW", help="reweigh: weigh rows so that target and sensitive groups are independent."),
     click.option("--modality", metavar="NAME", help="tabular, text, image, ...; found out where it is left out."),
     click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),
     click.option("--id", "id_column", metavar="COLUMN", help="Column that says which series a row belongs to."),
@@ -179,7 +182,7 @@ def _fit_source(data: str | None, recipe: str | None) -> Path:
 def _given(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line, under the names of automl.core.options.Options."""
     given = {name: value for name, value in choices.items() if value is not None and value is not False and value != ()}
-    for name in ("features", "drop", "only", "skip", "known_ahead"):
+    for name in ("features", "drop", "sensitive", "only", "skip", "known_ahead"):
         if name in given:
             given[name] = [each for names in given[name] for each in names]
     if "kinds" in given:

@@ -11,6 +11,7 @@ import numpy as np
 from automl.core.architecture import Architecture, Cost, Modality
 from automl.core.discovery import declarations
 from automl.core.errors import InputError, nearest
+from automl.core.groups import CAN_BE_GROUPED
 from automl.core.metrics import default_metric, metric, metrics_for
 from automl.core.options import Options
 from automl.core.plan import Plan, Rung, Split
@@ -33,6 +34,7 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
 
     Raises InputError where an option names what is not there, does not fit the task, or leaves no rung to try.
     """
+    _check_sensitive(profile, options)
     rungs = _with_trials(_ladder(profile, options), options)
     chosen_metric = _metric(profile.task, options.metric)
     split = _split(profile, options)
@@ -56,6 +58,9 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         kinds=dict(options.kinds),
         weight=options.weight,
         drop_leaks=options.drop_leaks,
+        sensitive=options.sensitive,
+        exclude_sensitive=options.exclude_sensitive,
+        mitigate=options.mitigate,
         modality=options.modality,
         horizon=options.horizon,
         id_column=options.id_column,
@@ -65,6 +70,20 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         memory_gb=options.memory,
         samples=options.samples,
     )
+
+
+def _check_sensitive(profile: Profile, options: Options) -> None:
+    """Raises InputError where rows cannot be grouped by a sensitive column, or the task has no fairness to speak of."""
+    for name in options.sensitive:
+        _check_column(profile, name, "--sensitive")
+        column = profile.column(name)
+        if column.kind not in CAN_BE_GROUPED:
+            told = "is the same in every row" if column.kind is Kind.CONSTANT else f"holds {column.kind.value} values"
+            raise InputError(f'--sensitive: column "{name}" {told}', "name a column of categories or numbers")
+    if options.sensitive and profile.task is Task.FORECAST:
+        raise InputError("--sensitive does not apply to a forecast", "leave it out")
+    if options.mitigate and profile.task is Task.REGRESSION:
+        raise InputError("--mitigate is for classification, and this is a regression", "leave it out")
 
 
 def _left_out_by_user(name: str, profile: Profile, options: Options) -> bool:

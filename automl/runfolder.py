@@ -140,6 +140,8 @@ class RunFolder:
             "prediction": case.prediction,
             "baseline": case.baseline,
         }
+        if case.unmitigated is not None:
+            arrays["unmitigated"] = case.unmitigated
         np.savez_compressed(folder / "predictions.npz", **arrays)
         np.savez_compressed(folder / "out_of_fold.npz", row_ids=row_ids, prediction=out_of_fold, truth=context.target)
         save_folds(in_data(context.search_folds), folder / "search_folds.npz")

@@ -258,7 +258,8 @@ class _Kept:
         simplest, baseline = self.simplest, kept["baseline"]
         if simplest is not None and context.architecture(simplest.architecture).rung == 0:
             baseline = sealed_baseline(self.prepared, simplest)
-        return sealed_rows(self.folder / "evaluated", self.prepared, baseline)
+        judged = sealed_rows(self.folder / "evaluated", self.prepared, baseline)
+        return dataclasses.replace(judged, unmitigated=kept.get("unmitigated"))
 
     @property
     def simplest(self) -> Trial | None:

@@ -35,6 +35,7 @@ class Case:
     error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
     quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
         explanations need besides.
+    unmitigated: predictions of the judged rows by the same settings trained without the mitigation that was asked for.
     deadline: checks that sample (importance, bootstrap) do less when it is near.
     """
 
@@ -58,6 +59,7 @@ class Case:
     error_scale: Array | None = None
     out_of_fold_scale: Array | None = None
     quantiles: Array | None = None
+    unmitigated: Array | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -60,7 +60,10 @@ def decimals_for(value: float | None, low: float | None = None, high: float | No
 
 @dataclass(frozen=True)
 class Series:
-    """One line, set of bars or row of a matrix. `low` and `high` are its interval, `counts` the rows behind each point."""
+    """One line, set of bars or row of a matrix. `low` and `high` are its interval, `counts` the rows behind each point.
+
+    faint: points that rest on too few rows; an "interval" figure draws them pale.
+    """
 
     name: str
     x: tuple[Any, ...]
@@ -68,6 +71,7 @@ class Series:
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     counts: tuple[int, ...] = ()
+    faint: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

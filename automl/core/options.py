@@ -34,6 +34,9 @@ class Options:
     drop: tuple[str, ...] = ()
     kinds: dict[str, str] = field(default_factory=dict)
     drop_leaks: bool = False
+    sensitive: tuple[str, ...] = ()
+    exclude_sensitive: bool = False
+    mitigate: str | None = None
     modality: str | None = None
     horizon: int | None = None
     id_column: str | None = None
@@ -59,7 +62,8 @@ class Options:
 
 
 _UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_LISTS = ("features", "drop", "only", "skip", "known_ahead")
+_LISTS = ("features", "drop", "sensitive", "only", "skip", "known_ahead")
+MITIGATIONS = ("reweigh",)
 _LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0, "horizon": 1}
 
 
@@ -106,6 +110,10 @@ def _check_values(values: Mapping[str, Any]) -> None:
         raise InputError(f"memory must be a positive number of GB, not {values['memory']!r}")
     _check_choice("preset", values.get("preset", "balanced"), list(PRESETS))
     _check_choice("task", values.get("task", Task.BINARY), [task.value for task in Task])
+    _check_choice("way to mitigate", values.get("mitigate", MITIGATIONS[0]), list(MITIGATIONS))
+    for option in ("exclude_sensitive", "mitigate"):
+        if values.get(option) and not values.get("sensitive"):
+            raise InputError(f"{option} needs columns to protect", "name them with sensitive, such as --sensitive sex,race")
     for column, kind in values.get("kinds", {}).items():
         _check_choice(f'kind of column "{column}"', kind, [known.value for known in Kind])
 

@@ -63,6 +63,9 @@ class Plan:
     kinds: dict[str, str] = field(default_factory=dict)
     weight: str | None = None
     drop_leaks: bool = False
+    sensitive: tuple[str, ...] = ()
+    exclude_sensitive: bool = False
+    mitigate: str | None = None
     modality: str | None = None
     horizon: int | None = None
     id_column: str | None = None

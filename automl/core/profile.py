@@ -32,6 +32,7 @@ class Role(StrEnum):
     TARGET = "target"
     WEIGHT = "weight"
     GROUP = "group"
+    SENSITIVE = "sensitive"
     IDENTIFIER = "identifier"
     UNUSED = "unused"
 

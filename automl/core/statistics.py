@@ -84,6 +84,15 @@ def _regularised_beta(a: float, b: float, x: float) -> float:
     return front * fraction
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for being looked at together (Holm, Scandinavian Journal of Statistics 6, 1979), in their order."""
+    adjusted, running = [1.0] * len(p_values), 0.0
+    for rank, position in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        running = max(running, min(1.0, (len(p_values) - rank) * float(p_values[position])))
+        adjusted[position] = running
+    return adjusted
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate with its interval; p: one-sided, that the value is not above zero (differences only)."""

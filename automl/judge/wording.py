@@ -92,6 +92,12 @@ def quoted(name: str) -> str:
     return name if plain else "'" + name.replace("'", "'\\''") + "'"
 
 
+def quoted_list(names: Iterable[str]) -> str:
+    """Names as one comma-separated word of a shell command; one with a comma of its own in double quotes."""
+    every = ['"' + name.replace('"', '""') + '"' if "," in name or name.startswith('"') else name for name in names]
+    return ",".join(every) if all(quoted(name) == name for name in every) else quoted(",".join(every))
+
+
 def unit_of(metric: Metric, profile: Profile) -> str:
     """The unit of a score: the target's name, "%" or nothing."""
     return {"target": profile.target, "percent": "%"}.get(metric.unit, "")

@@ -151,6 +151,7 @@ def _check_names(names: list[str], options: Options, where: str) -> None:
         *(("--features", name) for name in options.features),
         *(("--drop", name) for name in options.drop),
         *(("--kind", name) for name in options.kinds),
+        *(("--sensitive", name) for name in options.sensitive),
         *(("--weight", name) for name in (options.weight,) if name),
         *(("--group", name) for name in (options.group,) if name),
         *(("--time-column", name) for name in (options.time_column,) if name),
@@ -168,7 +169,8 @@ def _check_names(names: list[str], options: Options, where: str) -> None:
 
 
 def _check_target_is_free(target: str, options: Options) -> None:
-    for option, used in (("--drop", options.drop), ("--weight", (options.weight,)), ("--group", (options.group,))):
+    single = (("--weight", (options.weight,)), ("--group", (options.group,)))
+    for option, used in (("--drop", options.drop), ("--sensitive", options.sensitive), *single):
         if target in used:
             raise InputError(
                 f'"{target}" is the target and cannot be given to {option} as well', "name another target with --target"
@@ -204,6 +206,8 @@ def _role(name: str, kind: Kind, empty: bool, options: Options) -> tuple[Role, s
         return Role.GROUP, "rows of one group are kept together in every split"
     if name in options.drop:
         return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "left out with --drop"
+    if name in options.sensitive and options.exclude_sensitive:
+        return Role.SENSITIVE, "sensitive: the model does not see it, but is judged by it (--exclude-sensitive)"
     if options.features and name not in options.features:
         return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "not among --features"
     if empty:

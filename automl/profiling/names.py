@@ -20,6 +20,15 @@ _AMOUNT_WORDS = frozenset(
     | {"cost", "rank", "total", "sum", "quantity", "qty", "days", "hours", "minutes", "seconds", "years", "value", "rate", "size"}
     | {"points", "level", "sales", "demand", "duration", "income", "salary"}
 )
+_SENSITIVE_WORDS = frozenset(
+    {"sex", "gender", "race", "ethnicity", "ethnic", "religion", "religious", "nationality", "citizenship", "disability"}
+    | {"disabled", "pregnant", "pregnancy", "birthplace"}
+)
+_SENSITIVE_PAIRS = (
+    {"native", "country"}, {"country", "birth"}, {"place", "birth"}, {"foreign", "worker"}, {"personal", "status"},
+    {"marital", "status"}, {"senior", "citizen"}, {"sexual", "orientation"}, {"skin", "color"}, {"skin", "colour"},
+)  # fmt: skip
+_AGE_COMPANIONS = frozenset({"age", "group", "band", "range", "cat", "category", "years", "year", "in"})
 TARGET_NAMES = ("target", "label", "labels", "class", "y", "outcome", "response")
 
 
@@ -51,3 +60,11 @@ def hints_class(name: str) -> bool:
 
 def hints_amount(name: str) -> bool:
     return bool(_AMOUNT_WORDS & set(words(name)))
+
+
+def hints_sensitive(name: str) -> bool:
+    """A trait of a person that people are not to be treated by: sex, origin, belief, disability, age, family."""
+    parts = set(words(name))
+    if parts & _SENSITIVE_WORDS or any(pair <= parts for pair in _SENSITIVE_PAIRS) or parts == {"marital"}:
+        return True
+    return "age" in parts and parts <= _AGE_COMPANIONS

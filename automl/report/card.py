@@ -169,7 +169,7 @@ def _training(opened: Report) -> str:
     profile, plan = opened.profile, opened.plan
     names = [f"`{_code(column.name)}`" for column in profile.features[:_NAMED_COLUMNS]]
     more = f" and {len(profile.features) - len(names):,} more" if len(profile.features) > len(names) else ""
-    left_out = [column for column in profile.columns if column.role in (Role.UNUSED, Role.IDENTIFIER)]
+    left_out = [column for column in profile.columns if column.role in (Role.UNUSED, Role.IDENTIFIER, Role.SENSITIVE)]
     lines = [
         "## Training Details",
         "### Training Data",

@@ -465,9 +465,13 @@ def _interval(canvas: Canvas, figure: Figure) -> None:
                 continue
             middle = top + row * (labels.index(str(label)) + (position + 0.5) / count)
             value = float(each.y[at] or 0.0)
-            _whisker(canvas, each, at, middle, scale)
             style = _style(figure, position)
-            canvas.parts.append(f'<circle cx="{_n(scale(value))}" cy="{_n(middle)}" r="3.8" class="fill {style}"/>')
+            faint = at < len(each.faint) and each.faint[at]
+            canvas.parts.append('<g class="faint">' if faint else "")
+            _whisker(canvas, each, at, middle, scale)
+            canvas.parts.append(
+                f'<circle cx="{_n(scale(value))}" cy="{_n(middle)}" r="3.8" class="fill {style}"/>{"</g>" if faint else ""}'
+            )
             canvas.text(scale.end + 10, middle + 4, texts[value], style="value")
 
 

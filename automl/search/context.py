@@ -37,6 +37,7 @@ class Context:
     search_folds (seed A) serve search and stopping; fresh_folds (seed B) decide the climbs.
     parity: rows on which an exported graph is held against the pipeline it came from.
     groups: (rows,) rows of one number are never divided by a split, or None.
+    fitting_weight: (rows,) what the rows weigh in training where that is not `weight`: scores never count it.
     error_scale: (rows,) of a forecast: what an error of the row is measured by in scaled metrics.
     """
 
@@ -51,6 +52,7 @@ class Context:
     parity: Table
     groups: Array | None = None
     error_scale: Array | None = None
+    fitting_weight: Array | None = None
     encoded: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -144,6 +146,8 @@ def save_context(context: Context, folder: Path) -> None:
         arrays["groups"] = context.groups
     if context.error_scale is not None:
         arrays["error_scale"] = context.error_scale
+    if context.fitting_weight is not None:
+        arrays["fitting_weight"] = context.fitting_weight
     np.savez(folder / "rows.npz", **arrays)
     for name, folds in (("search_folds", context.search_folds), ("fresh_folds", context.fresh_folds)):
         save_folds(folds, folder / f"{name}.npz")
@@ -160,6 +164,7 @@ def load_context(folder: Path) -> Context:
         weight=arrays.get("weight"),
         groups=arrays.get("groups"),
         error_scale=arrays.get("error_scale"),
+        fitting_weight=arrays.get("fitting_weight"),
         training_rows=arrays["training_rows"],
         search_folds=load_folds(folder / "search_folds.npz"),
         fresh_folds=load_folds(folder / "fresh_folds.npz"),

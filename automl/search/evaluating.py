@@ -35,7 +35,7 @@ FEW_ROWS = 100
 class JudgedRows:
     """rows: positions in the context's table. prediction, baseline: of these rows. nested: outer fold scores, if any.
 
-    quantiles: of a forecast, whose median is the prediction.
+    quantiles: of a forecast, whose median is the prediction. unmitigated: of the same settings trained without mitigation.
     """
 
     rows: Array
@@ -44,6 +44,7 @@ class JudgedRows:
     described: str
     nested: tuple[float, ...] = ()
     quantiles: Array | None = None
+    unmitigated: Array | None = None
 
 
 def evaluate(
@@ -51,8 +52,25 @@ def evaluate(
 ) -> Case:
     """What the judge may look at, with the predictions of the exported model in `folder`."""
     judged = _judged_rows(folder, prepared, evidence, climb, deadline)
+    judged = replace(judged, unmitigated=_unmitigated(prepared, shipped, deadline))
     evidence = replace(evidence, nested=judged.nested)
     return case_of(folder, dataset, prepared, evidence, shipped.facts, judged, out_of_fold_of(climb, evidence), deadline)
+
+
+def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Array | None:
+    """What the judged model would predict for the sealed rows had it been trained without mitigation.
+
+    None where nothing was mitigated, no part was sealed, or there is no time to fit it once more.
+    """
+    context = prepared.context
+    needed = 1.5 * float(shipped.facts.get("seconds", 0.0))
+    if context.fitting_weight is None or not len(prepared.sealed) or deadline.left_seconds() < needed:
+        return None
+    if context.architecture(shipped.trial.architecture).needs_tensorflow:
+        return None
+    with failing_as_training_error():
+        plain = replace(context, fitting_weight=None)
+        return fit_and_predict(plain, shipped.trial, context.training_rows, prepared.sealed)
 
 
 def case_of(
@@ -87,6 +105,7 @@ def case_of(
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
         deadline=deadline,
+        unmitigated=judged.unmitigated,
         **(_of_forecast(folder, prepared, judged, known) if context.rolling else {}),
     )
 

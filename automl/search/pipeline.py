@@ -102,10 +102,11 @@ def build_graph(pipeline: Pipeline, context: Context) -> Any:
 
 
 def _training(context: Context, encoder: Any, inputs: dict[str, Array], scale: TargetScale | None, rows: Array) -> Training:
+    weight = context.weight if context.fitting_weight is None else context.fitting_weight
     return Training(
         {name: block[rows] for name, block in inputs.items()},
         _scaled(context, scale, rows),
-        None if context.weight is None else context.weight[rows],
+        None if weight is None else weight[rows],
         encoder.shapes,
     )
 

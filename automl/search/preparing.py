@@ -20,6 +20,7 @@ from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
 from automl.search.forecasting import prepare_forecast
 from automl.search.parity import parity_rows
+from automl.search.reweighing import reweighed
 from automl.splitting import Splitter, plan_folds, seeds
 
 Array = np.ndarray[Any, Any]
@@ -90,6 +91,7 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         fresh_folds=tuple(splitter.folds(training, count, REPEATS, seed("fresh folds"))),
         parity=tabulate(parity_frame, profile.features, profile.root),
         groups=groups,
+        fitting_weight=reweighed(dataset, frame, target, weight, training, profile, plan),
     )
     return Prepared(context, frame, row_ids, sealed, splitter, parity_frame)
 

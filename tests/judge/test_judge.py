@@ -44,6 +44,17 @@ def never_predicted() -> Case:
     return replace(case, prediction=prediction)
 
 
+def sensitive(task: Task, rows: int = 600, **changes: object) -> Case:
+    """Judged by a column of words and one of numbers."""
+    case = case_of(task, rows, **changes)
+    return replace(case, plan=replace(case.plan, sensitive=("color", "noise"), exclude_sensitive=True))
+
+
+def mitigated() -> Case:
+    case = sensitive(Task.BINARY)
+    return replace(case, plan=replace(case.plan, mitigate="reweigh"), unmitigated=np.roll(case.prediction, 3, axis=0))
+
+
 def without_samples() -> Case:
     case = case_of(Task.BINARY)
     return replace(case, plan=replace(case.plan, samples=False))
@@ -74,6 +85,10 @@ CASES = {
     "broken inputs": broken_inputs,
     "weights": lambda: case_of(Task.BINARY, weight=np.random.default_rng(0).random(300)),
     "weights, regression": lambda: case_of(Task.REGRESSION, weight=np.random.default_rng(0).random(300)),
+    **{f"{task} sensitive": lambda task=task: sensitive(task) for task in sorted(ALL_TASKS)},
+    "sensitive, two rows": lambda: sensitive(Task.BINARY, 4),
+    "sensitive, weights": lambda: sensitive(Task.BINARY, weight=np.random.default_rng(0).random(300)),
+    "sensitive, mitigated": lambda: mitigated(),
     "no judged rows": lambda: case_of(
         Task.BINARY, truth=np.zeros(0, np.int64), prediction=np.zeros((0, 2)), baseline=np.zeros((0, 2))
     ),

@@ -224,3 +224,17 @@ def test_no_samples_keeps_rows_and_rare_values_out_of_report_and_contract(sample
     tattling = [name for name in SHOWN if "canary" in (run.folder / name).read_text(encoding="utf-8")]
     assert not tattling if not samples else "report.json" in tattling
     assert len(run.predict(frame)) == len(frame)
+
+
+def test_sensitive_columns_are_judged_by_but_not_seen_and_mitigation_is_told(tmp_path: Path) -> None:
+    frame = with_outcome("bool")
+    options = {"sensitive": ("plan", "member"), "exclude_sensitive": True, "mitigate": "reweigh"}
+    run = fit(frame, tmp_path / "run", **options)
+    assert not {"plan", "member"} & {column["name"] for column in read(run.folder / "model" / "contract.json")["columns"]}
+    found = {each.code: each for each in run.findings}
+    assert {"AML410", "AML411", "AML412", "AML117", "AML414"} <= set(found)
+    assert found["AML414"].numbers["Accuracy"].low is not None
+    assert "basic, yes" in found["AML410"].figures[0].series[0].x
+    again = options_of(run.plan)
+    assert (again.sensitive, again.exclude_sensitive, again.mitigate) == tuple(options.values())
+    assert [str(each) for each in run.verify(frame).differences] == []

@@ -218,7 +218,8 @@ def test_the_command_of_a_run_gives_its_options_again(words: Words) -> None:
     options = make_options(
         {
             "target": "the target", "positive": "a 'b'", "weight": "w", "features": ["a, b", 'c "d"'], "drop": ["x"],
-            "kinds": {"zip=code": "category"}, "drop_leaks": True, "trials": 7, "seed": 3, "folds": 4, "only": ["linear"],
+            "kinds": {"zip=code": "category"}, "drop_leaks": True, "sensitive": ["a, b", "s"],
+            "exclude_sensitive": True, "mitigate": "reweigh", "trials": 7, "seed": 3, "folds": 4, "only": ["linear"],
             "jobs": 1, "memory": 1.5, "refit": False, "samples": False, "metric": "log_loss", "preset": "best",
         }
     )  # fmt: skip

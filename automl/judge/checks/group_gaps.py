@@ -1,0 +1,158 @@
+"""AML411: demographic parity, equal opportunity, equalised odds and errors between the sensitive groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.statistics import holm
+from automl.core.tasks import Task
+from automl.judge.fairness import FEWEST_ROWS, MEASURES, Gap, Key, measured
+from automl.judge.scoring import judged_on, not_applicable
+from automl.judge.wording import count_text, figures_text, finite, names_text, number, p_text, quoted_list
+
+TITLE = "Gaps between the sensitive groups"
+LARGE = 0.1
+"""A gap of a rate that is worth an issue; for errors of a regression, of the standard deviation of the target."""
+LARGE_RATIO = 0.8
+"""The four-fifths rule: a group that is selected less than this often as another is worth a look."""
+SIGNIFICANT = 0.05
+HARM = ("true_positive", "false_positive", "equalised_odds", "error", "absolute_error", "bias")
+"""Measures that compare rows with the same truth, or errors: a gap is a fault of the model. Demographic parity also differs
+where the truth does."""
+
+
+def run(case: Case) -> list[Finding]:
+    if not case.plan.sensitive:
+        return not_applicable(
+            "AML411", TITLE, Section.FAILURES, "No sensitive column was named (--sensitive), so gaps were not measured."
+        )
+    if not len(case.truth):
+        return not_applicable("AML411", TITLE, Section.FAILURES, "No rows were judged, so gaps were not measured.")
+    found = measured(case)
+    if not found:
+        sentence = (
+            f"Fewer than two groups of {names_text(case.plan.sensitive)} have {FEWEST_ROWS} rows among {judged_on(case)}, so no"
+            " gap can be measured."
+        )
+        return not_applicable("AML411", TITLE, Section.FAILURES, sentence)
+    real = _real(found)
+    unit = case.profile.target if case.profile.task is Task.REGRESSION else ""
+    issues = [key for key in found if key in real and key[1] in HARM and _large(case, found[key])]
+    tips = [key for key in found if key in real and key not in issues and (_large(case, found[key]) or _uneven(key, found[key]))]
+    severity = Severity.ISSUE if issues else Severity.TIP if tips else Severity.PASSED
+    return [
+        Finding(
+            code="AML411",
+            title=TITLE,
+            severity=severity,
+            section=Section.FAILURES,
+            sentence=_sentence(case, found, issues or tips),
+            about="evaluated",
+            numbers={_label(key): _number(gap, unit) for key, gap in found.items()},
+            figures=(_figure(found, case),),
+            table=_table(found, real),
+            action=_action(case) if issues or tips else "",
+        )
+    ]
+
+
+def _real(found: dict[Key, Gap]) -> set[Key]:
+    """The gaps that are more than chance, corrected for all that were looked at; without a test, by their interval."""
+    distinct = list({id(gap): gap for gap in found.values()}.values())
+    corrected = holm([gap.p if gap.p is not None else float(gap.interval.low <= 0) for gap in distinct])
+    real = {id(gap) for gap, p in zip(distinct, corrected, strict=True) if p < SIGNIFICANT}
+    return {key for key, gap in found.items() if id(gap) in real}
+
+
+def _large(case: Case, gap: Gap) -> bool:
+    scale = float(np.std(case.truth)) if case.profile.task is Task.REGRESSION else 1.0
+    return gap.interval.value > LARGE * scale
+
+
+def _uneven(key: Key, gap: Gap) -> bool:
+    return key[1] == "selection" and bool(gap.ratio < LARGE_RATIO)
+
+
+def _label(key: Key) -> str:
+    return f"{key[0]}: {MEASURES[key[1]]}"
+
+
+def _number(gap: Gap, unit: str) -> Number:
+    return number(gap.interval.value, gap.interval.low, gap.interval.high, unit)
+
+
+def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
+    if not notable:
+        largest = max(found, key=lambda key: found[key].interval.value)
+        return (
+            f"On {judged_on(case)} no gap between the groups of {names_text(case.plan.sensitive)} is both large and more than"
+            f" chance; the largest is {figures_text(found[largest].interval.value)} ({_label(largest)})."
+        )
+    first = max(notable, key=lambda key: found[key].interval.value)
+    gap = found[first]
+    high, low = gap.by.label(gap.highest), gap.by.label(gap.lowest)
+    of = f' of "{gap.rate.label}"' if gap.rate.label else ""
+    told = (
+        f"On {judged_on(case)} the {gap.rate.title}{of} is {figures_text(float(gap.rates[gap.highest]))} for"
+        f" {high} and {figures_text(float(gap.rates[gap.lowest]))} for {low}, a gap of"
+        f" {figures_text(gap.interval.value)} (95 % interval {figures_text(gap.interval.low)} to"
+    )
+    told += f" {figures_text(gap.interval.high)}{'' if gap.p is None else f'; {p_text(gap.p)}'})"
+    more = len(notable) - 1
+    return f"{told}; {count_text(more, 'more gap')} {'is' if more == 1 else 'are'} in the table." if more else f"{told}."
+
+
+def _figure(found: dict[Key, Gap], case: Case) -> Figure:
+    ordered = sorted(found.items(), key=lambda each: list(MEASURES).index(each[0][1]))
+    series = Series(
+        "gap",
+        tuple(_label(key) for key, _ in ordered),
+        tuple(finite(gap.interval.value) for _, gap in ordered),
+        tuple(finite(gap.interval.low) for _, gap in ordered),
+        tuple(finite(gap.interval.high) for _, gap in ordered),
+    )
+    how = (
+        "Each dot is the largest difference of a rate between two groups with at least"
+        f" {FEWEST_ROWS} rows (0 is equal treatment), the line its 95 % interval. Demographic parity: how often a group is given"
+        " the class; equal opportunity: the same where the class is true; predictive equality: where it is not true (false"
+        " alarms); equalised odds: the larger of these two. They cannot all be zero at once where the groups differ in truth."
+    )
+    if case.profile.task is Task.REGRESSION:
+        how = (
+            "Each dot is the largest difference between two groups with at least"
+            f" {FEWEST_ROWS} rows, the line its 95 % interval. Bias is the mean of predicted minus actual."
+        )
+    return Figure("group_gaps", "interval", TITLE, how, (series,), "measure", "largest difference", "zero")
+
+
+def _table(found: dict[Key, Gap], real: set[Key]) -> dict[str, Any]:
+    rows = []
+    for key, gap in found.items():
+        names = gap.by.groups
+        rows.append(
+            [
+                key[0], MEASURES[key[1]], gap.rate.label, gap.interval.value, finite(gap.interval.low), finite(gap.interval.high),
+                finite(gap.ratio), gap.p, key in real, names[gap.highest], float(gap.rates[gap.highest]), names[gap.lowest],
+                float(gap.rates[gap.lowest]),
+            ]
+        )  # fmt: skip
+    columns = ["column", "measure", "class", "difference", "low", "high", "ratio", "p", "more than chance"]
+    return {"columns": [*columns, "highest", "its rate", "lowest", "its rate "], "rows": rows}
+
+
+def _action(case: Case) -> str:
+    if case.profile.task is Task.REGRESSION:
+        return "Look at how the rows of the worse group came about; more rows of it would help most."
+    if case.plan.mitigate:
+        return "Reweighing did not close the gap: ask for the reason in the data, and collect more rows of the groups that lose."
+    return (
+        "If such a difference is not wanted, weigh the rows so that the target does not depend on the groups, and see the price:"
+        f" fit again with `--sensitive {quoted_list(case.plan.sensitive)} --mitigate reweigh`."
+    )
+
+
+CHECK = Check("AML411", TITLE, Section.FAILURES, run, independent=True)
