@@ -315,6 +315,20 @@ def report(run: str, opened: bool, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("run")
+@click.argument("other")
+@JSON
+def compare(run: str, other: str, as_json: bool) -> None:
+    """Hold two runs against each other: settings, scores, and the paired difference on rows that both judged."""
+    from automl.comparing import compare as comparison
+    from automl.run import open_run
+    from automl.terminal import describe_comparison
+
+    found = comparison(open_run(_run_folder(run)), open_run(_run_folder(other)))
+    _answer(as_json, lambda: found, lambda: describe_comparison(found))
+
+
+@cli.command()
+@click.argument("run")
 @click.option("--data", metavar="FILE", help="What RUN was made from, where it is no longer at its place.")
 @click.option("--test", metavar="FILE", help="The test part that RUN was judged on, likewise.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")

@@ -34,6 +34,7 @@ from automl.runfolder import RunFolder, claim, open_folder, untimed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.comparing import Comparison
     from automl.judge import Clocks
     from automl.report.verdict import Verdict
     from automl.verifying import Verification
@@ -109,6 +110,18 @@ class Run:
         from automl.verifying import verify
 
         return verify(self.folder, data, test)
+
+    def compare(self, other: Run) -> Comparison:
+        """This run beside another: settings, scores with intervals, the paired difference on rows that both judged."""
+        from automl.comparing import compare
+
+        return compare(self, other)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: verdict, headline, and where the report is. No script, nothing loaded."""
+        from automl.report import notebook
+
+        return notebook(self.report, self.report_path)
 
     def leaderboard(self) -> pd.DataFrame:
         """One row a rung, best first: its score on fresh folds (NaN where it was not run there) and on the search folds."""

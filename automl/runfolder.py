@@ -127,6 +127,7 @@ class RunFolder:
         Rows are everywhere told by their number in the data as read, from 0; rows of a given test part are counted on after
         those of the training part. out_of_fold.npz has its own `row_ids`: the rows that have a target, in order.
         """
+        from automl.judge.bootstrap import judged_groups
         from automl.search.context import save_folds
 
         folder, context, row_ids = self.path / "evaluated", prepared.context, prepared.row_ids
@@ -140,8 +141,10 @@ class RunFolder:
             "prediction": case.prediction,
             "baseline": case.baseline,
         }
-        if case.unmitigated is not None:
-            arrays["unmitigated"] = case.unmitigated
+        further = {"weight": case.weight, "groups": judged_groups(case), "error_scale": case.error_scale}
+        for name, values in {**further, "unmitigated": case.unmitigated}.items():
+            if values is not None:
+                arrays[name] = np.unique(values, return_inverse=True)[1] if name == "groups" else values
         np.savez_compressed(folder / "predictions.npz", **arrays)
         np.savez_compressed(folder / "out_of_fold.npz", row_ids=row_ids, prediction=out_of_fold, truth=context.target)
         save_folds(in_data(context.search_folds), folder / "search_folds.npz")

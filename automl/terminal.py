@@ -16,6 +16,7 @@ from automl.core.clock import Deadline
 from automl.core.events import Event
 
 if TYPE_CHECKING:
+    from automl.comparing import Comparison
     from automl.core.finding import Finding
     from automl.core.plan import Plan, Rung
     from automl.core.profile import Profile
@@ -223,6 +224,47 @@ def describe_run(run: Run) -> str:
             f"report  {run.report_path}",
         ]
     )
+
+
+def describe_comparison(found: Comparison) -> str:
+    """Two runs for reading: what came of them, their scores, what was set differently, the paired difference."""
+    from automl.core.metrics import METRICS
+    from automl.report.numbers import measured, milliseconds
+    from automl.report.numbers import size as size_text
+
+    first, second = found.first, found.second
+    rows: list[tuple[str, ...]] = [
+        ("data", first.source, "the same content" if found.same_data else second.source),
+        ("verdict", first.verdict, second.verdict),
+        ("model", first.model, second.model),
+        ("size", size_text(first.bytes), size_text(second.bytes)),
+        ("a row", milliseconds(first.milliseconds_a_row), milliseconds(second.milliseconds_a_row)),
+        ("judged on", first.judged_on, second.judged_on),
+    ]
+    for name in dict.fromkeys([*first.scores, *second.scores]):
+        told = [measured(side.scores[name]) if name in side.scores else ("-", "") for side in (first, second)]
+        rows.append((METRICS[name].title, *(f"{value}{f' ({interval})' if interval else ''}" for value, interval in told)))
+    lines = [table(("", first.run, second.run), rows)]
+    if found.settings:
+        settings = [(name, *map(_setting, values)) for name, values in found.settings.items()]
+        lines += ["", "What was set differently, or came out so:", table(("", "", ""), settings).lstrip("\n")]
+    for each in found.paired:
+        gain, interval = measured(each.gain, signed=True)
+        lines += [
+            "",
+            f"{METRICS[each.metric].title}, gain of the second: {gain}{f' ({interval})' if interval else ''}. {each.sentence}",
+        ]
+    if found.unpaired:
+        lines += ["", f"No paired difference: {found.unpaired}."]
+    return "\n".join(lines)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return (
+            ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else ", ".join(map(str, value))
+        )
+    return _cell(value)
 
 
 MOST_DIFFERENCES = 10

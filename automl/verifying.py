@@ -353,6 +353,9 @@ def _predictions(kept: _Kept) -> Part:
     again = {"row_ids": kept.prepared.row_ids[judged.rows], "truth": context.target[judged.rows]}
     if not kept.of_folds:
         again.update(prediction=judged.prediction, baseline=judged.baseline)
+    for name, values in (("weight", context.weight), ("error_scale", context.error_scale)):
+        if values is not None and name in arrays:  # runs of earlier versions did not keep them
+            again[name] = values[judged.rows]
     differences = [each for name, values in again.items() for each in _arrays(file, name, arrays.get(name), values)]
     held = kept.arrays("out_of_fold")
     differences += _arrays("evaluated/out_of_fold.npz", "row_ids", held.get("row_ids"), kept.prepared.row_ids)

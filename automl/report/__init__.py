@@ -13,10 +13,11 @@ from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.report.card import card
 from automl.report.html import render
+from automl.report.notebook import notebook
 from automl.report.sections import report, summary
 from automl.report.verdict import Verdict, verdict
 
-__all__ = ["Verdict", "card", "render", "render_folder", "report", "summary", "verdict", "write_report"]
+__all__ = ["Verdict", "card", "notebook", "render", "render_folder", "report", "summary", "verdict", "write_report"]
 
 JSON, PAGE, CARD = "report.json", "report.html", "MODEL_CARD.md"
 

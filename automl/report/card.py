@@ -55,9 +55,8 @@ def _plain_edges(part: str) -> str:
 
 
 def _front_matter(opened: Report) -> dict[str, Any]:
-    task = opened.profile.task
-    kind = "tabular-classification" if task.is_classification else "tabular-regression"
-    kind = "time-series-forecasting" if task is Task.FORECAST else kind
+    task, modality = opened.profile.task, opened.profile.modality
+    kind = pipeline_tag(modality, task)
     name = str(opened.content["name"])
     metrics = [
         {"type": metric, "name": METRICS[metric].title, "value": value.value}
@@ -67,14 +66,30 @@ def _front_matter(opened: Report) -> dict[str, Any]:
     matter: dict[str, Any] = {
         "library_name": "onnx",
         "pipeline_tag": kind,
-        "tags": ["tabular", task.value, "automl", "onnx", opened.content["model"]["architecture"] or "none"],
+        "tags": [modality, task.value, "automl", "onnx", opened.content["model"]["architecture"] or "none"],
         "metrics": [each["type"] for each in metrics],
     }
     if metrics:
-        dataset = {"name": name, "type": "tabular"}
-        result = {"task": {"type": kind, "name": task.value}, "dataset": dataset, "metrics": metrics}
+        dataset: dict[str, Any] = {"name": name, "type": modality}
+        judged_on = (opened.content["headline"] or {}).get("judged_on") or opened.facts.get("judged_on")
+        dataset |= {"split": str(judged_on)} if judged_on else {}
+        dataset |= {"args": {"sha256": opened.facts["data_hash"]}} if opened.facts.get("data_hash") else {}
+        result = {"task": {"type": kind, "name": _task_name(modality, task)}, "dataset": dataset, "metrics": metrics}
         matter["model-index"] = [{"name": name, "results": [result]}]
     return matter
+
+
+def pipeline_tag(modality: str, task: Task) -> str:
+    """The name of the task on the Hugging Face hub; for those that it has no name for, that of the nearest table task."""
+    if task is Task.FORECAST:
+        return "time-series-forecasting"
+    if not task.is_classification:
+        return "tabular-regression"
+    return f"{modality}-classification" if modality in ("image", "text", "audio") else "tabular-classification"
+
+
+def _task_name(modality: str, task: Task) -> str:
+    return f"{modality} {'forecast' if task is Task.FORECAST else task.value}"
 
 
 def _scores(opened: Report) -> dict[str, Number]:
@@ -97,7 +112,7 @@ def _details(opened: Report) -> str:
         "## Model Details",
         "### Model Description",
         f"**{content['verdict']['label']}.** {_said(content['verdict']['reason'])}",
-        f"Predicts `{_code(profile.target)}` ({profile.task.value}) from {len(profile.features):,} columns of a table.",
+        f"Predicts `{_code(profile.target)}` ({profile.task.value}) from {len(profile.features):,} columns.",
         f"- **Model type:** {_plain(model['title'] or 'none was chosen')}",
         f"- **Created:** {_plain(content['created'] or 'not stated')}",
         f"- **Form:** one ONNX graph from raw columns to predictions{_cost(model)}",
@@ -156,7 +171,8 @@ def _limitations(opened: Report) -> str:
 def _start(opened: Report) -> str:
     lines = [
         "## How to Get Started with the Model",
-        "The folder `model/` stands alone: it needs only numpy, pandas and onnxruntime (`requirements.txt`).",
+        "The folder `model/` stands alone: it needs no more than its `requirements.txt` says (for a table numpy, pandas and "
+        "onnxruntime).",
         "```\npython predict.py new.csv -o predictions.csv\n```",
     ]
     commands = [command for _, command in next_commands(opened.content)]

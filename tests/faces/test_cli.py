@@ -32,7 +32,7 @@ def one_sentence(err: str) -> str:
 def test_help_lists_every_command(command):
     answer = command("--help")
     assert answer.code == 0
-    for name in ("fit", "leaderboard", "models", "predict", "profile", "recommend", "report", "score", "verify"):
+    for name in ("compare", "fit", "leaderboard", "models", "predict", "profile", "recommend", "report", "score", "verify"):
         assert name in answer.out
 
 
@@ -174,6 +174,7 @@ JSON_COMMANDS = {
     "score": ("score", "RUN", "DATA"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
+    "compare": ("compare", "RUN", "RUN"),
     "verify": ("verify", "RUN"),
 }
 
@@ -304,11 +305,12 @@ ON_A_RUN = {
     "score": ("score", "RUN", "DATA"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
+    "compare": ("compare", "RUN", "RUN"),
     "verify": ("verify", "RUN"),
 }
 OF_THE_MODEL = ("run.json", "model/contract.json", "model/model.onnx")
 OF_THE_RUN = (*OF_THE_MODEL, "report.json", "report.html", "plan.yaml", "evidence.json", "findings.json", "profile.json")
-READS = {"predict": OF_THE_MODEL, "score": OF_THE_MODEL, "report": OF_THE_RUN, "leaderboard": OF_THE_RUN}
+READS = {"predict": OF_THE_MODEL, "score": OF_THE_MODEL, "report": OF_THE_RUN, "leaderboard": OF_THE_RUN, "compare": OF_THE_RUN}
 READS["verify"] = ("run.json",)  # a damage of the other files is what it is there to find
 
 

@@ -18,7 +18,9 @@ from automl.core import files
 from automl.core.errors import InputError
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.profile import Kind
-from automl.report import card, render, render_folder, report, summary, verdict, write_report
+from automl.core.tasks import Task
+from automl.report import card, notebook, render, render_folder, report, summary, verdict, write_report
+from automl.report.card import pipeline_tag
 from automl.report.sections import again
 from tests.report.samples import HOSTILE, SAMPLES, binary, column, hostile, minimal
 
@@ -218,6 +220,40 @@ def test_the_model_index_holds_the_scores_and_the_limitations_the_issues() -> No
     for each in binary().findings:
         if each.severity is Severity.ISSUE:
             assert f"**Issue, {each.code}:**" in text
+
+
+@EVERY
+def test_the_hub_reads_the_front_matter_with_its_scores(name: str) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    data = hub.ModelCard(card(content(name))).data
+    matter = yaml.safe_load(card(content(name)).split("---\n", 2)[1])
+    scores = matter["model-index"][0]["results"][0]["metrics"] if "model-index" in matter else []
+    assert [(each.metric_type, each.metric_value) for each in data.eval_results or []] == [
+        (each["type"], each["value"]) for each in scores
+    ]
+    assert all(each.dataset_split for each in data.eval_results or [])
+
+
+def test_the_hub_knows_the_task_of_every_modality() -> None:
+    assert pipeline_tag("image", Task.MULTICLASS) == "image-classification"
+    assert pipeline_tag("text", Task.BINARY) == "text-classification"
+    assert pipeline_tag("series", Task.BINARY) == "tabular-classification"
+    assert pipeline_tag("mixture", Task.REGRESSION) == "tabular-regression"
+    assert pipeline_tag("forecast", Task.FORECAST) == "time-series-forecasting"
+
+
+@EVERY
+def test_a_notebook_shows_verdict_and_link_and_no_script(name: str, tmp_path: Path) -> None:
+    said = content(name)
+    said["verdict"]["reason"] = "<script>alert(1)</script>"
+    shown = notebook(said, tmp_path / 'a "b" <i>' / "report.html")
+    assert verdict(SAMPLES[name]().findings).label in shown
+    assert "<script" not in shown
+    assert "<i>" not in shown
+    assert shown.count('href="') == 1
+    page = Outline(shown)
+    assert not page.open
+    assert [each["href"] for tag, each in page.tags if tag == "a"] == [(tmp_path / 'a "b" <i>' / "report.html").as_uri()]
 
 
 @EVERY
