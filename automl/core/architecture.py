@@ -135,7 +135,8 @@ class Modality:
 
     sense: (dataset, column profiles) -> (confidence from 0 to 1, the evidence in one sentence).
     encoder: (profile, encoding name, settings) -> an unfitted encoder with fit, transform, graph and state. A fitted
-        one may have `feeds`, `files`, `chunk_rows` and `requirements`, see automl.search.trial.described.
+        one may have `feeds`, `files`, `chunk_rows` and `requirements`, see automl.search.trial.described. One that
+        declares `supervised = True` has fit_transform instead of fit, see automl.encoders.enriched.
     ladder: the package whose modules declare ARCHITECTURE.
     kinds: of the columns that it learns from; others are left out.
     arrange: (dataset, options) -> a Dataset with one row an example, or None where this is not its form of data. How

@@ -76,7 +76,7 @@ class TableEncoder:
             raw = partly._raw(table)
             binary = [position for position, column in enumerate(number_columns) if column.binary]
             style = "standard" if self.encoding == "dense" else "robust"
-            scale = ScaleEncoder.fit(raw[rows], raw[whole], partly._raw_names, style, binary)
+            scale = ScaleEncoder.fit(raw[rows], raw[whole], partly.raw_names, style, binary)
         return replace(partly, scale=scale)
 
     def transform(self, table: Table) -> dict[str, Array]:
@@ -173,7 +173,7 @@ class TableEncoder:
         categories = [(name, encoder.column) for encoder in self._encoders(block) for name in encoder.feature_names]
         if block in ("codes", "categorical"):
             return categories
-        names = self.scale.feature_names if self.scale else self._raw_names
+        names = self.scale.feature_names if self.scale else self.raw_names
         sources = self._raw_sources
         if self.scale:
             sources = sources + tuple(sources[position] for position in self.scale.indicated)
@@ -200,7 +200,8 @@ class TableEncoder:
         return (self.numbers.width if self.numbers else 0) + (self.dates.width if self.dates else 0)
 
     @property
-    def _raw_names(self) -> tuple[str, ...]:
+    def raw_names(self) -> tuple[str, ...]:
+        """The numbers and date parts, which come first in their block, before they are scaled."""
         return (self.numbers.feature_names if self.numbers else ()) + (self.dates.feature_names if self.dates else ())
 
     @property

@@ -36,6 +36,8 @@ TIMED_ROUNDS = 5
 STEPS_TO_ARRIVE = 12.0
 """Rounds times learning rate that most tables need; with less time than that the rate is raised, up to LARGEST_RATE."""
 LARGEST_RATE = 0.3
+PATIENT_ROWS, LEAST_SHARE, LARGEST_SHARE = 10_000, 0.1, 0.3
+"""Up to so many rows, a race goes on for LARGEST_SHARE of its rounds after the last progress."""
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""
 
@@ -111,7 +113,7 @@ class TreesLearner:
             if hastened != settings:
                 settings = hastened
                 races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
-            curve, best = _race(races, settings, deadline, pool.map)
+            curve, best = _race(races, settings, deadline, len(folds[0].training.target), pool.map)
             outcomes = list(pool.map(lambda race: race.at(best), races))
         step = max(1, len(curve) // MOST_CURVE_POINTS)
         points = sorted({*range(step, len(curve) + 1, step), 1, best, len(curve)})
@@ -189,7 +191,7 @@ def _hastened(races: list[_Race], settings: Settings, deadline: Deadline, spread
     return {**settings, "learning_rate": round(min(LARGEST_RATE, rate * wanted / fitting), 4)}
 
 
-def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Callable[..., Any]) -> tuple[Array, int]:
+def _race(races: list[_Race], settings: Settings, deadline: Deadline, rows: int, spread: Callable[..., Any]) -> tuple[Array, int]:
     """Grow all until the mean curve has not improved for its patience. Returns the mean curve and its best round."""
     rate = float(settings.get("learning_rate", 0.1))
     chunk, most = int(np.clip(0.4 / rate, 5, 20)), int(settings.get("most_rounds", MOST_ROUNDS))
@@ -200,7 +202,7 @@ def _race(races: list[_Race], settings: Settings, deadline: Deadline, spread: Ca
             raise OutOfTimeError("the time was up before every fold had its first round of boosting")
         curve = np.mean([race.losses[:common] for race in races], axis=0)
         last = _last_progress(curve)
-        if deadline.expired or common >= most or common - last >= patience(rate, last):
+        if deadline.expired or common >= most or common - last >= patience(rate, last, rows):
             return curve, int(np.argmin(curve)) + 1
 
 
@@ -213,9 +215,13 @@ def _last_progress(curve: Array) -> int:
     return last + 1
 
 
-def patience(learning_rate: float, last: int) -> int:
-    """Rounds without progress of the mean curve after which growing ends; slow learners get more."""
-    return int(np.clip(2.5 / learning_rate, 25, 250) + 0.1 * last)
+def patience(learning_rate: float, last: int, rows: int) -> int:
+    """Rounds without progress of the mean curve after which growing ends; slow learners and small data get more.
+
+    benchmarks/patience.py compares such rules: on up to 10,000 rows this one gives away nothing.
+    """
+    share = float(np.clip(LARGEST_SHARE * PATIENT_ROWS / rows, LEAST_SHARE, LARGEST_SHARE))
+    return int(np.clip(2.5 / learning_rate, 25, 250) + share * last)
 
 
 class _Logger:

@@ -114,14 +114,19 @@ def _training(context: Context, encoder: Any, inputs: dict[str, Array], scale: T
 def _encoded(context: Context, architecture: Architecture, settings: Settings, rows: Array) -> tuple[Any, dict[str, Array]]:
     """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow.
 
-    An encoder that depends on the settings says so by `key`; one that learns nothing from the rows by `learns = False`.
+    An encoder that depends on the settings says so by `key`; one that learns nothing from the rows by `learns = False`;
+    one that learns from their target by `supervised = True`: it encodes those rows as if each had been left out.
     """
     unfitted = context.modality.encoder(context.profile, architecture.encoding, settings)
     rows_matter = getattr(unfitted, "learns", True)
     key = (architecture.encoding, getattr(unfitted, "key", ""), hash(rows.tobytes()) if rows_matter else 0)
     if key not in context.encoded:
-        encoder = unfitted.fit(context.table, rows, context.training_rows)
-        context.encoded[key] = (encoder, encoder.transform(context.table))
+        if getattr(unfitted, "supervised", False):
+            known = context.target[rows], None if context.weight is None else context.weight[rows]
+            context.encoded[key] = unfitted.fit_transform(context.table, rows, context.training_rows, *known)
+        else:
+            encoder = unfitted.fit(context.table, rows, context.training_rows)
+            context.encoded[key] = (encoder, encoder.transform(context.table))
         _forget_beyond(context.encoded, CACHE_BYTES)
     kept: tuple[Any, dict[str, Array]] = context.encoded[key]
     return kept

@@ -11,9 +11,11 @@ from automl.modalities.tabular.sense import sense
 
 
 def _encoder(profile: Profile, encoding: str, settings: Settings) -> Any:
+    from automl.encoders.enriched import enrich
     from automl.encoders.table import make_encoder
 
-    return make_encoder(profile, encoding, settings)
+    plain = make_encoder(profile, encoding, settings)
+    return enrich(plain, settings.get("features", "plain"), len(profile.classes)) if encoding == "codes" else plain
 
 
 MODALITY = Modality(name="tabular", sense=sense, encoder=_encoder, ladder="automl.modalities.tabular.ladder")

@@ -71,7 +71,7 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     cells = profile.rows * width * settings["bagging_fraction"] * settings["feature_fraction"]
     one_leaf = SECONDS_A_LEAF + SECONDS_A_BIN * 40 * width * (0.5 + settings["feature_fraction"])
     one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * one_leaf
-    seconds = 0.5 + 5 * (rounds + patience(rate, int(rounds))) * trees * one_tree / 1.6
+    seconds = 0.5 + 5 * (rounds + patience(rate, int(rounds), profile.rows)) * trees * one_tree / 1.6
     seconds += 5 * SECONDS_A_CHARACTER * characters_of(profile) * profile.rows
     size = 8000 + BYTES_A_TEXT * len(profile.features_of(Kind.TEXT)) + rounds * trees * leaves * BYTES_A_LEAF
     return Cost(seconds, int(size), 2.0 * rounds * trees * math.log2(leaves + 1))

@@ -9,6 +9,9 @@ from automl.core.architecture import Architecture, Cost
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
+from automl.encoders.arithmetic import MOST_TERMS
+from automl.encoders.enriched import MOST_MEANS
+from automl.encoders.target import MOST_PAIRS
 from automl.learners.trees import most_bins, patience
 
 LEAST_ROWS = 50
@@ -57,12 +60,31 @@ def space(profile: Profile) -> Space:
         dimensions["max_cat_to_onehot"] = Int(4, 64, 4, log=True)
         dimensions["cat_smooth"] = Float(0.5, 100.0, 10.0, log=True)
         dimensions["cat_l2"] = Float(0.05, 20.0, 10.0, log=True)
+    found = enrichments(profile)
+    if len(found) > 1:
+        dimensions["features"] = Choice(found, "plain")
     if bool(profile.class_counts) and min(profile.class_counts) < IMBALANCED * sum(profile.class_counts):
         dimensions["class_weight"] = Choice(("balanced", "none"), "balanced")
     starts = _starts(profile.rows)
     if len(profile.features) > VERY_WIDE:
         starts = tuple({**start, "feature_fraction": 0.2, "learning_rate": 0.1} for start in starts)
     return Space(dimensions, tuple({name: value for name, value in start.items() if name in dimensions} for start in starts))
+
+
+def enrichments(profile: Profile) -> tuple[str, ...]:
+    """Which columns can be made for this table, see automl.encoders.enriched."""
+    categories = any(column.unique > 2 for column in profile.features_of(Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER))
+    numbers = sum(column.unique > 2 for column in profile.features_of(Kind.NUMBER)) >= 2
+    return ("plain", *("target",) * categories, *("arithmetic",) * numbers, *("crossed",) * categories)
+
+
+def made_columns(profile: Profile, features: str) -> int:
+    """About how many columns the setting "features" adds to the table."""
+    many = [column for column in profile.features_of(Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER) if column.unique > 2]
+    outputs = profile.outputs if profile.task is Task.MULTICLASS else 1
+    means = min(MOST_MEANS, len(many) * outputs) * (features in ("target", "crossed"))
+    pairs = min(MOST_PAIRS, len(many) * (len(many) - 1) // 2) * outputs * (features == "crossed")
+    return means + pairs + MOST_TERMS * (features in ("arithmetic", "crossed"))
 
 
 ONE_LEVEL_SPLITS: dict[str, Any] = {
@@ -135,13 +157,15 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     rounds = max(20.0, expected_rounds(profile, settings))
     trees = profile.outputs if profile.task is Task.MULTICLASS else 1
     leaves = min(settings["num_leaves"], max(2.0, 0.8 * profile.rows / (1.5 * settings["min_data_in_leaf"])))
-    cells = profile.rows * len(profile.features) * settings["bagging_fraction"]
-    most = most_bins(len(profile.features))
-    bins = sum(min(column.unique, most) for column in profile.features)
+    made = made_columns(profile, settings.get("features", "plain"))
+    columns = len(profile.features) + made
+    cells = profile.rows * columns * settings["bagging_fraction"]
+    most = most_bins(columns)
+    bins = sum(min(column.unique, most) for column in profile.features) + made * min(most, profile.rows // 10)
     one_leaf = SECONDS_A_LEAF + SECONDS_A_BIN * bins * (0.5 + settings["feature_fraction"])
     one_tree = SECONDS_A_CELL * 0.8 * cells + leaves * one_leaf
-    seconds = 0.3 + 5 * (rounds + patience(settings["learning_rate"], int(rounds))) * trees * one_tree / 1.6
-    encoding = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * len(profile.features)
+    seconds = 0.3 + 5 * (rounds + patience(settings["learning_rate"], int(rounds), profile.rows)) * trees * one_tree / 1.6
+    encoding = 3000 + DATE_BYTES * bool(profile.features_of(Kind.DATETIME)) + 120 * columns
     size = encoding + rounds * trees * leaves * BYTES_A_LEAF
     return Cost(seconds=seconds, size_bytes=int(size), flops_a_row=2.0 * rounds * trees * math.log2(leaves + 1))
 
