@@ -65,9 +65,9 @@ def comparison_of(lines: list[Line], systems: tuple[str, ...], score: str = "sco
 
 
 def losses(lines: list[Line]) -> list[dict[str, Any]]:
-    """Every cell in which a ranked system of others beats the better of ours on the same split, the widest share first.
+    """Every cell of ours that the best of the other ranked systems beats on the same split, the widest share first.
 
-    share: the loss as a part of the distance between the best and the worst system of that cell.
+    share: the loss as a part of the distance between the best and the worst ranked system of that split.
     """
     by_split: dict[tuple[str, int], list[Line]] = {}
     for line in lines:
@@ -77,23 +77,15 @@ def losses(lines: list[Line]) -> list[dict[str, Any]]:
     for (data, split), group in by_split.items():
         metric_name = group[0]["metric"]
         ordered = sorted(group, key=lambda line: -gain(metric_name, line["score"], 0.0))
-        best = ordered[0]
-        ours = next((line for line in ordered if line["system"].startswith("ours")), None)
-        if ours is None or ours is best or ours["score"] == best["score"]:
-            continue
-        distance, spread = (gain(metric_name, best["score"], line["score"]) for line in (ours, ordered[-1]))
-        found.append(
-            {
-                "data": data,
-                "split": split,
-                "metric": metric_name,
-                "winner": best["system"],
-                "score": best["score"],
-                "ours": ours["system"],
-                "our_score": ours["score"],
-                "share": distance / spread,
-            }
-        )
+        winner = next((line for line in ordered if not line["system"].startswith("ours")), None)
+        for line in ordered:
+            if winner is None or not line["system"].startswith("ours"):
+                continue
+            distance = gain(metric_name, winner["score"], line["score"])
+            if distance > 0:
+                lost = {"data": data, "split": split, "metric": metric_name, "ours": line["system"], "our_score": line["score"]}
+                share = distance / gain(metric_name, ordered[0]["score"], ordered[-1]["score"])
+                found.append({**lost, "winner": winner["system"], "score": winner["score"], "share": share})
     return sorted(found, key=lambda each: -each["share"])
 
 
@@ -278,8 +270,7 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
             "",
         ]
     if part["losses"]:
-        lines += ["Where another system was better than the better of ours, the widest first (share: of the distance between"]
-        lines += ["the best and the worst system of that cell):", ""]
+        lines += [f"{_lost(part)} The widest first (share: of the distance between the best and the worst system there):", ""]
         rows = [
             [
                 each["data"],
@@ -300,14 +291,24 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
     return [*lines, ""]
 
 
+def _lost(part: dict[str, Any]) -> str:
+    """How many cells each of ours lost to the best of the others."""
+    counts = {name: part["costs"][name] for name in part["ranked"] if name.startswith("ours")}
+    lost = [
+        f"{name} in {sum(each['ours'] == name for each in part['losses'])} of {cost['cells'] - cost['failed']} cells"
+        for name, cost in counts.items()
+    ]
+    return f"Another system was better than {', than '.join(lost)}."
+
+
 NOTES = """# automl beside other systems
 
 Written by `python -m benchmarks.versus.report` from [versus.jsonl](versus.jsonl), which `python -m benchmarks.versus` measures:
 the same rows, splits (75/25, seeded), cores and seconds for every system, each cell a process of its own. Scores are means over
 the splits; ROC-AUC is better when high, log loss and RMSE when low. "ready" is the time from the start of the process to the
 saved model, imports included (median); an overrun is what the call that was given the budget (of ours: the whole command)
-took beyond it. Peak memory is that of the whole process
-tree. "one row" is the median of single calls with a data frame of one row, the model loaded.
+took beyond it. Peak memory is that of the whole process tree. "one row" is the median of single calls with a data frame of one
+row, the model loaded.
 """
 
 

@@ -20,7 +20,7 @@ from benchmarks.peers import RANKED, SYSTEMS
 from benchmarks.regret import regret_of, summary
 from benchmarks.versus import cells, ranks
 from benchmarks.versus.environments import REQUIREMENTS
-from benchmarks.versus.report import complete_blocks, losses, part_of, write
+from benchmarks.versus.report import _markdown, complete_blocks, losses, part_of, write
 
 ROOT = Path(__file__).parents[2]
 gain_rows = st.lists(st.lists(st.integers(-4, 4), min_size=4, max_size=4), min_size=2, max_size=12)
@@ -183,6 +183,7 @@ def test_only_blocks_that_every_system_ran_are_compared_and_losses_are_named():
     assert list(complete_blocks(lines, ("flaml", "ours-best"))) == ["other", "small"]
     (loss,) = losses(lines)
     assert (loss["data"], loss["winner"], loss["ours"], loss["share"]) == ("small", "flaml", "ours-best", pytest.approx(0.5))
+    assert "than ours-best in 1 of 2 cells" in "\n".join(_markdown(part_of(lines), "", ""))
     lower = [result("flaml", "low", 0, 0.2, "log_loss"), result("ours-best", "low", 0, 0.3, "log_loss")]
     assert [each["winner"] for each in losses(lower)] == ["flaml"]
     assert part_of(lines)["latency_ratios"] == {}
