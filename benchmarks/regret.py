@@ -3,8 +3,8 @@
     python benchmarks/regret.py RUNS... [--json]
 
 RUNS are run folders, or folders that hold some (`python -m benchmarks.versus --keep FOLDER` leaves them). The rungs are compared
-by their scores on fresh folds, which the decisions rest on too: the regret is what the better rung promised, noise included,
-and so an upper bound of what was lost.
+by the scores that the decisions rest on, those on fresh folds (or on the search folds, where there was no time for fresh ones):
+the regret is what the better rung promised, noise included, and so rather more than what was lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from automl.core.metrics import metric
 
 @dataclass(frozen=True)
 class Regret:
-    """One run. regret: how much better `best` was than `chosen` on fresh folds, in the metric's unit; 0 where they agree.
+    """One run. regret: how much better `best` was than `chosen` on its folds, in the metric's unit; 0 where they agree.
+
+    folds: "fresh" or "search".
 
     share: the regret as a part of what `best` gains over the lowest rung. stopped_early: `best` is a higher rung than `chosen`.
     Saved by not taking `best`, None where not measured: seconds of its cross-validated fit, bytes, milliseconds a row.
@@ -29,6 +31,7 @@ class Regret:
 
     run: str
     metric: str
+    folds: str
     chosen: str
     best: str
     stopped_early: bool
@@ -39,9 +42,28 @@ class Regret:
     saved_milliseconds: float | None
 
 
+def compared(evidence: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Which folds, and each rung's score and price on them, the lowest rung first.
+
+    The fresh folds where every rung that was decided on came to them, else the best trial of each rung on the search folds.
+    """
+    decided = {decision[side] for decision in evidence["decisions"] for side in ("candidate", "incumbent")}
+    if decided <= {final["architecture"] for final in evidence["finals"]}:
+        return "fresh", evidence["finals"]
+    scored, best = metric(evidence["metric"]), dict[str, dict[str, Any]]()
+    for trial in evidence["trials"]:
+        if trial["score"] is None:
+            continue
+        known = best.get(trial["architecture"])
+        if known is None or scored.gain(trial["score"], known["score"]) > 0:
+            unknown = dict.fromkeys(("seconds", "size_bytes", "row_milliseconds"))
+            best[trial["architecture"]] = {"architecture": trial["architecture"], "score": trial["score"], **unknown}
+    return "search", list(best.values())
+
+
 def regret_of(name: str, evidence: dict[str, Any]) -> Regret | None:
-    """Of one evidence.json; None where fewer than two rungs, or not the chosen one, came to fresh folds."""
-    finals = [final for final in evidence["finals"] if final["score"] is not None]
+    """Of one evidence.json; None where fewer than two rungs, or not the chosen one, have a score."""
+    folds, finals = compared(evidence)
     rungs = [final["architecture"] for final in finals]
     if len(finals) < 2 or evidence["champion"] not in rungs:
         return None
@@ -58,6 +80,7 @@ def regret_of(name: str, evidence: dict[str, Any]) -> Regret | None:
     return Regret(
         run=name,
         metric=evidence["metric"],
+        folds=folds,
         chosen=chosen["architecture"],
         best=best["architecture"],
         stopped_early=rungs.index(best["architecture"]) > rungs.index(chosen["architecture"]),
@@ -107,17 +130,16 @@ def main() -> None:
     if options.json:
         print(json.dumps({"summary": told, "runs": [asdict(each) for each in regrets]}, indent=1))
         return
-    print(
-        f"{'run':44} {'metric':9} {'chosen':14} {'best':14} {'regret':>9} {'share':>6} {'saved: s':>9} {'kB':>9} {'ms a row':>9}"
-    )
+    names = f"{'run':44} {'metric':9} {'folds':6} {'chosen':14} {'best':14}"
+    print(f"{names} {'regret':>9} {'share':>6} {'saved: s':>9} {'kB':>9} {'ms a row':>9}")
     for each in regrets:
         size = None if each.saved_bytes is None else each.saved_bytes / 1e3
         print(
-            f"{each.run:44} {each.metric:9} {each.chosen:14} {each.best:14} {each.regret:9.4g} {each.share:6.1%} "
+            f"{each.run:44} {each.metric:9} {each.folds:6} {each.chosen:14} {each.best:14} {each.regret:9.4g} {each.share:6.1%} "
             f"{_shown(each.saved_seconds, '9.1f'):>9} {_shown(size, '9.1f'):>9} {_shown(each.saved_milliseconds, '9.3f'):>9}"
         )
     print(
-        f"{told['runs']} of {len(files)} runs compared rungs on fresh folds; {told['stopped_early']} stopped below the best, "
+        f"{told['runs']} of {len(files)} runs compared rungs; {told['stopped_early']} stopped below the best, "
         f"{told['took_too_high_a_rung']} took a higher one than the best; mean share {_shown(told['mean_share'], '.2%')}"
     )
 

@@ -36,4 +36,4 @@ def load(job: Job) -> Predict:
 
 
 if __name__ == "__main__":
-    main(fit, load, ("autogluon.tabular", "torch", "lightgbm", "catboost", "xgboost"))
+    main(fit, load, ("autogluon.tabular", "torch", "lightgbm", "catboost", "xgboost-cpu"))

@@ -154,7 +154,10 @@ def parse() -> argparse.Namespace:
 
 
 def chosen_tables(options: argparse.Namespace) -> list[cells.Table]:
-    tables = cells.read_catalog(options.catalog or options.data / "catalog.json")
+    catalog = options.catalog or options.data / "catalog.json"
+    if not catalog.is_file():
+        sys.exit(f"versus: {catalog} is not there; it tells target, task and rows of each table: see benchmarks/README.md")
+    tables = cells.read_catalog(catalog)
     if options.sets is None:
         return tables
     named = {table.name: table for table in tables}

@@ -228,12 +228,20 @@ def test_regret_is_what_a_higher_rung_promised_and_what_it_would_have_cost():
         }
 
     finals = [final("baseline", 1.0, 1), final("linear", 0.6, 10), final("mlp", 0.5, 100)]
-    early = regret_of("run", {"metric": "log_loss", "finals": finals, "champion": "linear"})
-    assert early is not None and early.stopped_early and early.best == "mlp"
+    decisions = [{"candidate": "linear", "incumbent": "baseline"}, {"candidate": "mlp", "incumbent": "linear"}]
+    trials = [{"architecture": "linear", "score": 0.8}, {"architecture": "mlp", "score": None}]
+    trials += [{"architecture": "mlp", "score": 0.7}, {"architecture": "linear", "score": 0.6}]
+    evidence = {"metric": "log_loss", "finals": finals, "decisions": decisions, "trials": trials}
+    early = regret_of("run", evidence | {"champion": "linear"})
+    assert early is not None and early.stopped_early and (early.best, early.folds) == ("mlp", "fresh")
     assert (early.regret, early.share) == (pytest.approx(0.1), pytest.approx(0.2))
     assert (early.saved_bytes, early.saved_seconds, early.saved_milliseconds) == (90.0, 90.0, None)
-    top = regret_of("run", {"metric": "log_loss", "finals": finals, "champion": "mlp"})
+    top = regret_of("run", evidence | {"champion": "mlp"})
     assert top is not None and top.regret == 0.0 and not top.stopped_early
-    assert regret_of("run", {"metric": "log_loss", "finals": finals[:1], "champion": "baseline"}) is None
-    told = summary([early, top])
-    assert (told["runs"], told["stopped_early"], told["median_saved_bytes"]) == (2, 1, 90.0)
+    hurried = regret_of("run", evidence | {"finals": finals[:2], "champion": "mlp"})
+    assert hurried is not None and (hurried.folds, hurried.best, hurried.stopped_early) == ("search", "linear", False)
+    assert hurried.regret == pytest.approx(0.1)
+    told = summary([early, top, hurried])
+    assert (told["runs"], told["stopped_early"], told["took_too_high_a_rung"], told["median_saved_bytes"]) == (3, 1, 1, 90.0)
+    alone = evidence | {"finals": finals[:1], "decisions": [], "champion": "baseline"}
+    assert regret_of("run", alone) is None
