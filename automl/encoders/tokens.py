@@ -12,7 +12,7 @@ import numpy as np
 
 from automl.core.errors import TrainingError
 from automl.core.table import Category
-from automl.core.tokens import MOST_CHARACTERS, load_tokenizer, token_rows
+from automl.core.tokens import MOST_CHARACTERS, TOKEN_CHARACTERS, load_tokenizer, token_rows
 
 Array = np.ndarray[Any, Any]
 
@@ -46,9 +46,7 @@ class TokensEncoder:
     def fit(cls, values: Category, whole: Category, column: str, vocabulary: int = 8000, most_length: int = 256) -> TokensEncoder:
         """values: the texts of the rows to learn from; whole: all training rows, of which the length is taken."""
         texts = [text for text in values.strings().tolist() if text]
-        content = train_tokenizer(texts, vocabulary)
-        lengths = token_counts(content, whole)
-        return cls(column, vocabulary, fitting_length(lengths, most_length), content)
+        return cls(column, vocabulary, common_length(whole, vocabulary, most_length), train_tokenizer(texts, vocabulary))
 
     def transform(self, values: Category) -> Array:
         """(rows, length) int32."""
@@ -98,11 +96,22 @@ def _beginnings(texts: Sequence[str]) -> Iterator[str]:
     return (text[:each] for text in texts)
 
 
-def token_counts(tokenizer: str, values: Category) -> Array:
-    """Tokens of each text, at most MEASURED_TEXTS of them."""
-    chosen = np.linspace(0, len(values) - 1, min(len(values), MEASURED_TEXTS)).astype(np.int64)
-    texts = [text[:MOST_CHARACTERS] for text in values.take(chosen).strings().tolist()]
-    return np.asarray([len(each.ids) for each in _loaded(tokenizer).encode_batch_fast(texts, add_special_tokens=False)])
+def common_length(whole: Category, vocabulary: int, most: int) -> int:
+    """The length that most of these texts fit into, at most `most`.
+
+    It is measured by a vocabulary of its own, as the vocabularies of folds cut words differently and all folds need one length.
+    """
+    return _common_length(whole.levels, whole.codes.tobytes(), str(whole.codes.dtype), vocabulary, most)
+
+
+@lru_cache(maxsize=8)
+def _common_length(levels: tuple[str, ...], codes: bytes, dtype: str, vocabulary: int, most: int) -> int:
+    whole = Category(np.frombuffer(codes, dtype), levels)
+    chosen = np.linspace(0, len(whole) - 1, min(len(whole), MEASURED_TEXTS)).astype(np.int64)
+    texts = [text[: min(MOST_CHARACTERS, TOKEN_CHARACTERS * most)] for text in whole.take(chosen).strings().tolist()]
+    tokenizer = load_tokenizer(train_tokenizer([text for text in whole.strings().tolist() if text], vocabulary))
+    found = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return fitting_length(np.asarray([len(each.ids) for each in found]), most)
 
 
 def fitting_length(lengths: Array, most: int) -> int:

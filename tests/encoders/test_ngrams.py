@@ -114,6 +114,14 @@ def test_a_column_of_empty_texts_has_no_ngrams_that_tell_anything() -> None:
         np.testing.assert_allclose(graph_rows(encoder, awkward()), encoder.transform(awkward()).toarray(), atol=1e-6)
 
 
+def test_every_fold_reads_texts_of_one_length_whatever_its_vocabulary() -> None:
+    values = texts(300)
+    folds = [np.arange(4), np.arange(100), np.arange(200, 300), np.arange(300)]
+    encoders = [TokensEncoder.fit(values.take(rows), values, "text", 400, 256) for rows in folds]
+    assert len({encoder.tokenizer for encoder in encoders}) == len(folds)
+    assert len({encoder.length for encoder in encoders}) == 1
+
+
 def test_tokens_stay_below_the_vocabulary_and_have_the_length_of_most_texts() -> None:
     values = texts(200)
     encoder = TokensEncoder.fit(values.take(np.arange(50)), values, "text", 80, 16)
