@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from measuring import automl_command, measured
 
 GOALS = {"spoken_digits": 0.95}
 
@@ -26,18 +23,13 @@ def run_once(folder: Path, seconds: float, rungs: str) -> tuple[float, float, st
     """Accuracy on the test part, wall-clock seconds, the chosen architecture and the peak memory in GiB."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place, "run")
-        command = [sys.executable, "-m", "automl", "fit", str(folder), "--time", str(seconds), "--out", str(out), "--quiet"]
+        command = automl_command("fit", str(folder), "--time", str(seconds), "--out", str(out), "--quiet")
         command += [argument for rung in filter(None, rungs.split(",")) for argument in ("--only", rung)]
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        elapsed = time.perf_counter() - started
-        if status:
-            raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+        spent = measured(command)
         with np.load(out / "evaluated" / "predictions.npz") as judged:
             accuracy = float((judged["prediction"].argmax(axis=1) == judged["truth"]).mean())
         champion = json.loads((out / "evidence.json").read_text())["champion"]
-    return accuracy, elapsed, champion, usage.ru_maxrss / 2**20
+    return accuracy, spent.seconds, champion, spent.peak_gib
 
 
 def without_speaker(folder: Path, speaker: str, place: Path) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from measuring import automl_command, measured
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,17 @@ SETS = {
 
 
 def run_once(folder: Path, data: Data, seconds: float) -> dict[str, Any]:
-    """Scores of the judged windows, wall-clock seconds, and what was chosen."""
+    """Scores of the judged windows, wall-clock seconds, peak memory, and what was chosen."""
     with tempfile.TemporaryDirectory() as place:
         out = Path(place, "run")
-        command = [sys.executable, "-m", "automl", "fit", str(folder / data.source), *data.options]
-        command += ["--time", str(seconds), "--out", str(out), "--quiet", "--json"]
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        elapsed = time.perf_counter() - started
+        given = [*data.options, "--time", seconds, "--out", out, "--quiet", "--json"]
+        spent = measured(automl_command("fit", folder / data.source, *given))
         findings = {each["code"]: each for each in json.loads((out / "findings.json").read_text())}
         numbers = findings["AML202"]["numbers"] | findings["AML530"]["numbers"]
         scores = {name: numbers[name]["value"] for name in ("mase", "rmse", "coverage_80", "weighted_quantile_loss")}
         seasonal = findings["AML532"]["numbers"]["seasonal_naive_mase"]["value"]
         champion = json.loads((out / "evidence.json").read_text())["champion"]
-        return {**scores, "seasonal": seasonal, "seconds": elapsed, "champion": champion}
+        return {**scores, "seasonal": seasonal, "seconds": spent.seconds, "memory": spent.peak_gib, "champion": champion}
 
 
 def main() -> int:
@@ -73,7 +70,9 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SETS))
     choices = parser.parse_args()
     missed = 0
-    print(f"{'data':24} {'MASE':>7} {'seasonal':>9} {'ratio':>6} {'RMSE':>9} {'80 %':>6} {'WQL':>7} {'seconds':>8}  chosen")
+    print(
+        f"{'data':24} {'MASE':>7} {'seasonal':>9} {'ratio':>6} {'RMSE':>9} {'80 %':>6} {'WQL':>7} {'seconds':>7} {'GiB':>5}  chosen"
+    )
     for name in choices.only.split(","):
         data = SETS[name]
         found = run_once(choices.folder, data, choices.time)
@@ -82,7 +81,7 @@ def main() -> int:
         missed += not reached
         print(
             f"{name:24} {found['mase']:7.3f} {found['seasonal']:9.3f} {ratio:6.2f} {found['rmse']:9.4g}",
-            f"{found['coverage_80']:6.2f} {found['weighted_quantile_loss']:7.4f} {found['seconds']:8.0f} ",
+            f"{found['coverage_80']:6.2f} {found['weighted_quantile_loss']:7.4f} {found['seconds']:7.0f} {found['memory']:5.2f} ",
             f"{found['champion']}{'' if reached else ' (missed)'}",
             flush=True,
         )

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measuring import Measured, automl_command, measured
 
 from automl.core.metrics import metric
 from automl.core.model import load
@@ -71,18 +69,15 @@ def parts(folder: Path, case: Case, seed: int = 0) -> tuple[pd.DataFrame, pd.Dat
 
 def run_once(
     train: pd.DataFrame, test: pd.DataFrame, case: Case, options: list[str], seconds: float, root: Path
-) -> tuple[float, float, str]:
-    """The score on `test`, the command's wall-clock seconds and the chosen architecture."""
+) -> tuple[float, Measured, str]:
+    """The score on `test`, seconds and memory of the command, and the chosen architecture."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         train.to_csv(folder / "train.csv", index=False)
         if (root / "images").exists():
             (folder / "images").symlink_to(root / "images")
-        command = [sys.executable, "-m", "automl", "fit", str(folder / "train.csv"), "--target", case.target, *options]
-        command += ["--time", str(seconds), "--out", str(folder / "run"), "--quiet", "--json"]
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        elapsed = time.perf_counter() - started
+        given = [*options, "--time", seconds, "--out", folder / "run", "--quiet", "--json"]
+        spent = measured(automl_command("fit", folder / "train.csv", "--target", case.target, *given))
         model = load(folder / "run" / "model")
         rows = Columns({name: test[name] for name in test.columns})
         rows.root = str(root)
@@ -91,7 +86,7 @@ def run_once(
         truth = encode_target(test[case.target], model.contract)
         positive = model.contract["classes"].index(model.contract["positive"]) if model.contract.get("positive") else 1
         champion = json.loads((folder / "run" / "evidence.json").read_text())["champion"]
-        return metric(case.metric).score(truth, prediction, None, positive), elapsed, champion
+        return metric(case.metric).score(truth, prediction, None, positive), spent, champion
 
 
 def main() -> None:
@@ -104,8 +99,9 @@ def main() -> None:
         case = CASES[name]
         train, test = parts(options.data / name, case)
         for way, given in case.ways.items():
-            score, elapsed, champion = run_once(train, test, case, given, options.time, options.data / name)
-            print(f"{name:26} {case.metric:8} {way:18} {score:.4f}  {champion}, {elapsed:.0f} s", flush=True)
+            score, spent, champion = run_once(train, test, case, given, options.time, options.data / name)
+            told = f"{champion}, {spent.seconds:.0f} s, {spent.peak_gib:.2f} GiB"
+            print(f"{name:26} {case.metric:8} {way:18} {score:.4f}  {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,20 +14,20 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
+from measuring import Measured, automl_command, measured
 
 import automl
 
 TARGETS = {"gunpoint": 0.98, "italypowerdemand": 0.95, "japanesevowels": 0.97, "basicmotions": 1.0}
 
 
-def official(folder: Path, seconds: float, scratch: Path) -> tuple[float, str]:
-    """Accuracy of the evaluated model on the official test part, and the rung that was chosen."""
+def official(folder: Path, seconds: float, scratch: Path) -> tuple[float, str, Measured]:
+    """Accuracy of the evaluated model on the official test part, the rung that was chosen, seconds and memory of the fit."""
     run = scratch / "run"
-    fit(["fit", str(folder), "--target", "label", "--time", str(seconds), "--out", str(run)])
+    spent = measured(automl_command("fit", folder, "--target", "label", "--time", seconds, "--out", run, "--quiet"))
     out = scratch / "predictions.csv"
     subprocess.run([sys.executable, str(run / "evaluated" / "predict.py"), str(folder / "test.csv"), "-o", str(out)], check=True)
     predicted = pd.read_csv(out, dtype=str)
@@ -35,20 +35,17 @@ def official(folder: Path, seconds: float, scratch: Path) -> tuple[float, str]:
     truth = pd.read_csv(labels if labels.exists() else folder / "test.csv", dtype=str)
     if labels.exists():
         truth = predicted[["series_id"]].merge(truth, on="series_id", how="left")
-    return float((predicted["prediction"] == truth["label"]).mean()), champion(run)
+    return float((predicted["prediction"] == truth["label"]).mean()), champion(run), spent
 
 
-def stream(data: Path, target: str, options: list[str], seconds: float, scratch: Path) -> tuple[float, str]:
-    """Accuracy on the rows that the run itself judged."""
+def stream(data: Path, target: str, options: list[str], seconds: float, scratch: Path) -> tuple[float, str, Measured]:
+    """Accuracy on the rows that the run itself judged, the rung that was chosen, seconds and memory of the fit."""
     run = scratch / "run"
-    fit(["fit", str(data), "--target", target, "--time", str(seconds), "--metric", "accuracy", "--out", str(run), *options])
+    given = ["fit", data, "--target", target, "--time", seconds, "--metric", "accuracy", "--out", run, "--quiet", *options]
+    spent = measured(automl_command(*given))
     judged = automl.load(run)
     scores = next(each for each in judged.findings if each.code == "AML201")
-    return float(next(iter(scores.numbers.values())).value), champion(run)
-
-
-def fit(arguments: list[str]) -> None:
-    subprocess.run([sys.executable, "-m", "automl", *arguments], check=True, capture_output=True)
+    return float(next(iter(scores.numbers.values())).value), champion(run), spent
 
 
 def champion(run: Path) -> str:
@@ -77,11 +74,11 @@ def main() -> None:
     for name, run in cases:
         if chosen.only and not any(name.startswith(wanted) for wanted in chosen.only):
             continue
-        started = time.monotonic()
         with tempfile.TemporaryDirectory() as scratch:
-            accuracy, rung = run(Path(scratch))
+            accuracy, rung, spent = run(Path(scratch))
         wanted = f", wanted {TARGETS[name]:.3f}" if name in TARGETS else ""
-        print(f"{name}: accuracy {accuracy:.4f}{wanted} by {rung} in {time.monotonic() - started:.0f} s", flush=True)
+        told = f"{spent.seconds:.0f} s, {spent.peak_gib:.2f} GiB"
+        print(f"{name}: accuracy {accuracy:.4f}{wanted} by {rung}; {told}", flush=True)
 
 
 if __name__ == "__main__":
