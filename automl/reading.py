@@ -152,8 +152,16 @@ def _read_media(folder: Path, test: Any) -> tuple[Dataset, Any]:
     for name in files:
         digest.update(f"{name}\0".encode("utf-8", "surrogatepass") + bytes.fromhex(sha256_of(folder / name)))
     reading: dict[str, Any] = {"format": "folder", "files": len(files)}
+    notes = []
     if others:
-        reading["note"] = f"{len(others):,} files of {folder.name} are no {kind} files and are not looked at, such as {others[0]}"
+        verb = "file is no" if len(others) == 1 else "files are no"
+        notes.append(f"{len(others):,} {verb} {kind} and not looked at, such as {others[0]}")
+    if empty := _without_files(folder, files):
+        notes.append(
+            f"no {kind} lies in {', '.join(empty[:3])}" + (f" and {len(empty) - 3} more folders" if len(empty) > 3 else "")
+        )
+    if notes:
+        reading["note"] = f"of {folder.name}: {'; '.join(notes)}"
     name, source = folder.resolve().name, str(folder)
 
     def rows(chosen: Any) -> Dataset:
@@ -164,6 +172,12 @@ def _read_media(folder: Path, test: Any) -> tuple[Dataset, Any]:
     if test is None and given.any() and not given.all():
         return rows(~given), rows(given)
     return rows(np.ones(len(files), bool)), test
+
+
+def _without_files(folder: Path, files: list[str]) -> list[str]:
+    """Folders of the first level, as those of classes are, in which none of the files lies; links are not entered."""
+    used = {Path(name).parts[0] for name in files}
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and each.name[0] != "." and each.name not in used)
 
 
 def _rooted(dataset: Dataset, root: str) -> Dataset:

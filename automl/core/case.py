@@ -67,6 +67,13 @@ class Case:
         return self.evidence is not None and self.predict is not None
 
     @property
+    def training_rows(self) -> Array:
+        """Positions in the data of what the judged model learned from: all rows but the sealed ones."""
+        rows = np.arange(len(self.dataset.frame))
+        sealed = self.trained and self.dataset.test is None and self.plan.split.sealed_fraction > 0
+        return np.setdiff1d(rows, self.row_ids) if sealed else rows
+
+    @property
     def positive(self) -> int:
         """The code of the positive class (1 where the task is not binary)."""
         return self.profile.classes.index(self.profile.positive) if self.profile.positive in self.profile.classes else 1

@@ -97,7 +97,7 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         duplicate_columns=same,
         suspected_leaks=tuple(leaks),
         ordered_in_time=dataset.reading["arrangement"]["time"] if target.task is Task.FORECAST else _ordered_in_time(examined),
-        notes=(*notes, *target.notes, *dataset.reading.get("arrangement", {}).get("notes", ()), *_ambiguous_dates(examined)),
+        notes=(*notes, *target.notes, *_reading_notes(dataset), *_ambiguous_dates(examined)),
         root=dataset.root if any(column.kind in FILES for column in examined.columns) else "",
         arrangement=dataset.reading.get("arrangement", {}),
         **_of_target(target),
@@ -129,6 +129,12 @@ def _of_target(target: Target) -> dict[str, Any]:
         "target_statistics": target.statistics or {},
         "rows_without_target": int((~target.known).sum()),
     }
+
+
+def _reading_notes(dataset: Dataset) -> list[str]:
+    """What reading and arranging had to decide or leave out, in sentences."""
+    note = dataset.reading.get("note")
+    return [*([note] if note else []), *dataset.reading.get("arrangement", {}).get("notes", ())]
 
 
 def _source(dataset: Dataset) -> str:

@@ -64,6 +64,14 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path, names: list[str], s
         read(tree(tmp_path / "data", *names))
 
 
+def test_what_is_not_looked_at_in_a_folder_is_told(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "pets", "cat/1.png", "cat/2.png", "dog/1.png", "notes.txt")
+    (folder / "fox").mkdir()
+    note = read(folder).reading["note"]
+    assert "1 file is no image and not looked at, such as notes.txt" in note
+    assert "no image lies in fox" in note
+
+
 def test_hidden_files_and_links_to_folders_elsewhere_are_not_entered(tmp_path: Path) -> None:
     tree(tmp_path / "elsewhere", "x/1.png")
     folder = tree(tmp_path / "data", "a/1.png", "a/.2.png", ".git/3.png")

@@ -168,6 +168,15 @@ def test_a_failing_check_is_a_finding_and_nothing_more() -> None:
     assert "KeyError" in only.sentence
 
 
+def test_rows_shown_from_training_are_not_sealed_ones() -> None:
+    sealed, crossed = case_of(Task.BINARY), case_of(Task.BINARY, 200, nested=True)
+    assert sorted([*sealed.training_rows, *sealed.row_ids]) == list(range(600))
+    assert not set(sealed.training_rows) & set(sealed.row_ids)
+    left_out = replace(crossed, row_ids=crossed.row_ids[3:])  # three rows could not be judged, all the others were trained on
+    for case in (crossed, left_out, data_case(Task.BINARY, 200)):
+        np.testing.assert_array_equal(case.training_rows, np.arange(200))
+
+
 def test_data_alone_gives_data_findings() -> None:
     codes = {finding.code for finding in judge(data_case(Task.BINARY))}
     assert {"AML101", "AML102", "AML108"} <= codes

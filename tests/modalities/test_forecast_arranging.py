@@ -92,6 +92,23 @@ def test_several_zones_are_brought_to_utc() -> None:
     assert found["first"].startswith("2024-01-01 00:00")
 
 
+def test_days_of_local_time_over_several_offsets_are_refused_with_the_reason() -> None:
+    days = pd.date_range("2024-01-01", periods=120)
+    offsets = ["+01:00" if number < 60 else "+02:00" for number in range(120)]
+    times = [f"{day:%Y-%m-%d}T00:00:00{offset}" for day, offset in zip(days, offsets, strict=True)]
+    frame = pd.DataFrame({"time": times, "y": [str(number % 7) for number in range(120)]})
+    with pytest.raises(InputError, match="several offsets from UTC"):
+        arranged(frame, horizon=7)
+
+
+def test_series_without_a_whole_window_are_named() -> None:
+    whole, short = hourly(shop="a"), hourly(shop="b").tail(24)
+    notes = facts(pd.concat([whole, short]), id_column="shop")["notes"]
+    assert any('1 of 2 series is no longer than the horizon of 24 steps ("b")' in note for note in notes)
+    longer = hourly(shop="b").tail(25)
+    assert facts(pd.concat([whole, longer]), id_column="shop")["notes"] == []
+
+
 def test_a_time_that_is_missing_or_none_is_named_with_its_row() -> None:
     for cell in ("", "soon"):
         frame = hourly()

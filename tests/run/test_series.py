@@ -36,7 +36,13 @@ def test_wide_series_reach_a_verdict_and_predict(tmp_path: Path) -> None:
     assert run.profile.modality == "series"
     assert not [each.sentence for each in run.findings if each.code == "AML900"]
     codes = {each.code for each in run.findings}
-    assert {"AML520", "AML521", "AML524"} <= codes
+    assert {"AML520", "AML521", "AML522", "AML524"} <= codes
+    sheet = next(each for each in run.findings if each.code == "AML522").figures[0]
+    shown = wide(80, 24)
+    for curve in sheet.series:
+        row, label = curve.name.removeprefix("row ").split(": ")
+        assert shown["label"].iloc[int(row)] == int(label)
+        np.testing.assert_allclose(curve.y, shown.drop(columns="label").iloc[int(row)], atol=1e-4)
     mattered = next(each for each in run.findings if each.code == "AML521")
     assert {figure.kind for figure in mattered.figures} == {"line", "marked_line"}
     alone = predict_alone(run, tmp_path / "test.csv", tmp_path / "out.csv")

@@ -32,7 +32,7 @@ def run(case: Case) -> list[Finding]:
             sentence=sentence,
             numbers={"rows": number(profile.rows), "features": number(features)},
             figures=_figures(case),
-            action=" ".join(profile.notes),
+            action=" ".join(f"{note[:1].upper()}{note[1:]}." for note in profile.notes),
         )
     ]
 

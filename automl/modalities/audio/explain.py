@@ -167,10 +167,7 @@ def _range_of_bands(ears: Ears, bands: int) -> Array:
 
 def _sheet(case: Case, column: ColumnProfile, ears: Ears) -> Finding:
     """AML527: spectrograms of training clips with the augmentation that the chosen net was trained with."""
-    frame = case.dataset.frame
-    rows = np.arange(len(frame))
-    if case.dataset.test is None:
-        rows = np.setdiff1d(rows, case.row_ids) if len(case.row_ids) < len(rows) else rows
+    frame, rows = case.dataset.frame, case.training_rows
     generator = np.random.default_rng(case.plan.seed)
     chosen = np.sort(generator.permutation(rows)[: MOST_SAMPLES + 8])
     sounds = ears.sounds(frame[column.name].iloc[chosen])

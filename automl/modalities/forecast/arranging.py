@@ -55,7 +55,7 @@ def arrange(dataset: Dataset, options: Options) -> Dataset | None:
             raise InputError(f'{option}: column "{name}" is not in the data', nearest(name, names))
     seconds, parse, notes = read_times(dataset.frame[time], time)
     ids = _identities(dataset.frame, options.id_column)
-    grid, said = find_grid(seconds, ids, parse, time)
+    grid, said = find_grid(seconds, ids, parse, time, several_zones=bool(notes))
     frame, dropped, more = _in_order(dataset.frame, seconds, ids, grid, time, options.id_column)
     step = grid_index(seconds, grid)
     series = pd.factorize(ids, sort=True)
@@ -79,7 +79,7 @@ def arrange(dataset: Dataset, options: Options) -> Dataset | None:
         found["first"], found["last"] = (
             str(np.datetime64(int(end), "s")).replace("T", " ") for end in (seconds.min(), seconds.max())
         )
-    found["notes"] = [*notes, *more, *_gap_note(found)]
+    found["notes"] = [*notes, *more, *_gap_note(found), *_short_note(step, series, int(options.horizon))]
     test = None if dataset.test is None else _test_in_order(dataset.test, found)
     return dataclasses.replace(dataset, frame=frame, test=test, reading={**dataset.reading, "arrangement": found})
 
@@ -156,8 +156,13 @@ def _zone_note(values: Any, name: str) -> list[str]:
 # --- the grid --------------------------------------------------------------------------------------------------------
 
 
-def find_grid(seconds: Array, ids: Array, parse: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    """The grid that the times lie on, and its step in words. Raises InputError where the steps are irregular."""
+def find_grid(
+    seconds: Array, ids: Array, parse: dict[str, Any], name: str, several_zones: bool = False
+) -> tuple[dict[str, Any], str]:
+    """The grid that the times lie on, and its step in words. Raises InputError where the steps are irregular.
+
+    several_zones: the times were written with different offsets from UTC, which makes days of local time irregular.
+    """
     order = np.lexsort((seconds, pd.factorize(ids)[0]))
     sorted_ids, moments = pd.factorize(ids)[0][order], seconds[order]
     steps = np.diff(moments)[np.diff(sorted_ids) == 0]
@@ -180,7 +185,9 @@ def find_grid(seconds: Array, ids: Array, parse: dict[str, Any], name: str) -> t
         raise InputError(
             f'the times of "{name}" are irregular: the usual step is {_span(size)}, but {1 - regular:.0%} of the steps are no '
             "multiple of it",
-            "bring the data to a regular step first (an hour, a day), or name the series with --id",
+            "its times have several offsets from UTC: write them all without one, or bring them to a regular step in UTC"
+            if several_zones
+            else "bring the data to a regular step first (an hour, a day), or name the series with --id",
         )
     return {"unit": "second", "size": size, "phase": int(phases[places.argmax()])}, _span(size)
 
@@ -276,6 +283,21 @@ def _gap_note(found: dict[str, Any]) -> list[str]:
     verb = "step is" if found["gaps"] == 1 else "steps are"
     return [
         f'{found["gaps"]:,} {verb} missing in "{found["time"]}"; where a lag falls on one, the value one season before is taken'
+    ]
+
+
+def _short_note(step: Array, series: tuple[Array, Any], horizon: int) -> list[str]:
+    """Series that have no whole window to learn from or to judge."""
+    spans = pd.Series(step).groupby(series[0]).agg(["min", "max"])
+    short = np.flatnonzero((spans["max"] - spans["min"]).to_numpy() < horizon)
+    if not len(short) or len(short) == len(spans):
+        return []
+    named = ", ".join(f'"{series[1][int(number)]}"' for number in short[:3])
+    told = (
+        f"{len(short):,} of {len(spans):,} series {'is' if len(short) == 1 else 'are'} no longer than the horizon of {horizon:,}"
+    )
+    return [
+        f"{told} steps ({named}{' and more' if len(short) > 3 else ''}): nothing is learned from them, and they are not judged"
     ]
 
 

@@ -214,7 +214,8 @@ def _told(facts: dict[str, Any]) -> list[str]:
     else:
         said = [f"They have {smallest[1]} x {smallest[0]} to {largest[1]} x {largest[0]} pixels; the net sees {form}"]
     if facts["unreadable_count"]:
-        said.append(f"{facts['unreadable_count']:,} cannot be decoded and are left out")
+        verb = "is" if facts["unreadable_count"] == 1 else "are"
+        said.append(f"{facts['unreadable_count']:,} cannot be decoded and {verb} left out")
     copies = facts["near_duplicates"]
     if copies.get("images"):
         said.append(f"{copies['images']:,} are near-duplicates of another; no fold divides them")

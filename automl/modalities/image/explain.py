@@ -143,7 +143,7 @@ def _explained(case: Case) -> Array:
 
 def _sheet(case: Case, column: ColumnProfile) -> Finding:
     """AML511: training images as the net sees them, with the augmentation that the chosen net was trained with."""
-    frame, rows = case.dataset.frame, _training_rows(case)
+    frame, rows = case.dataset.frame, case.training_rows
     generator = np.random.default_rng(case.plan.seed)
     chosen = np.sort(generator.permutation(rows)[: MOST_SAMPLES + 6])
     images, read = _decoded(case, column, frame[column.name].iloc[chosen])
@@ -193,19 +193,11 @@ def _settings(case: Case) -> dict[str, Any] | None:
     return next((each.settings for each in evidence.trials if (each.architecture, each.number) == of_champion), None)
 
 
-def _training_rows(case: Case) -> Array:
-    """Rows of the data that were not judged, where some were not."""
-    rows = np.arange(len(case.dataset.frame))
-    if case.dataset.test is None and len(case.row_ids) < len(rows):
-        return np.setdiff1d(rows, case.row_ids)
-    return rows
-
-
 def _mirrors(case: Case, column: ColumnProfile) -> Finding:
     """AML514: what a small classifier still knows of mirrored and turned images."""
     if case.deadline.left_seconds() < PROBE_SECONDS:
         return _left_out("AML514", MIRRORS, "There was no time left to show how the augmentation was decided.")
-    rows = _training_rows(case)
+    rows = case.training_rows
     rows = np.sort(np.random.default_rng(case.plan.seed).permutation(rows)[:MOST_ROWS])
     frame = case.dataset.frame.iloc[rows]
     images, read = _decoded(case, column, frame[column.name])

@@ -147,9 +147,7 @@ def _not_applicable(why: str) -> Finding:
 
 def _sheet(case: Case) -> Finding:
     """AML541: some training rows with their target and all their columns, as they were read."""
-    judged = set(case.row_ids.tolist())
-    frame = case.dataset.frame
-    rows = np.asarray([row for row in range(len(frame)) if row not in judged] or range(len(frame)), np.int64)
+    frame, rows = case.dataset.frame, case.training_rows
     chosen = np.sort(np.random.default_rng(case.plan.seed).permutation(rows)[:SHEET_ROWS])
     names = [case.profile.target, *(column.name for column in case.profile.features)]
     lines = [[_shown(frame[name].iloc[row]) for name in names] for row in chosen.tolist()]

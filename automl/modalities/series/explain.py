@@ -27,7 +27,7 @@ MOST_CLASSES = 6
 
 
 def explain(case: Case) -> list[Finding]:
-    """Findings AML520 to AML524. Only the figures with single series are left out with --no-samples."""
+    """Findings AML520 to AML524. What shows single series is left out with --no-samples."""
     found = case.profile.features_of(Kind.SERIES)
     if not found:
         return []
@@ -37,6 +37,8 @@ def explain(case: Case) -> list[Finding]:
     if values is None or not len(case.truth) or case.predict is None:
         return findings
     findings.append(_class_curves(case, column, values))
+    if case.plan.samples:
+        findings += _sheet(case, column)
     if not case.deadline.expired:
         findings += _stretches(case, column, values)
     if case.plan.samples:
@@ -242,6 +244,43 @@ def _thinned(values: Array) -> tuple[Any, ...]:
     """At most MOST_POINTS of them, as plain numbers; None where missing."""
     every = max(1, -(-len(values) // MOST_POINTS))
     return tuple(None if not np.isfinite(value) else round(float(value), 6) for value in values[::every])
+
+
+# --- what it was trained on ------------------------------------------------------------------------------------------
+
+
+def _sheet(case: Case, column: ColumnProfile) -> list[Finding]:
+    """AML522: single training series with their label, as the model gets them."""
+    rows = np.random.default_rng(case.plan.seed).permutation(case.training_rows)[: 3 * SHOWN]
+    drawn = case.dataset.frame.iloc[rows]
+    values = _values(drawn, column)
+    chosen = _drawable(values, np.arange(len(rows)))
+    if not len(chosen):
+        return []
+    names, step = column.statistics["channels"], _times_factor(column)
+    curves = []
+    for row, label in zip(chosen.tolist(), drawn[case.profile.target].iloc[chosen].tolist(), strict=True):
+        series = values[row, : _end(values[row])]
+        channel = _liveliest(series)
+        named = f", {names[channel]}" if len(names) > 1 else ""
+        points = np.arange(len(series)) * step
+        unmarked = (0.0,) * len(_thinned(points))
+        curves.append(
+            Series(f"row {int(rows[row]):,}{named}: {label}", _thinned(points), _thinned(series[:, channel]), low=unmarked)
+        )
+    how = "Each has its own scale" + ("; of several channels the liveliest is shown." if len(names) > 1 else ".")
+    return [
+        Finding(
+            code="AML522",
+            title="A training batch as the model gets it",
+            severity=Severity.PASSED,
+            section=Section.DATA,
+            sentence=f"{len(curves)} training series with their label.",
+            about="evaluated",
+            figures=(Figure("training_series", "marked_line", "Training series", how, tuple(curves), "step", "value"),),
+            action="Look whether series and labels belong together, and whether a series is cut off or constant.",
+        )
+    ]
 
 
 # --- curves of the classes ---------------------------------------------------------------------------------------------

@@ -241,9 +241,7 @@ def _word_figures(case: Case, told: dict[str, Array]) -> tuple[tuple[Figure, ...
 
 def _sheet(case: Case, column: ColumnProfile) -> Finding:
     """Some training texts with their labels, as the model reads them."""
-    judged = set(case.row_ids.tolist()) if case.judged_on else set()
-    frame = case.dataset.frame
-    rows = np.asarray([row for row in range(len(frame)) if row not in judged] or range(len(frame)), np.int64)
+    frame, rows = case.dataset.frame, case.training_rows
     clean = Category.from_strings(parse_column(frame[column.name].iloc[rows], column.parse))
     chosen = np.random.default_rng(case.plan.seed).permutation(len(rows))[:SHEET_TEXTS]
     texts = clean.take(chosen).strings().tolist()
