@@ -28,8 +28,8 @@ class OneHot(keras.layers.Layer):
     """One-hot codes of several columns side by side; code 0 (missing, unseen) gives zeros, two levels give -1 and 1.
 
     cardinalities: levels a column, code 0 included; columns: which columns of the input they belong to.
-    Input shape: (batch, columns) integers.
-    Output shape: (batch, width), where a column with c levels takes c - 1 places, and one if that is two.
+    Input shape: (..., columns) integers.
+    Output shape: (..., width), where a column with c levels takes c - 1 places, and one if that is two.
     """
 
     def __init__(self, cardinalities: Sequence[int], columns: Sequence[int], **kwargs: Any) -> None:
@@ -46,17 +46,17 @@ class OneHot(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         column, plus, minus = (list(values) for values in zip(*self.slots, strict=True))
-        codes = tf.gather(tf.cast(inputs, tf.int32), tf.constant(column, tf.int32), axis=1)  # (batch, width)
+        codes = tf.gather(tf.cast(inputs, tf.int32), tf.constant(column, tf.int32), axis=-1)  # (..., width)
         positive = tf.cast(tf.equal(codes, tf.constant(plus, tf.int32)), tf.float32)
         if max(minus) < 0:
             return positive
         return positive - tf.cast(tf.equal(codes, tf.constant(minus, tf.int32)), tf.float32)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return (input_shape[0], len(self.slots))
+        return (*input_shape[:-1], len(self.slots))
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        return keras.KerasTensor((inputs.shape[0], len(self.slots)), dtype="float32")
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cardinalities": self.cardinalities, "columns": self.columns}

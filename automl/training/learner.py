@@ -11,14 +11,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from automl.core import metrics
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import OutOfTimeError, TrainingError
+from automl.core.errors import TrainingError
 from automl.core.methods import MEDIAN, QUANTILES
 from automl.core.space import Settings
 from automl.core.tasks import Task
@@ -26,10 +26,10 @@ from automl.training.backend import tensorflow
 from automl.training.batching import by_length
 from automl.training.export import export
 from automl.training.losses import CLASSIFICATION_LOSSES, check_loss
+from automl.training.optimizers import OPTIMIZERS
+from automl.training.pace import Pace, within
 from automl.training.program import (
     CONSTANTS,
-    OPTIMIZERS,
-    PER_STEP,
     Data,
     Factors,
     Layout,
@@ -38,32 +38,22 @@ from automl.training.program import (
     no_decay_on_vectors,
     structure,
 )
-from automl.training.schedules import flat_cosine, learning_rates
+from automl.training.rows import Shapes, batch_size_for, drawn_evenly, epochs_for, sampled, shapes_of, weighted
+from automl.training.schedules import per_step
 
 Array = np.ndarray[Any, Any]
-Shapes = dict[str, tuple[int, str, Any]]
-"""Block name to (width, dtype name, cardinalities or None), as the modality's encoder declares it."""
 Build = Callable[[Shapes, Problem, Settings], Any]
 
-LEAST_EPOCHS, LEAST_STEPS = 5, 400
-"""A schedule is not compressed below so many epochs; on large data, where an epoch is many steps, below so many steps."""
-FEWEST_STEPS = 150
-"""Where even that does not fit, the net is trained on a sample of the rows that makes at least so many steps."""
 REHEARSED_STEPS = 4
-PREDICTING_EPOCHS = 0.5
-"""What predicting training and validation rows takes in the end, in epochs."""
 PATIENCE_FRACTION = 0.4
 STORED_BYTES = 256 * 2**20
 """Weights kept while training, from which the best epoch is taken afterwards."""
 MOST_EVALUATIONS = 64
-SAFETY = 1.1
 CAPACITY_FACTOR = 1.3
 """Room for the refit on all rows: the folds see the training part, of which a sealed fifth is missing."""
 EXACT_ABOVE_ROWS = 300_000
 SAMPLE_ROWS = 64
 KEPT_PROGRAMS = 4
-SKEWED_METRICS = frozenset({"f1", "balanced_accuracy"})
-"""Metrics of labels under imbalance: only there may class weights bend the probabilities."""
 
 DEFAULT_LOSSES = {Task.FORECAST: "quantile"}
 DEFAULTS: Settings = {
@@ -75,6 +65,7 @@ DEFAULTS: Settings = {
     "schedule": "one_cycle",
     "warmup_fraction": 0.2,
     "dropout_schedule": "constant",
+    "decay_schedule": "constant",
     "clip_norm": 1.0,
     "label_smoothing": 0.0,
     "focal_gamma": 2.0,
@@ -86,19 +77,30 @@ DEFAULTS: Settings = {
 """What the training loop reads from the settings, where an architecture leaves it out."""
 
 
+class Forward(Protocol):
+    """The compiled prediction of nets of one structure."""
+
+    @property
+    def inputs(self) -> list[str]: ...
+
+    def load(self, weights: list[Array]) -> None: ...
+
+    def predict(self, inputs: Arrays) -> Array: ...
+
+
 @dataclass
 class NetFitted:
     """A trained net: plain Keras layers with the weights in place."""
 
     net: Any
     problem: Problem
-    program: Program
+    program: Forward
     sample: Arrays = field(repr=False)
 
     def predict(self, inputs: Arrays) -> Array:
         """Probabilities (rows, classes), or values (rows,)."""
         self.program.load(self.net.get_weights())
-        return _finish(self.program.predict(inputs), self.problem)
+        return finish(self.program.predict(inputs), self.problem)
 
     def graph(self, builder: Any, tensors: dict[str, str]) -> str:
         """Append the net to an ONNX graph; see automl.core.architecture.Fitted.
@@ -142,6 +144,7 @@ def load_net(folder: Any) -> Any:
     import automl.training.augment
     import automl.training.layers
     import automl.training.masked_pooling
+    import automl.training.packed.layers
     import automl.training.spec_augment  # noqa: F401  these register their layers by name
 
     return keras.saving.load_model(Path(folder) / "net.keras", compile=False, safe_mode=True)
@@ -188,22 +191,15 @@ class NetLearner:
         rows = len(folds[0].training.target)
         used = self._complete(settings, rows)
         pace = Pace(deadline, len(folds), int(used["epochs"]))
-        while True:
-            try:
-                result = self._fit_folds(folds, problem, used, seed, pace)
-                kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
-                return replace(result, settings={**settings, **kept})
-            except _Compress as shorter:
-                used = {**used, "epochs": shorter.epochs}
-                if shorter.share < 1.0:
-                    used["most_rows"] = int(shorter.share * min(rows, used.get("most_rows", rows)))
-                pace.compress(shorter.epochs)
+        result, used = within(pace, used, rows, lambda fitting: self._fit_folds(folds, problem, fitting, seed, pace))
+        kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
+        return replace(result, settings={**settings, **kept})
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
         used = self._complete(settings, len(training.target))
         rows = len(training.target)
-        training = _weighted(_sampled(training, used, seed), problem, used)
+        training = weighted(sampled(training, used, seed), problem, used)
         shapes = shapes_of([training])
         net, program = self._prepare(shapes, problem, used, seed, rows)
         data = program.data(training.inputs, training.target, training.sample_weight)
@@ -217,7 +213,7 @@ class NetLearner:
         runs = []
         shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
         for number, fold in enumerate(folds):
-            training = _weighted(_sampled(fold.training, used, seed + number), problem, used)
+            training = weighted(sampled(fold.training, used, seed + number), problem, used)
             rows = len(fold.training.target) + len(fold.validation.target)
             net, program = self._prepare(shapes, problem, used, seed + number, rows)
             data = program.data(training.inputs, training.target, training.sample_weight)
@@ -241,7 +237,7 @@ class NetLearner:
             done = trainer.done
             if done % every == 0 or done == pace.limit:
                 run.weights[done] = trainer.program.state()
-                prediction = _finish(trainer.program.predict(run.validation.inputs), problem)
+                prediction = finish(trainer.program.predict(run.validation.inputs), problem)
                 run.losses[done] = validation_loss(problem, run.validation, prediction)
                 best = min(run.losses, key=lambda epoch: run.losses[epoch])
                 if done - best > max(10, PATIENCE_FRACTION * int(trainer.settings["epochs"])):
@@ -280,92 +276,6 @@ class NetLearner:
         return net, program
 
 
-class _Compress(Exception):
-    """The schedule must be shorter to fit into the deadline, or be run on a share of the rows."""
-
-    def __init__(self, epochs: int, share: float = 1.0) -> None:
-        super().__init__(f"{epochs} epochs fit" + (f" on {share:.0%} of the rows" if share < 1.0 else ""))
-        self.epochs, self.share = epochs, share
-
-
-class Pace:
-    """Watches the deadline over the epochs of all folds; without a limit it never looks at the clock.
-
-    limit: epochs that each fold is trained, at most the length of the schedule. The first fold can still be started
-    again on a shorter schedule; later folds can only stop earlier on the same one, as the mean curve ends with the
-    shortest fold.
-    """
-
-    def __init__(self, deadline: Deadline, folds: int, epochs: int) -> None:
-        self.deadline, self.folds = deadline, folds
-        self.limited = self.wants_rehearsal = deadline.budget_seconds is not None
-        self.compress(epochs)
-
-    def compress(self, epochs: int) -> None:
-        self.epochs = self.limit = epochs
-        self.fold = 0
-        self.steps = 1
-        self.marks: list[float] = []
-
-    def start_fold(self, steps: int = 1) -> None:
-        """steps: of one epoch."""
-        self.fold += 1
-        self.steps = steps
-        self.marks = []
-
-    @property
-    def least(self) -> int:
-        """The shortest schedule in epochs."""
-        return min(LEAST_EPOCHS, max(2, math.ceil(LEAST_STEPS / self.steps)))
-
-    def epoch_done(self, done: int) -> None:
-        """Compare what is left to do with what is left of the time, from the second epoch of a fold on.
-
-        Raises _Compress in the first fold, TrainingError where too few epochs fit.
-        """
-        if not self.limited:
-            return
-        self.marks.append(self.deadline.clock())
-        left = self.deadline.left_seconds()
-        if len(self.marks) < 2:
-            if left <= 0:
-                raise self._too_slow(0)
-            return
-        seconds = SAFETY * (self.marks[-1] - self.marks[0]) / (len(self.marks) - 1)
-        rest = self.limit - done + (self.folds - self.fold) * self.limit
-        if rest * seconds <= left:
-            return
-        if self.folds == 1 and self.steps * done >= FEWEST_STEPS and left > 0:
-            room = left / seconds - PREDICTING_EPOCHS
-            if done >= self.limit / 2 or room < self.least:  # too late to begin again: what is learned is kept
-                self.limit = min(self.limit, done + max(0, int(room)))
-                return
-        if self.fold == 1 and done < self.limit / 2:
-            self._shorten(left / seconds / self.folds)
-        fitting = int((left / seconds + done) / (self.folds - self.fold + 1))
-        if fitting < max(min(self.least, self.epochs - 1), 0.3 * self.epochs):
-            raise self._too_slow(fitting)
-        self.limit = min(self.limit, fitting)
-
-    def expect(self, seconds: float, steps: int) -> None:
-        """Before the first epoch of all: what an epoch of so many steps will take. Raises as `epoch_done` does."""
-        self.wants_rehearsal, self.steps = False, steps
-        room = self.deadline.left_seconds() / (SAFETY * seconds * self.folds) - PREDICTING_EPOCHS
-        if room < self.limit:
-            self._shorten(room)
-
-    def _shorten(self, room: float) -> None:
-        """Raises _Compress to so many epochs a fold, on a part of the rows where these are too few; else TrainingError."""
-        if room >= self.least:
-            raise _Compress(min(int(room), self.limit - 1))
-        if room * self.steps < FEWEST_STEPS:
-            raise self._too_slow(int(max(0.0, room)))
-        raise _Compress(self.least, room / self.least)
-
-    def _too_slow(self, fitting: int) -> TrainingError:
-        return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted the time left")
-
-
 class _Trainer:
     """Epochs of one net on one set of rows, on the schedule of its settings."""
 
@@ -379,7 +289,7 @@ class _Trainer:
         self.rates = dropout_rates(net)
         self.done = 0
         self.steps = program.steps(data.rows)
-        self.per_step = _per_step(settings, self.steps * int(settings["epochs"]))
+        self.per_step = per_step(settings, self.steps * int(settings["epochs"]))
         shape = settings["focal_gamma"] if program.layout.loss == "focal" else settings["huber_delta"]
         self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
         assert len(self.constants) == len(CONSTANTS)
@@ -418,16 +328,6 @@ class _Trainer:
         return loss
 
 
-def drawn_evenly(codes: Array, generator: np.random.Generator) -> Array:
-    """As many rows as there are, of every class the same number: rows of rare classes come several times.
-
-    codes: (rows,) class codes.
-    """
-    rows, classes = len(codes), np.unique(codes)
-    shares = [np.resize(generator.permutation(np.flatnonzero(codes == code)), -(-rows // len(classes))) for code in classes]
-    return generator.permutation(np.concatenate(shares))[:rows]
-
-
 def validation_loss(problem: Problem, validation: Training, prediction: Array) -> float:
     """What early stopping minimises: 1 - ROC-AUC, squared or absolute error where these are the metric, else log loss."""
     truth, weight = validation.target, validation.sample_weight
@@ -444,76 +344,6 @@ def validation_loss(problem: Problem, validation: Training, prediction: Array) -
     return float(np.average(np.abs(errors) if problem.metric in ("mae", "mape") else errors**2, weights=weight))
 
 
-def batch_size_for(rows: int) -> int:
-    """A batch size by the number of training rows."""
-    for most, batch in ((500, 32), (3_000, 64), (8_000, 128), (60_000, 256), (200_000, 512)):
-        if rows < most:
-            return batch
-    return 1024
-
-
-def epochs_for(rows: int, batch: int) -> int:
-    """The length of the schedule: about 3,000 steps, between 8 and 64 epochs."""
-    return int(np.clip(round(3_000 / max(1, -(-rows // batch))), 8, 64))
-
-
-def _per_step(settings: Settings, steps: int) -> Array:
-    """The values of PER_STEP for every step of the whole schedule, (steps, 6)."""
-    number = np.arange(1, steps + 1)
-    momentum, beta_2 = float(settings["momentum"]), float(settings["beta_2"])
-    rate = learning_rates(str(settings["schedule"]), float(settings["learning_rate"]), steps, float(settings["warmup_fraction"]))
-    dropout = flat_cosine(steps) if settings["dropout_schedule"] == "flat_cosine" else np.ones(steps)
-    columns = {
-        "learning_rate": rate,
-        "momentum": np.full(steps, momentum),
-        "weight_decay": np.full(steps, float(settings["weight_decay"])),
-        "dropout": dropout,
-        "correction_1": 1.0 / (1.0 - momentum**number),
-        "correction_2": 1.0 / (1.0 - beta_2**number),
-    }
-    return np.stack([columns[name] for name in PER_STEP], axis=1).astype(np.float32)
-
-
-def _weighted(training: Training, problem: Problem, settings: Settings) -> Training:
-    """The rows that count, with their weights: class weights multiplied in, rows of weight 0 left out, mean 1."""
-    rows = len(training.target)
-    weight = np.ones(rows) if training.sample_weight is None else np.asarray(training.sample_weight, np.float64)
-    if settings["class_weight"] == "balanced" and problem.metric in SKEWED_METRICS:
-        counts = np.bincount(training.target, weights=weight, minlength=problem.outputs)
-        weight = weight * (weight.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-12)))[training.target]
-    kept = np.flatnonzero(weight > 0)
-    if len(kept) == 0:
-        raise TrainingError("no training row has a positive weight")
-    inputs, target = training.inputs, training.target
-    if len(kept) < rows:
-        inputs, target, weight = {name: values[kept] for name, values in inputs.items()}, target[kept], weight[kept]
-    return replace(training, inputs=inputs, target=target, sample_weight=weight / weight.mean())
-
-
-def _sampled(training: Training, settings: Settings, seed: int) -> Training:
-    """At most `most_rows` of the rows, where the settings say so."""
-    rows, most = len(training.target), int(settings.get("most_rows", 0))
-    if not 0 < most < rows:
-        return training
-    kept = np.sort(np.random.default_rng([seed % 2**32, rows]).permutation(rows)[:most])
-    weight = None if training.sample_weight is None else np.asarray(training.sample_weight)[kept]
-    inputs = {name: values[kept] for name, values in training.inputs.items()}
-    return replace(training, inputs=inputs, target=training.target[kept], sample_weight=weight)
-
-
-def shapes_of(parts: list[Training]) -> Shapes:
-    """Block name to (width, dtype, cardinalities), as the encoder declared them or, without that, as the codes show."""
-    declared = parts[0].shapes
-    if declared:
-        return declared
-    shapes: Shapes = {}
-    for name, values in parts[0].inputs.items():
-        codes = np.issubdtype(values.dtype, np.integer)
-        highest = np.max([part.inputs[name].max(axis=0, initial=0) for part in parts], axis=0) if codes else ()
-        shapes[name] = (int(values.shape[1]), str(values.dtype), tuple(int(code) + 1 for code in highest) if codes else None)
-    return shapes
-
-
 def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
     """Epochs between two evaluations, so that the weights of all evaluated epochs of all folds fit into memory."""
     size = sum(int(np.prod(weight.shape)) * 4 for weight in program.weights)
@@ -521,7 +351,7 @@ def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
     return -(-epochs // evaluations)
 
 
-def _finish(outputs: Array, problem: Problem) -> Array:
+def finish(outputs: Array, problem: Problem) -> Array:
     """Outputs of the net as probabilities (rows, classes), values (rows,), or as they are for a forecast."""
     if problem.task is Task.FORECAST:
         return outputs
@@ -538,7 +368,7 @@ def _result(runs: list[_Run], program: Program, problem: Problem) -> FoldsResult
     predictions, training_predictions = [], []
     for run in runs:
         program.load(run.weights[rounds])
-        predictions.append(_finish(program.predict(run.validation.inputs), problem))
-        training_predictions.append(_finish(program.predict(run.training.inputs), problem))
+        predictions.append(finish(program.predict(run.validation.inputs), problem))
+        training_predictions.append(finish(program.predict(run.training.inputs), problem))
     points = tuple((float(epoch), loss) for epoch, loss in curve)
     return FoldsResult(predictions, training_predictions, rounds, points)

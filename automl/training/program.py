@@ -14,6 +14,7 @@ import numpy as np
 from automl.core.architecture import Arrays
 from automl.training.backend import tensorflow
 from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
+from automl.training.optimizers import PER_STEP, slots, update
 
 Array = np.ndarray[Any, Any]
 Factors = Callable[[str, tuple[int, ...]], tuple[float, float]]
@@ -22,8 +23,6 @@ Factors = Callable[[str, tuple[int, ...]], tuple[float, float]]
 CHUNK, PLAIN_CHUNK, CHUNK_VALUES = 1024, 256, 1 << 20
 """Rows that one call of the compiled prediction takes, and without XLA; values where a row is an image, a series or a sound."""
 
-OPTIMIZERS = ("adamw", "sgd")
-PER_STEP = ("learning_rate", "momentum", "weight_decay", "dropout", "correction_1", "correction_2")
 CONSTANTS = ("label_smoothing", "loss_shape", "clip_norm", "beta_2")
 
 
@@ -56,6 +55,24 @@ def no_decay_on_vectors(path: str, shape: tuple[int, ...]) -> tuple[float, float
     return 1.0, float(len(shape) >= 2)
 
 
+class Compiled:
+    """A function compiled at its first call; where XLA cannot compile it, the plain graph does the same."""
+
+    def __init__(self, function: Callable[..., Any], jit: bool, **options: Any) -> None:
+        self.function, self.jit = function, jit
+        self.call = tensorflow().function(function, jit_compile=jit, autograph=False, **options)
+
+    def __call__(self, *arguments: Any) -> Any:
+        tf = tensorflow()
+        try:
+            return self.call(*arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.InternalError):
+            if not self.jit:
+                raise
+            self.jit, self.call = False, tf.function(self.function, autograph=False)
+            return self.call(*arguments)
+
+
 class Program:
     """A net's training and prediction, compiled at the first call.
 
@@ -66,7 +83,7 @@ class Program:
     def __init__(self, net: Any, layout: Layout, factors: Factors = no_decay_on_vectors) -> None:
         self.tf = tensorflow()
         self.layout = layout
-        self.model, self.dropouts = _trainable_copy(net)
+        self.model, self.dropouts = trainable_copy(net)
         self.seeded = [layer for layer in self.model.layers if getattr(layer, "takes_seed", False)]
         self.inputs = [tensor.name for tensor in net.inputs]
         values = max(math.prod(tensor.shape[1:]) if len(tensor.shape) > 2 else 1 for tensor in net.inputs)
@@ -75,10 +92,10 @@ class Program:
         self.weights = [variable.value for variable in self.model.weights]
         self.variables = [variable.value for variable in variables]
         self.factors = [factors(variable.path, tuple(variable.shape)) for variable in variables]
-        slots = 2 if layout.optimizer == "adamw" else 1
-        self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in range(slots)]
-        self._epoch = self.tf.function(self._train, jit_compile=layout.jit, autograph=False)
-        self._predict = self.tf.function(self._logits, jit_compile=layout.jit, autograph=False, reduce_retracing=not layout.jit)
+        kept = range(slots(layout.optimizer))
+        self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in kept]
+        self._epoch = Compiled(self._train, layout.jit)
+        self._predict = Compiled(self._logits, layout.jit, reduce_retracing=not layout.jit)
 
     def load(self, weights: list[Array]) -> None:
         """Start from these weights, with an optimizer that has seen nothing."""
@@ -97,9 +114,9 @@ class Program:
         kind = np.int32 if self.layout.loss in CLASSIFICATION_LOSSES else np.float32
         capacity, tf = self.layout.capacity, self.tf
         return Data(
-            {name: tf.constant(_padded(inputs[name], capacity)) for name in self.inputs},
-            tf.constant(_padded(np.asarray(target, kind), capacity)),
-            tf.constant(_padded(np.asarray(weight, np.float32), capacity)),
+            {name: tf.constant(padded(inputs[name], capacity)) for name in self.inputs},
+            tf.constant(padded(np.asarray(target, kind), capacity)),
+            tf.constant(padded(np.asarray(weight, np.float32), capacity)),
             len(target),
         )
 
@@ -121,13 +138,13 @@ class Program:
             data.inputs,
             data.target,
             data.weight,
-            tf.constant(_padded(filled.reshape(steps, self.layout.batch), most)),
-            tf.constant(_padded(per_step.astype(np.float32), most)),
+            tf.constant(padded(filled.reshape(steps, self.layout.batch), most)),
+            tf.constant(padded(per_step.astype(np.float32), most)),
             tf.constant(constants, tf.float32),
             tf.constant(rates, tf.float32),
             tf.constant([seed, steps], tf.int32),
         )
-        return float(self._falling_back("_epoch", self._train, arguments))
+        return float(self._epoch(*arguments))
 
     def predict(self, inputs: Arrays) -> Array:
         """Outputs of the net, (rows, outputs) float32, logits where it classifies."""
@@ -136,21 +153,10 @@ class Program:
         chunk = self.chunk
         for start in range(0, rows, chunk):
             size = chunk if self.layout.jit else min(chunk, rows - start)  # only XLA wants one shape
-            tensors = {name: tf.constant(_padded(inputs[name][start : start + chunk], size)) for name in self.inputs}
-            outputs = self._falling_back("_predict", self._logits, (tensors,)).numpy()
+            tensors = {name: tf.constant(padded(inputs[name][start : start + chunk], size)) for name in self.inputs}
+            outputs = self._predict(tensors).numpy()
             parts.append(outputs[: min(chunk, rows - start)])
         return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
-
-    def _falling_back(self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Call a compiled function; where XLA cannot compile this net, the plain graph does the same."""
-        errors = self.tf.errors
-        try:
-            return getattr(self, name)(*arguments)
-        except (errors.InvalidArgumentError, errors.UnimplementedError, errors.InternalError):
-            if not self.layout.jit:
-                raise
-            setattr(self, name, self.tf.function(function, autograph=False))
-            return getattr(self, name)(*arguments)
 
     def _logits(self, inputs: dict[str, Any]) -> Any:
         return self.model(inputs, training=False)
@@ -193,32 +199,10 @@ class Program:
         gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, self.variables)]
         norm = tf.linalg.global_norm(gradients)
         scale = clip_norm / tf.maximum(norm, clip_norm)
-        update = self._adamw if self.layout.optimizer == "adamw" else self._sgd
         for index, gradient in enumerate(gradients):
-            update(index, gradient * scale, now, beta_2)
+            kept = [slot[index] for slot in self.slots]
+            update(self.layout.optimizer, self.variables[index], kept, gradient * scale, now, beta_2, self.factors[index])
         return loss
-
-    def _adamw(self, index: int, gradient: Any, now: Any, beta_2: Any) -> None:
-        """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
-        tf = self.tf
-        rate, beta_1, decay, _, correction_1, correction_2 = tf.unstack(now)
-        variable, first, second = self.variables[index], self.slots[0][index], self.slots[1][index]
-        rate_factor, decay_factor = self.factors[index]
-        mean = beta_1 * first + (1.0 - beta_1) * gradient
-        square = beta_2 * second + (1.0 - beta_2) * tf.square(gradient)
-        first.assign(mean)
-        second.assign(square)
-        change = (mean * correction_1) / (tf.sqrt(square * correction_2) + 1e-8) + decay * decay_factor * variable
-        variable.assign(variable - rate * rate_factor * change)
-
-    def _sgd(self, index: int, gradient: Any, now: Any, beta_2: Any) -> None:
-        """Nesterov momentum with decoupled weight decay."""
-        rate, momentum, decay = (now[PER_STEP.index(name)] for name in ("learning_rate", "momentum", "weight_decay"))
-        variable, velocity = self.variables[index], self.slots[0][index]
-        rate_factor, decay_factor = self.factors[index]
-        moved = momentum * velocity + gradient
-        velocity.assign(moved)
-        variable.assign(variable - rate * rate_factor * (gradient + momentum * moved + decay * decay_factor * variable))
 
 
 def dropout_rates(net: Any) -> Array:
@@ -242,7 +226,7 @@ def _layers(net: Any, kind: str) -> list[Any]:
     return [layer for layer in net.layers if type(layer).__name__ == kind]
 
 
-def _trainable_copy(net: Any) -> tuple[Any, list[Any]]:
+def trainable_copy(net: Any) -> tuple[Any, list[Any]]:
     """The net with dropout layers whose rates are tensors, and these layers in order."""
     import keras
 
@@ -264,7 +248,7 @@ def _exact(values: Array) -> Array:
     return np.asarray(values, np.int32 if np.issubdtype(values.dtype, np.integer) else np.float32)
 
 
-def _padded(values: Array, rows: int) -> Array:
+def padded(values: Array, rows: int) -> Array:
     """The array with zeros after its last row, (rows, ...)."""
     values = np.ascontiguousarray(_exact(values))
     if len(values) == rows:

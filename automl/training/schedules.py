@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from automl.core.errors import TrainingError
+from automl.core.space import Settings
+from automl.training.optimizers import PER_STEP
 
 Array = np.ndarray[Any, Any]
 SCHEDULES = ("one_cycle", "cosine", "coslog4", "constant")
@@ -41,6 +43,23 @@ def flat_cosine(steps: int) -> Array:
     """1 over the first half of the steps, then a half cosine to 0, shape (steps,): for dropout and weight decay."""
     progress = (np.arange(steps) + 0.5) / max(steps, 1)
     return np.asarray(1 - _half_cosine(2 * progress - 1))
+
+
+def per_step(settings: Settings, steps: int) -> Array:
+    """The values of PER_STEP for every step of the whole schedule, (steps, 6)."""
+    number = np.arange(1, steps + 1)
+    momentum, beta_2 = float(settings["momentum"]), float(settings["beta_2"])
+    rate = learning_rates(str(settings["schedule"]), float(settings["learning_rate"]), steps, float(settings["warmup_fraction"]))
+    flat = {"flat_cosine": flat_cosine(steps), "constant": np.ones(steps)}
+    columns = {
+        "learning_rate": rate,
+        "momentum": np.full(steps, momentum),
+        "weight_decay": float(settings["weight_decay"]) * flat[str(settings["decay_schedule"])],
+        "dropout": flat[str(settings["dropout_schedule"])],
+        "correction_1": 1.0 / (1.0 - momentum**number),
+        "correction_2": 1.0 / (1.0 - beta_2**number),
+    }
+    return np.stack([columns[name] for name in PER_STEP], axis=1).astype(np.float32)
 
 
 def _half_cosine(progress: Array) -> Array:

@@ -14,7 +14,8 @@ from automl.core.profile import ColumnProfile, Kind, Profile
 from automl.core.tasks import Task
 from automl.encoders.graph import GraphBuilder
 from automl.modalities.image.ladder import cnn, residual
-from automl.training.learner import NetFitted, drawn_evenly, load_net
+from automl.training.learner import NetFitted, load_net
+from automl.training.rows import drawn_evenly
 
 SHAPE = (12, 12, 1)
 PROBLEM = Problem(Task.MULTICLASS, 3, "log_loss", jobs=2)

@@ -14,8 +14,10 @@ from automl.core.errors import TrainingError
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import mlp
-from automl.training.learner import NetFitted, NetLearner, Pace, batch_size_for, epochs_for
+from automl.training.learner import NetFitted, NetLearner
+from automl.training.pace import Pace
 from automl.training.program import structure
+from automl.training.rows import batch_size_for, epochs_for
 
 SHAPES = {"numeric": (4, "float32", None), "categorical": (3, "int32", (3, 5, 20))}
 BINARY = Problem(Task.BINARY, 2, "roc_auc", jobs=2)

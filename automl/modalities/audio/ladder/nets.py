@@ -34,7 +34,7 @@ def shape_of(profile: Profile) -> tuple[int, int]:
 
 def epochs_of(profile: Profile) -> int:
     """About 550 steps, between 12 and 60 epochs."""
-    from automl.training.learner import batch_size_for
+    from automl.training.rows import batch_size_for
 
     rows = int(0.8 * profile.rows)
     return int(min(60, max(12, round(STEPS * batch_size_for(rows) / max(1, rows)))))

@@ -71,7 +71,7 @@ def space(profile: Profile) -> Space:
 
 def expected_epochs(profile: Profile) -> int:
     """Words are learned by heart in a few hundred steps; what is on images and in sounds takes longer."""
-    from automl.training.learner import batch_size_for
+    from automl.training.rows import batch_size_for
 
     rows = max(1, int(0.8 * profile.rows))
     steps = -(-rows // batch_size_for(rows))
@@ -81,7 +81,7 @@ def expected_epochs(profile: Profile) -> int:
 
 def cost(profile: Profile, settings: Settings) -> Cost:
     """By the multiplications: 5 folds, one forward and two backward passes a row and epoch."""
-    from automl.training.learner import batch_size_for
+    from automl.training.rows import batch_size_for
 
     width = int(settings.get("width", 128))
     flops, weights = 0.0, table_width(profile, 9) * width + width * width

@@ -46,7 +46,7 @@ def space(profile: Profile) -> Space:
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
-    from automl.training.learner import batch_size_for, epochs_for
+    from automl.training.rows import batch_size_for, epochs_for
 
     steps = max((int(column.parse["length"]) for column in profile.features_of(Kind.SERIES)), default=1)
     width = max((int(column.parse["channels"]) for column in profile.features_of(Kind.SERIES)), default=1) + 1

@@ -44,7 +44,7 @@ def space(profile: Profile) -> Space:
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
-    from automl.training.learner import batch_size_for, epochs_for
+    from automl.training.rows import batch_size_for, epochs_for
 
     length = _length(profile)
     while length > STEPS:

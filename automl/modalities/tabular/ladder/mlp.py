@@ -71,7 +71,7 @@ def space(profile: Profile) -> Space:
 
 def cost(profile: Profile, settings: Settings) -> Cost:
     """By the multiplications: 5 folds, one forward and two backward passes a row and epoch, 40 GFLOP/s on two cores."""
-    from automl.training.learner import batch_size_for, epochs_for
+    from automl.training.rows import batch_size_for, epochs_for
 
     width, blocks = int(settings.get("width", 256)), int(settings.get("blocks", 3))
     weights = _encoded_columns(profile) * width + (blocks - 1) * width * width + width * profile.outputs

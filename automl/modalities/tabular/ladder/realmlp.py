@@ -1,0 +1,170 @@
+"""RealMLP: an MLP with numerical embeddings, a start fitted to the data and schedules for all that is scheduled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from automl.core.architecture import Architecture, Cost, Learner, Problem
+from automl.core.profile import Kind, Profile
+from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
+from automl.core.tasks import ALL_TASKS, Task
+from automl.training.rows import Shapes, batch_size_for
+
+LEAST_ROWS = 200
+MOST_COLUMNS = 2_000
+ONE_HOT_LEVELS, EMBEDDING_WIDTH = 9, 8
+DEFAULTS: Settings = {
+    "momentum": 0.9,
+    "beta_2": 0.95,
+    "schedule": "coslog4",
+    "dropout_schedule": "flat_cosine",
+    "decay_schedule": "flat_cosine",
+    "label_smoothing": 0.1,
+    "patience_factor": 3.0,
+    "patience_epochs": 10,
+}
+
+
+def fits(profile: Profile) -> str | None:
+    """None, or the sentence that the report shows when this rung is left out."""
+    if profile.rows < LEAST_ROWS:
+        return f"a net needs about {LEAST_ROWS} rows to pay off; here are {profile.rows:,}"
+    columns = encoded_columns(profile)
+    if columns > MOST_COLUMNS:
+        return f"the table becomes {columns:,} columns when encoded; a net of this kind takes at most {MOST_COLUMNS:,}"
+    if not profile.features:
+        return "there is no feature to learn from"
+    return None
+
+
+def reason(profile: Profile) -> str:
+    """Why it is worth trying on this profile."""
+    return "a net tuned to work without tuning on tables: every number gets waves of its own, and the start is fitted to the data"
+
+
+def space(profile: Profile) -> Space:
+    """What can be varied, after the published spaces; the first start is RealMLP-TD as published."""
+    smooth = profile.task is Task.REGRESSION
+    dimensions: dict[str, Dimension] = {
+        "layers": Int(2, 4, default=3),
+        "width": Choice((128, 256, 384), default=256),
+        "activation": Choice(("selu", "mish", "silu"), default="mish" if smooth else "selu"),
+        "learning_rate": Float(0.02, 0.3, default=0.2 if smooth else 0.04, log=True),
+        "dropout": Choice((0.0, 0.15, 0.3, 0.45), default=0.15),
+        "weight_decay": Float(1e-3, 5e-2, default=2e-2, log=True),
+        "sigma": Float(0.03, 3.0, default=0.1, log=True),
+        "periodic_rate_factor": Float(0.05, 0.3, default=0.1, log=True),
+        "scale_rate_factor": Float(2.0, 10.0, default=6.0, log=True),
+        "first_rate_factor": Float(0.3, 1.5, default=1.0, log=True),
+        "nets": Choice((1, 2, 4), default=2 if profile.rows < 2_000 else 1),
+    }
+    return Space(dimensions, ({},))
+
+
+def cost(profile: Profile, settings: Settings) -> Cost:
+    """By the multiplications of 5 folds; 40 GFLOP/s on two cores."""
+    width, layers = int(settings.get("width", 256)), int(settings.get("layers", 3))
+    weights = encoded_columns(profile) * width + (layers - 1) * width * width + width * profile.outputs
+    nets, rows = int(settings.get("nets", 1)), 0.8 * profile.rows
+    batch = int(settings.get("batch_size", batch_size_for(int(rows))))
+    steps = int(settings.get("epochs", epochs_for(int(rows), batch))) * max(1.0, rows / batch)
+    seconds = 8.0 + steps * (1e-3 + 5 * nets * 6.0 * batch * weights / 4e10)
+    return Cost(seconds, nets * 4 * weights + 20_000, 2.0 * nets * weights)
+
+
+def epochs_for(rows: int, batch: int) -> int:
+    """The length of the schedule: as published 256 epochs of 256 rows, shortened where these are many steps."""
+    steps = max(1, -(-rows // batch))
+    return max(16, min(128, round(2_000 / steps)))
+
+
+def build(shapes: Shapes, problem: Problem, settings: Settings, nets: int) -> Any:
+    """A pack of nets for these blocks.
+
+    Input shape: {"numeric": (nets, batch, columns), "categorical": (nets, batch, columns)}, either may lack
+    Output shape: (nets, batch, classes) logits, or (nets, batch, 1)
+    """
+    import keras
+
+    from automl.training.packed.layers import (
+        PackedActivation,
+        PackedDense,
+        PackedPeriodic,
+        PackedRobustScale,
+        PackedScale,
+    )
+    from automl.training.trunks.packed_table import embedded, inputs_of, joined, one_hot
+
+    inputs, parts = inputs_of(shapes), []
+    if "numeric" in inputs:
+        parts.append(PackedPeriodic(nets, sigma=float(settings.get("sigma", 0.1)), name="periodic")(inputs["numeric"]))
+    if "categorical" in inputs:
+        codes, cardinalities = inputs["categorical"], shapes["categorical"][2]
+        hot, _ = one_hot(codes, cardinalities, ONE_HOT_LEVELS)
+        if hot is not None:
+            parts.append(PackedRobustScale(nets, name="robust")(hot))
+        learned, _ = embedded(codes, cardinalities, ONE_HOT_LEVELS, EMBEDDING_WIDTH, nets)
+        parts += [] if learned is None else [learned]
+    x = PackedScale(nets, name="scale")(joined(parts))
+    activation = str(settings.get("activation", "selu"))
+    for number in range(int(settings.get("layers", 3))):
+        x = PackedDense(nets, int(settings.get("width", 256)), name=f"hidden_{number}")(x)
+        x = PackedActivation(nets, activation, name=f"activation_{number}")(x)
+        x = keras.layers.Dropout(float(settings.get("dropout", 0.15)))(x)
+    return keras.Model(inputs, PackedDense(nets, int(problem.outputs), name="outputs")(x))
+
+
+def factors(name: str, settings: Settings) -> tuple[float, float]:
+    """Of learning rate and weight decay of a variable.
+
+    The published code multiplies the decay by the square of the learning rate's factor; so is it here, and biases do not
+    decay.
+    """
+    layer, variable = name.split("/")[-2:]
+    if variable == "bias":
+        return 0.1, 0.0
+    rate = 1.0
+    if layer == "scale":
+        rate = float(settings.get("scale_rate_factor", 6.0))
+    elif layer == "periodic":
+        rate = float(settings.get("periodic_rate_factor", 0.1))
+    elif layer.startswith("activation"):
+        rate = 0.1
+    elif layer == "hidden_0":
+        rate = float(settings.get("first_rate_factor", 1.0))
+    return rate, rate
+
+
+def encoded_columns(profile: Profile) -> int:
+    """Width of the first layer's input."""
+    width = 0
+    for column in profile.features:
+        if column.kind is Kind.CATEGORY:
+            width += column.unique if column.unique < ONE_HOT_LEVELS else EMBEDDING_WIDTH
+        elif column.kind is Kind.DATETIME:
+            width += 40
+        elif column.kind in (Kind.NUMBER, Kind.BOOLEAN):
+            width += 4 * (1 + (column.missing_fraction > 0))
+    return width
+
+
+def learner() -> Learner:
+    from automl.training.packed.learner import PackedLearner
+
+    return PackedLearner(build, DEFAULTS, factors, epochs_for=epochs_for)
+
+
+ARCHITECTURE = Architecture(
+    name="realmlp",
+    title="RealMLP",
+    rung=4,
+    tasks=ALL_TASKS,
+    encoding="embedded",
+    fits=fits,
+    reason=reason,
+    space=space,
+    cost=cost,
+    learner=learner,
+    needs_tensorflow=True,
+    paper="arXiv:2407.04491",
+)

@@ -1,0 +1,283 @@
+"""PackedLearner: trains all folds of a configuration as one pack of nets, and the nets of a fit as another."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.clock import Deadline
+from automl.core.errors import TrainingError
+from automl.core.space import Settings
+from automl.training.backend import tensorflow
+from automl.training.learner import (
+    CAPACITY_FACTOR,
+    EXACT_ABOVE_ROWS,
+    KEPT_PROGRAMS,
+    MOST_EVALUATIONS,
+    REHEARSED_STEPS,
+    SAMPLE_ROWS,
+    NetFitted,
+    validation_loss,
+)
+from automl.training.losses import check_loss
+from automl.training.optimizers import OPTIMIZERS
+from automl.training.pace import Pace, within
+from automl.training.packed.program import Factors, PackedData, PackedProgram
+from automl.training.program import Layout, dropout_rates, structure
+from automl.training.rows import Shapes, batch_size_for, epochs_for, sampled, shapes_of, weighted
+from automl.training.schedules import per_step
+
+Array = np.ndarray[Any, Any]
+PackedBuild = Callable[[Shapes, Problem, Settings, int], Any]
+"""(shapes, problem, settings, nets) -> a Keras net of packed layers."""
+Sized = Callable[[Shapes, Problem, Settings, int, float], Settings]
+"""(shapes, problem, settings, rows of all folds together, seconds) -> the settings of a net that these seconds can pay."""
+
+LABEL_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1"})
+"""Metrics that look at labels only: elsewhere label smoothing would bend the probabilities that are scored."""
+START_ROWS, START_VALUES = 4096, 1 << 25
+"""Training rows of each net that choose its weights at the start; fewer where the table is wide."""
+NO_CLIPPING = 1e9
+
+DEFAULTS: Settings = {
+    "nets": 1,
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "momentum": 0.9,
+    "beta_2": 0.999,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup_fraction": 0.2,
+    "dropout_schedule": "constant",
+    "decay_schedule": "constant",
+    "clip_norm": NO_CLIPPING,
+    "label_smoothing": 0.0,
+    "focal_gamma": 2.0,
+    "huber_delta": 1.0,
+    "class_weight": "none",
+    "patience_factor": 1.0,
+    "patience_epochs": 16,
+    "jit": True,
+}
+"""What the loop reads from the settings, where an architecture leaves it out. Training stops once the epochs are beyond
+patience_factor * best epoch + patience_epochs."""
+
+
+@dataclass
+class Together:
+    """The nets of a fit as one predictor of outputs, (rows, outputs); see NetFitted. bounds: of values."""
+
+    program: PackedProgram
+    bounds: tuple[float, float] | None
+
+    @property
+    def inputs(self) -> list[str]:
+        return self.program.inputs
+
+    def load(self, weights: list[Array]) -> None:
+        self.program.load(weights)
+
+    def predict(self, inputs: Arrays) -> Array:
+        outputs = self.program.predict(inputs)
+        return outputs if self.bounds is None else np.clip(outputs, *self.bounds)
+
+
+class PackedLearner:
+    """Trains the nets of one architecture; keeps the compiled programs for trials of the same structure.
+
+    Setting "nets": so many nets a fold, of different seeds, whose mean probability or value is the prediction; a fit
+    trains as many. settings_for: what a time limit makes of the settings before anything is built.
+    """
+
+    def __init__(
+        self,
+        build: PackedBuild,
+        defaults: Settings,
+        factors: Factors,
+        epochs_for: Callable[[int, int], int] = epochs_for,
+        settings_for: Sized | None = None,
+    ) -> None:
+        self.build, self.factors, self.epochs_for, self.settings_for = build, factors, epochs_for, settings_for
+        self.defaults = {**DEFAULTS, **defaults}
+        self.programs: dict[tuple[Any, ...], PackedProgram] = {}
+
+    def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
+        """Train all folds at once; the stopping epoch is the best of the mean validation curve.
+
+        Where the schedule does not fit into the deadline it is compressed: fewer epochs, then fewer rows.
+        `FoldsResult.settings` are those that were used. Raises as NetLearner.fit_folds does.
+        """
+        rows = len(folds[0].training.target)
+        shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
+        if self.settings_for is not None and deadline.budget_seconds is not None:
+            settings = self.settings_for(shapes, problem, settings, rows * len(folds), deadline.left_seconds())
+        used = self._complete(settings, rows, problem)
+        pace = Pace(deadline, 1, int(used["epochs"]))
+        result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
+        taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
+        return replace(result, settings={**settings, **{name: used[name] for name in taken if name in used}})
+
+    def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
+        """Train `nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
+        rows = len(training.target)
+        used = self._complete(settings, rows, problem)
+        parts = [training] * int(used["nets"])
+        shapes = shapes_of([training])
+        net, trainer = self._trainer(parts, shapes, problem, used, seed, rows)
+        for _ in range(rounds):
+            trainer.epoch()
+        net.set_weights(trainer.program.state())
+        bounds = None if problem.task.is_classification else (float(training.target.min()), float(training.target.max()))
+        together = as_one_net(net, shapes, bounds)
+        sample = {name: training.inputs[name][:SAMPLE_ROWS] for name in trainer.program.inputs}
+        return NetFitted(together, problem, Together(trainer.program, bounds), sample)
+
+    def _fit_folds(
+        self, folds: list[Fold], shapes: Shapes, problem: Problem, used: Settings, seed: int, pace: Pace
+    ) -> FoldsResult:
+        nets = int(used["nets"])
+        parts = [fold.training for fold in folds for _ in range(nets)]
+        rows = max(len(fold.training.target) + len(fold.validation.target) for fold in folds)
+        _, trainer = self._trainer(parts, shapes, problem, used, seed, rows)
+        if pace.wants_rehearsal:
+            pace.expect(trainer.rehearse(), trainer.steps)
+        pace.start_fold(trainer.steps)
+        validations = [fold.validation for fold in folds]
+        every = -(-int(used["epochs"]) // MOST_EVALUATIONS)
+        curve: list[tuple[float, float]] = []
+        best, weights, predictions = (0, math.inf), trainer.program.state(), []
+        while trainer.done < pace.limit:
+            trainer.epoch()
+            done = trainer.done
+            if done % every == 0 or done == pace.limit:
+                found = _predict(trainer.program, folds, validations, nets)
+                loss = float(np.mean([validation_loss(problem, *pair) for pair in zip(validations, found, strict=True)]))
+                curve.append((float(done), loss))
+                if loss <= best[1]:
+                    best, weights, predictions = (done, loss), trainer.program.state(), found
+                if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
+                    pace.limit = done
+            pace.epoch_done(done)
+        trainer.program.load(weights)
+        seen = _predict(trainer.program, folds, [fold.training for fold in folds], nets)
+        return FoldsResult(predictions, seen, best[0], tuple(curve))
+
+    def _complete(self, settings: Settings, rows: int, problem: Problem) -> Settings:
+        used = {**self.defaults, **settings}
+        if used["optimizer"] not in OPTIMIZERS:
+            raise TrainingError(f'there is no optimizer called "{used["optimizer"]}"', f"known: {', '.join(OPTIMIZERS)}")
+        if problem.metric not in LABEL_METRICS:
+            used["label_smoothing"] = 0.0
+        used.setdefault("batch_size", batch_size_for(rows))
+        used.setdefault("epochs", self.epochs_for(rows, int(used["batch_size"])))
+        return used
+
+    def _trainer(
+        self, parts: list[Training], shapes: Shapes, problem: Problem, used: Settings, seed: int, rows: int
+    ) -> tuple[Any, _PackedTrainer]:
+        """A pack with fresh weights, one net a part, and what trains it on the rows of the parts."""
+        tensorflow(problem.jobs)
+        from automl.training.packed.layers import start_nets
+
+        seeds = [seed + number for number in range(len(parts))]
+        parts = [weighted(sampled(part, used, each), problem, used) for part, each in zip(parts, seeds, strict=True)]
+        net = self.build(shapes, problem, used, len(parts))
+        start_nets(net, _start_rows(parts, [tensor.name for tensor in net.inputs], seeds), seeds)
+        loss = check_loss(str(used.get("loss", "cross_entropy" if problem.task.is_classification else "mse")), problem.task)
+        program = self._program(net, len(parts), used, loss, rows)
+        program.load(net.get_weights())
+        rates = [self.factors(name, used) for name in program.names]
+        return net, _PackedTrainer(program, used, program.data(parts), seeds, dropout_rates(net), np.asarray(rates, np.float32))
+
+    def _program(self, net: Any, nets: int, used: Settings, loss: str, rows: int) -> PackedProgram:
+        """The program that trains packs of this structure, compiled before or new."""
+        key = (structure(net), nets, int(used["batch_size"]), used["optimizer"], loss, bool(used["jit"]))
+        program = self.programs.pop(key, None)
+        if program is None or program.layout.capacity < rows:
+            capacity = rows if rows > EXACT_ABOVE_ROWS else math.ceil(CAPACITY_FACTOR * rows / 256) * 256
+            layout = Layout(capacity, int(used["batch_size"]), str(used["optimizer"]), loss, bool(used["jit"]))
+            program = PackedProgram(net, nets, layout)
+        self.programs[key] = program
+        if len(self.programs) > KEPT_PROGRAMS:
+            self.programs.pop(next(iter(self.programs)))
+        return program
+
+
+class _PackedTrainer:
+    """Epochs of one pack on the rows of its nets, on the schedule of its settings."""
+
+    def __init__(
+        self, program: PackedProgram, settings: Settings, data: PackedData, seeds: list[int], rates: Array, factors: Array
+    ) -> None:
+        self.program, self.data, self.seeds, self.rates, self.factors = program, data, seeds, rates, factors
+        self.done = 0
+        self.steps = program.steps(max(data.rows))
+        self.per_step = per_step(settings, self.steps * int(settings["epochs"]))
+        shape = settings["focal_gamma"] if program.layout.loss == "focal" else settings["huber_delta"]
+        self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
+
+    def rehearse(self) -> float:
+        """Seconds that an epoch will take, by a few steps after the one that compiles; the weights stay as they were."""
+        weights = self.program.state()
+        few = min(REHEARSED_STEPS, self.steps)
+        for steps in (1, few):
+            started = time.monotonic()
+            self._train(steps, [np.arange(rows) for rows in self.data.rows], 0)
+        seconds = (time.monotonic() - started) * self.steps / few
+        self.program.load(weights)
+        return seconds
+
+    def epoch(self) -> None:
+        """Train one more epoch. Raises TrainingError where a loss is not finite."""
+        generators = [np.random.default_rng([seed % 2**32, self.done]) for seed in self.seeds]
+        orders = [generator.permutation(rows) for generator, rows in zip(generators, self.data.rows, strict=True)]
+        losses = self._train(self.steps, orders, int(generators[0].integers(2**31)))
+        if not np.isfinite(losses).all():
+            raise TrainingError(f"the loss was not finite in epoch {self.done + 1}", "a lower learning rate may help")
+        self.done += 1
+
+    def _train(self, steps: int, orders: list[Array], seed: int) -> Array:
+        now = self.per_step[self.done * self.steps : self.done * self.steps + steps]
+        return self.program.epoch(self.data, orders, now, self.constants, self.rates, self.factors, seed)
+
+
+def _predict(program: PackedProgram, folds: list[Fold], parts: list[Training], nets: int) -> list[Array]:
+    """What the nets of every fold say together of its rows in `parts`: probabilities (rows, classes), or values (rows,)."""
+    apart = program.predict_each([part.inputs for part in parts for _ in range(nets)])
+    groups = [np.stack(apart[first : first + nets]) for first in range(0, len(apart), nets)]
+    if program.classifies:
+        return [np.exp(group).mean(axis=0) for group in groups]
+    targets = [fold.training.target for fold in folds]
+    values = [group[:, :, 0].mean(axis=0) for group in groups]
+    return [np.clip(value, target.min(), target.max()) for value, target in zip(values, targets, strict=True)]
+
+
+def as_one_net(net: Any, shapes: Shapes, bounds: tuple[float, float] | None) -> Any:
+    """A plain Keras net from (batch, columns) to (batch, outputs) that holds the pack: the mean of its nets."""
+    import keras
+
+    from automl.training.packed.layers import ForAllNets, MeanOfNets
+
+    inputs = {
+        tensor.name: keras.Input((int(shapes[tensor.name][0]),), name=tensor.name, dtype=tensor.dtype) for tensor in net.inputs
+    }
+    outputs = net({name: ForAllNets()(tensor) for name, tensor in inputs.items()})
+    return keras.Model(inputs, MeanOfNets(bounds)(outputs))
+
+
+def _start_rows(parts: list[Training], names: list[str], seeds: list[int]) -> dict[str, Array]:
+    """Rows of each net that its weights are chosen by: {block: (nets, rows, columns)}."""
+    columns = sum(int(parts[0].inputs[name].shape[1]) for name in names)
+    room = max(256, START_VALUES // (32 * len(parts) * max(1, columns)))
+    count = min(START_ROWS, room, *(len(part.target) for part in parts))
+    kept = [
+        np.random.default_rng([seed % 2**32, 1]).permutation(len(part.target))[:count]
+        for part, seed in zip(parts, seeds, strict=True)
+    ]
+    return {name: np.stack([part.inputs[name][rows] for part, rows in zip(parts, kept, strict=True)]) for name in names}
