@@ -64,7 +64,10 @@ def main() -> int:
             trial = outcome.trial
             found = trial.message if trial.score is None else f"{plan.metric} {trial.score:.4f}"
             used = {key: trial.settings.get(key) for key in ("epochs", "nets", "members", "width", "batch_size")}
-            print(f"  {rung:10} {found}  {outcome.seconds:6.1f} s  {time.process_time() - started:6.1f} CPU s  round {trial.rounds}  {used}", flush=True)
+            print(
+                f"  {rung:10} {found}  {outcome.seconds:6.1f} s  {time.process_time() - started:6.1f} CPU s  round {trial.rounds}  {used}",
+                flush=True,
+            )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The MLP rung: one net, trained for one epoch and exported once, serves all laws."""
+"""The nets of a table: each trained for one epoch and exported once; these two serve all laws."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automl.core.architecture import Problem, Training
 from automl.core.profile import ColumnProfile, Kind, Profile
 from automl.core.tasks import Task
 from automl.encoders.graph import GraphBuilder
-from automl.modalities.tabular.ladder import mlp
+from automl.modalities.tabular.ladder import mlp, realmlp, tabm
 from automl.training.learner import NetFitted, load_net
 
 SHAPES = {"numeric": (3, "float32", None), "categorical": (3, "int32", (3, 6, 30))}
@@ -39,19 +39,25 @@ def rows(count: int, seed: int = 0) -> Training:
     return Training({"numeric": numeric, "categorical": categorical}, target, None, SHAPES)
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "mlp": {"width": 32, "learning_rate": 1e-2, "dropout": 0.1},
+    "realmlp": {"width": 32, "nets": 2, "schedule": "constant"},
+    "tabm": {"width": 32, "members": 4, "bins": 8, "embedding": 4, "learning_rate": 5e-3},
+}
+ONE_EPOCH: dict[str, Any] = {"batch_size": 16, "epochs": 1, "jit": False}
+
+
+@pytest.fixture(scope="module", params=[mlp, realmlp, tabm], ids=lambda module: module.ARCHITECTURE.name)
+def rung(request: pytest.FixtureRequest) -> Any:
+    """The module of a rung."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def trained() -> tuple[NetFitted, NetFitted]:
+def trained(rung: Any) -> tuple[NetFitted, NetFitted]:
     """The default net before and after one epoch."""
-    learner = mlp.learner()
-    settings = {
-        **mlp.space(profile()).default(),
-        "width": 32,
-        "batch_size": 16,
-        "epochs": 1,
-        "learning_rate": 1e-2,
-        "dropout": 0.1,
-        "jit": False,
-    }
+    learner = rung.learner()
+    settings = {**rung.space(profile()).default(), **SMALL[rung.ARCHITECTURE.name], **ONE_EPOCH}
     before, after = (learner.fit(rows(300), PROBLEM, settings, epochs, 0) for epochs in (0, 1))
     assert isinstance(before, NetFitted)
     assert isinstance(after, NetFitted)
@@ -74,9 +80,9 @@ def log_loss(fitted: NetFitted, training: Training) -> float:
 
 
 def test_the_loss_falls_in_one_epoch(trained: tuple[NetFitted, NetFitted]) -> None:
-    before, after = trained
-    assert log_loss(before, rows(300)) == pytest.approx(np.log(3), abs=0.01)
-    assert log_loss(after, rows(300)) < 0.95 * np.log(3)
+    before, after = (log_loss(fitted, rows(300)) for fitted in trained)
+    assert before < 1.5 * np.log(3)
+    assert after < 0.95 * min(before, np.log(3))
 
 
 def test_probabilities_sum_to_one(trained: tuple[NetFitted, NetFitted]) -> None:
@@ -104,40 +110,57 @@ def test_a_saved_net_predicts_the_same(trained: tuple[NetFitted, NetFitted], tmp
     np.testing.assert_allclose(loaded, kept, atol=1e-6)
 
 
-def test_the_estimate_of_size_and_work_is_within_a_factor_of_two(graph: Any) -> None:
+def test_the_same_net_is_saved_as_the_same_bytes(trained: tuple[NetFitted, NetFitted], tmp_path: Path) -> None:
+    contents = []
+    for name in ("first", "second"):
+        trained[1].save(tmp_path / name)
+        contents.append((tmp_path / name / "net.keras").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_the_estimate_of_size_and_work_is_within_a_factor_of_two(rung: Any) -> None:
     columns = tuple(column(f"n{each}", Kind.NUMBER) for each in range(3))
     categories = tuple(column(f"c{each}", Kind.CATEGORY, levels) for each, levels in enumerate((2, 5, 29)))
-    settings = {**mlp.space(profile()).default(), "width": 256}
-    estimate = mlp.cost(profile(300, columns + categories), settings)
-    net = mlp.build(SHAPES, PROBLEM, settings)
-    size = 4 * sum(int(np.prod(weight.shape)) for weight in net.get_weights())
+    settings = {**rung.space(profile()).default(), "width": 256}
+    estimate = rung.cost(profile(300, columns + categories), settings)
+    fitted = rung.learner().fit(rows(300), PROBLEM, {**settings, **ONE_EPOCH}, 0, 0)
+    size = sum(weight.nbytes for weight in fitted.net.get_weights())
     assert size / 2 < estimate.size_bytes < size * 2
-    kernels = 2 * sum(int(np.prod(weight.shape)) for weight in net.get_weights() if weight.ndim == 2)
-    assert kernels / 2 < estimate.flops_a_row < kernels * 2
+    shared = [weight for weight in fitted.net.weights if "hidden" in weight.path or weight.path.endswith("kernel")]
+    times = [settings.get("members", 1) if "hidden" in weight.path else 1 for weight in shared]
+    work = 2 * sum(time * int(np.prod(weight.shape)) for time, weight in zip(times, shared, strict=True))
+    assert work / 2 < estimate.flops_a_row < work * 2
     assert estimate.seconds > 0
 
 
 @pytest.mark.parametrize("block", ["numeric", "categorical"])
-def test_it_builds_from_either_block_alone(block: str) -> None:
-    net = mlp.build({block: SHAPES[block]}, PROBLEM, mlp.space(profile()).default())
-    assert [each.name for each in net.inputs] == [block]
-    assert net.output_shape == (None, 3)
+def test_it_learns_from_either_block_alone(rung: Any, block: str) -> None:
+    settings = {**rung.space(profile()).default(), **SMALL[rung.ARCHITECTURE.name], **ONE_EPOCH}
+    both = rows(100)
+    alone = Training({block: both.inputs[block]}, both.target, None, {block: SHAPES[block]})
+    fitted = rung.learner().fit(alone, PROBLEM, settings, 1, 0)
+    assert fitted.predict(alone.inputs).shape == (100, 3)
 
 
-def test_every_start_and_random_settings_build() -> None:
-    space = mlp.space(profile())
+def test_every_start_and_random_settings_build(rung: Any) -> None:
+    space = rung.space(profile())
     generator = np.random.default_rng(0)
-    points = [space.start(number) for number in range(len(space.starts))] + [space.sample(generator) for _ in range(5)]
+    points = [space.start(number) for number in range(len(space.starts))] + [space.sample(generator) for _ in range(3)]
+    packed = () if rung is mlp else (2,)
     for settings in points:
-        assert mlp.build(SHAPES, PROBLEM, settings).output_shape == (None, 3)
+        assert rung.build(SHAPES, PROBLEM, settings, *packed).output_shape[-1] == 3
 
 
-def test_it_refuses_with_a_sentence_what_it_cannot_serve() -> None:
-    assert mlp.fits(profile()) is None
-    assert "200 rows" in str(mlp.fits(profile(rows=150)))
+def test_it_refuses_with_a_sentence_what_it_cannot_serve(rung: Any) -> None:
+    assert rung.fits(profile()) is None
+    assert f"{rung.LEAST_ROWS} rows" in str(rung.fits(profile(rows=150)))
     wide = tuple(column(f"n{each}", Kind.NUMBER) for each in range(3_500))
-    assert "3,500 columns" in str(mlp.fits(profile(columns=wide)))
-    assert "no feature" in str(mlp.fits(profile(columns=())))
+    assert "columns when encoded" in str(rung.fits(profile(columns=wide)))
+    assert "no feature" in str(rung.fits(profile(columns=())))
+    assert len(rung.reason(profile())) > 20
+
+
+def test_embeddings_are_a_reason_where_there_are_categories() -> None:
     assert "embeddings" in mlp.reason(profile())
     numbers = replace(profile(), columns=(column("a", Kind.NUMBER),))
     assert "embeddings" not in mlp.reason(numbers)
