@@ -1,0 +1,149 @@
+"""Laws of nets that train side by side."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from automl.core.architecture import Fold, Problem, Training
+from automl.core.clock import Deadline
+from automl.core.errors import TrainingError
+from automl.core.space import Settings
+from automl.core.tasks import Task
+from automl.modalities.tabular.ladder import realmlp, tabm
+from automl.training.packed.learner import PackedLearner
+from automl.training.rows import batch_size_for
+
+SHAPES = {"numeric": (4, "float32", None), "categorical": (3, "int32", (3, 5, 20))}
+BINARY = Problem(Task.BINARY, 2, "log_loss", jobs=2)
+VALUE = Problem(Task.REGRESSION, 1, "rmse", jobs=2)
+PLAIN: Settings = {"layers": 2, "width": 16, "epochs": 6, "batch_size": 16, "nets": 1}
+
+
+def rows(count: int, seed: int = 0, regression: bool = False) -> Training:
+    """Rows whose target depends on numbers and categories."""
+    generator = np.random.default_rng(seed)
+    numeric = generator.normal(size=(count, 4)).astype(np.float32)
+    categorical = generator.integers(0, (3, 5, 20), size=(count, 3)).astype(np.int32)
+    signal = numeric[:, 0] * numeric[:, 1] + numeric[:, 2] + (categorical[:, 1] - 2) + 0.1 * generator.normal(size=count)
+    target = signal / 2 if regression else (signal > 0).astype(np.int64)
+    return Training({"numeric": numeric, "categorical": categorical}, target, None, SHAPES)
+
+
+def part(training: Training, kept: Any) -> Training:
+    return Training({name: values[kept] for name, values in training.inputs.items()}, training.target[kept], None, SHAPES)
+
+
+def folds(training: Training, number: int = 3) -> list[Fold]:
+    fold_of = np.arange(len(training.target)) % number
+    return [Fold(part(training, fold_of != each), part(training, fold_of == each)) for each in range(number)]
+
+
+@pytest.fixture(scope="module")
+def learner() -> PackedLearner:
+    learner = realmlp.learner()
+    assert isinstance(learner, PackedLearner)
+    return learner
+
+
+def test_folds_find_a_shared_epoch_and_learn(learner: PackedLearner) -> None:
+    parts = folds(rows(400))
+    result = learner.fit_folds(parts, BINARY, {**PLAIN, "epochs": 24}, 0, Deadline(None))
+    evaluated, losses = zip(*result.curve, strict=True)
+    assert losses[evaluated.index(result.rounds)] == min(losses)
+    assert min(losses) < 0.5
+    assert min(losses) < 0.7 * losses[0]
+    for fold, prediction, seen in zip(parts, result.predictions, result.training_predictions, strict=True):
+        assert prediction.shape == (len(fold.validation.target), 2)
+        assert seen.shape == (len(fold.training.target), 2)
+        np.testing.assert_allclose(prediction.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_fit_repeats_the_first_fold_so_nets_of_a_pack_never_touch(learner: PackedLearner) -> None:
+    """The fold's two nets alone, on its rows and with its seed, predict what they predicted beside four others."""
+    parts = folds(rows(200))
+    result = learner.fit_folds(parts, BINARY, {**PLAIN, "nets": 2, "epochs": 3}, 3, Deadline(None))
+    assert result.settings is not None
+    fitted = learner.fit(parts[0].training, BINARY, result.settings, result.rounds, 3)
+    np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-4)
+
+
+def test_trials_that_differ_in_scalars_share_the_compiled_program(learner: PackedLearner) -> None:
+    training = rows(80)
+    first = learner.fit(training, BINARY, PLAIN, 1, 1)
+    changed = {**PLAIN, "dropout": 0.4, "learning_rate": 0.01, "weight_decay": 0.1, "scale_rate_factor": 2.0, "sigma": 0.1}
+    second = learner.fit(training, BINARY, changed, 1, 1)
+    assert second.program.program is first.program.program  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["dropout", "weight_decay", "scale_rate_factor", "first_rate_factor", "clip_norm"])
+def test_a_scalar_reaches_the_compiled_program(learner: PackedLearner, name: str) -> None:
+    training = rows(80)
+    low, high = (learner.fit(training, BINARY, {**PLAIN, name: value}, 2, 1).net.get_weights() for value in (0.01, 0.5))
+    assert max(float(np.abs(one - other).max()) for one, other in zip(low, high, strict=True)) > 1e-6
+
+
+def test_labels_are_smoothed_only_where_labels_are_scored(learner: PackedLearner) -> None:
+    training = rows(80)
+    accuracy = Problem(Task.BINARY, 2, "accuracy", jobs=2)
+
+    def surest(problem: Problem, smoothing: float) -> float:
+        fitted = learner.fit(training, problem, {**PLAIN, "label_smoothing": smoothing, "epochs": 30}, 30, 1)
+        return float(fitted.predict(training.inputs).max(axis=1).mean())
+
+    assert surest(BINARY, 0.3) == surest(BINARY, 0.0)
+    assert surest(accuracy, 0.3) < surest(accuracy, 0.0) - 0.02
+
+
+def test_regression_predicts_values_within_those_it_has_seen(learner: PackedLearner) -> None:
+    training, unseen = rows(300, regression=True), rows(200, seed=1, regression=True)
+    fitted = learner.fit(training, VALUE, {**PLAIN, "epochs": 30, "learning_rate": 0.1, "activation": "mish"}, 30, 0)
+    prediction = fitted.predict(unseen.inputs)
+    assert prediction.shape == (200,)
+    assert np.mean((prediction - unseen.target) ** 2) < 0.5 * np.var(unseen.target)
+    assert training.target.min() - 1e-5 <= prediction.min() <= prediction.max() <= training.target.max() + 1e-5
+
+
+def test_rows_of_weight_zero_change_nothing(learner: PackedLearner) -> None:
+    padded = rows(77)
+    plain = part(padded, np.arange(57))
+    weighted = Training(padded.inputs, padded.target, np.r_[np.ones(57), np.zeros(20)], SHAPES)
+    first, second = (learner.fit(training, BINARY, PLAIN, 2, 1).net.get_weights() for training in (plain, weighted))
+    assert all((one == other).all() for one, other in zip(first, second, strict=True))
+
+
+def test_a_diverging_net_says_so(learner: PackedLearner) -> None:
+    training = rows(60, regression=True)
+    with pytest.raises(TrainingError, match="finite"):
+        learner.fit(Training(training.inputs, np.full(60, np.nan), None, SHAPES), VALUE, PLAIN, 1, 0)
+
+
+def test_a_compressed_training_tells_fit_its_schedule(learner: PackedLearner) -> None:
+    """A clock that runs on by a second at every look: the schedule of 200 epochs cannot fit into 100 looks."""
+    ticks = itertools.count()
+    deadline = Deadline(100.0, clock=lambda: float(next(ticks)))
+    result = learner.fit_folds(folds(rows(60)), BINARY, {**PLAIN, "epochs": 200}, 0, deadline)
+    assert result.settings is not None
+    assert 5 <= result.settings["epochs"] < 200
+    assert 1 <= result.rounds <= result.settings["epochs"]
+
+
+def test_little_time_makes_a_smaller_tabm() -> None:
+    shapes = {"numeric": (50, "float32", None)}
+    sizes = [
+        tuple(tabm.settings_for(shapes, BINARY, {}, 100_000, seconds)[name] for name in ("members", "width"))
+        for seconds in (1e5, 500.0, 20.0)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1]) == ((16, 256), tabm.SIZES[-1])
+
+
+def test_the_published_schedule_is_shortened_where_its_epochs_are_long() -> None:
+    counts = [500, 5_000, 50_000, 500_000]
+    for rung in (realmlp, tabm):
+        epochs = [rung.epochs_for(count, batch_size_for(count)) for count in counts]
+        assert epochs == sorted(epochs, reverse=True)
+        assert all(each >= 5 for each in epochs)
