@@ -315,9 +315,10 @@ def _windows(dataset: Dataset, options: Options) -> dict[str, Any] | None:
     if time is not None:
         arrangement["time_parse"] = time_parse(frame[time], time)
     count = len(windows_of(len(frame), size, size))
+    apart = f'no split divides a "{options.group}"' if options.group else "splits are made between blocks of neighbouring windows"
     arrangement["told"] = [
         f"{len(frame):,} rows of a stream are about {count:,} windows of {size} steps, one after the other; "
-        "a window has the label of its last row, and splits are made between blocks of neighbouring windows"
+        f"a window has the label of its last row, and {apart}"
     ]
     return arrangement
 
