@@ -111,6 +111,8 @@ PLAN_OPTIONS = _options(
     click.option("--skip", type=Names(), multiple=True, help="Leave these rungs out."),
     click.option("--jobs", type=int, help="Cores to use; all by default."),
     click.option("--memory", type=float, metavar="GB", help="Memory to stay within."),
+    click.option("--max-latency-ms", type=float, metavar="MS", help="Most milliseconds that the model may take for one row."),
+    click.option("--max-size-mb", type=float, metavar="MB", help="Most megabytes that the model may take."),
 )
 
 

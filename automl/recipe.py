@@ -94,13 +94,15 @@ def options_of(plan: Plan) -> Options:
             "jobs": plan.jobs,
             "memory": plan.memory_gb,
             "refit": plan.refit,
+            "max_latency_ms": plan.max_latency_ms,
+            "max_size_mb": plan.max_size_mb,
             "samples": plan.samples,
         }
     )
 
 
 _REPLACEABLE = {"time": "budget_seconds", "memory": "memory_gb"} | {
-    name: name for name in ("seed", "jobs", "refit", "samples", "positive")
+    name: name for name in ("seed", "jobs", "refit", "samples", "positive", "max_latency_ms", "max_size_mb")
 }
 
 

@@ -35,7 +35,7 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
     Raises InputError where an option names what is not there, does not fit the task, or leaves no rung to try.
     """
     _check_sensitive(profile, options)
-    rungs = _with_trials(_ladder(profile, options), options)
+    rungs = _with_trials(_ladder(profile, options), profile, options)
     chosen_metric = _metric(profile.task, options.metric)
     split = _split(profile, options)
     not_features = tuple(
@@ -66,6 +66,8 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         id_column=options.id_column,
         known_ahead=options.known_ahead,
         refit=options.refit,
+        max_latency_ms=options.max_latency_ms,
+        max_size_mb=options.max_size_mb,
         jobs=options.jobs or _cores(),
         memory_gb=options.memory,
         samples=options.samples,
@@ -160,6 +162,8 @@ def _refusal(architecture: Architecture, profile: Profile, options: Options) -> 
         return "left out with --skip"
     if options.only and architecture.name not in options.only:
         return "not among --only"
+    if architecture.combines and options.preset == "fast" and not options.only:
+        return "the preset fast tries the bottom rungs only; take the preset balanced, or name it with --only"
     if not architecture.needs_tensorflow:
         return None
     seconds = options.budget_seconds
@@ -176,11 +180,14 @@ def _scaled(rungs: tuple[Rung, ...], folds: int) -> tuple[Rung, ...]:
     return tuple(dataclasses.replace(rung, expected_seconds=rung.expected_seconds * folds / MOST_FOLDS) for rung in rungs)
 
 
-def _with_trials(rungs: tuple[Rung, ...], options: Options) -> tuple[Rung, ...]:
+def _with_trials(rungs: tuple[Rung, ...], profile: Profile, options: Options) -> tuple[Rung, ...]:
     """A total of counted trials, dealt out over the rungs that are tried: whole numbers, at least one each."""
     if options.trials is None:
         return rungs
-    searched = [rung for rung in rungs if rung.refused is None and rung.rung > 0]
+    architectures = {architecture.name: architecture for architecture in _architectures(profile.modality)}
+    searched = [
+        rung for rung in rungs if rung.refused is None and rung.rung > 0 and not architectures[rung.architecture].combines
+    ]
     reached = searched[: options.trials]
     weights = np.asarray([_TRIAL_WEIGHTS.get(rung.rung, 2.0) for rung in reached])
     shares = dict(zip((rung.architecture for rung in reached), _dealt(options.trials, weights), strict=True))

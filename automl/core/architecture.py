@@ -112,7 +112,8 @@ class Architecture:
 
     rung: place in the ladder, 0 is the baseline. encoding: name of the modality's encoding that it takes.
     fits: None, or the sentence why the rung is left out for a profile. reason: why it is worth trying.
-    learner: makes the learner; heavy libraries are imported inside it. needs_tensorflow: trains in the worker.
+    learner: makes the learner; heavy libraries are imported inside it. None: the rung is an ensemble of trials of the rungs
+        below it (automl.search.ensembling). needs_tensorflow: trains in the worker.
     """
 
     name: str
@@ -124,9 +125,14 @@ class Architecture:
     reason: Callable[[Profile], str]
     space: Callable[[Profile], Space]
     cost: Callable[[Profile, Settings], Cost]
-    learner: Callable[[], Learner]
+    learner: Callable[[], Learner] | None
     needs_tensorflow: bool = False
     paper: str = ""
+
+    @property
+    def combines(self) -> bool:
+        """Whether it is made of the other rungs' trials instead of being trained."""
+        return self.learner is None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,22 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Member:
+    """A trial that is part of an ensemble, with what fitting it again takes. The weights of an ensemble sum to one."""
+
+    architecture: str
+    number: int
+    settings: dict[str, Any]
+    seed: int
+    rounds: int
+    weight: float
+
+    @property
+    def trial(self) -> Trial:
+        return Trial(self.architecture, self.number, self.settings, self.seed, rounds=self.rounds)
+
+
+@dataclass(frozen=True)
 class Trial:
     """One set of settings of one architecture, trained on the search folds (a line of trials.jsonl).
 
@@ -15,6 +31,8 @@ class Trial:
     curve: mean validation score after each evaluated round, as [round, score] pairs.
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
     status: "ok", "failed" or "out of time"; message: why there is no score.
+    members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
+        `fold_scores` come from weights that were found on the other folds, `training_scores` from the weights that ship.
     """
 
     architecture: str
@@ -29,10 +47,16 @@ class Trial:
     rounds: int = 0
     curve: tuple[tuple[float, float], ...] = ()
     message: str = ""
+    members: tuple[Member, ...] = ()
 
     @property
     def id(self) -> str:
         return f"{self.architecture}-{self.number}"
+
+    @property
+    def parts(self) -> tuple[Trial, ...]:
+        """The trials that are fitted: its members', or itself."""
+        return tuple(member.trial for member in self.members) or (self,)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class Options:
     jobs: int | None = None
     memory: float | None = None
     refit: bool = True
+    max_latency_ms: float | None = None
+    max_size_mb: float | None = None
     samples: bool = True
 
     @property
@@ -106,8 +108,9 @@ def _check_values(values: Mapping[str, Any]) -> None:
         value = values.get(name, least)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be a whole number from {least} on, not {value!r}")
-    if not values.get("memory", 1.0) > 0.0:
-        raise InputError(f"memory must be a positive number of GB, not {values['memory']!r}")
+    for name, unit in (("memory", "GB"), ("max_latency_ms", "milliseconds"), ("max_size_mb", "megabytes")):
+        if not values.get(name, 1.0) > 0.0:
+            raise InputError(f"{name} must be a positive number of {unit}, not {values[name]!r}")
     _check_choice("preset", values.get("preset", "balanced"), list(PRESETS))
     _check_choice("task", values.get("task", Task.BINARY), [task.value for task in Task])
     _check_choice("way to mitigate", values.get("mitigate", MITIGATIONS[0]), list(MITIGATIONS))

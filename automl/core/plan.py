@@ -47,7 +47,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe: what is tried, in which order, how it is compared, and what it may cost."""
+    """A recipe: what is tried, in which order, how it is compared, and what it may cost.
+
+    max_latency_ms: the most milliseconds that the shipped model may take for one row; max_size_mb: the most megabytes.
+    """
 
     target: str
     task: Task
@@ -71,6 +74,8 @@ class Plan:
     id_column: str | None = None
     known_ahead: tuple[str, ...] = ()
     refit: bool = True
+    max_latency_ms: float | None = None
+    max_size_mb: float | None = None
     jobs: int = 1
     memory_gb: float | None = None
     samples: bool = True

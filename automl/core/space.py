@@ -30,6 +30,13 @@ class Int:
             return int(min(self.high, max(self.low, math.floor(value))))
         return int(self.low + self.step * generator.integers(0, (self.high - self.low) // self.step + 1))
 
+    def near(self, value: int, generator: np.random.Generator) -> int:
+        """Another value not far from this one, at least one step away where there is room."""
+        moved = _moved(float(value), self.low, self.high, self.log, generator)
+        steps = round((moved - value) / self.step)
+        steps = steps or int(generator.choice((-1, 1)))
+        return int(np.clip(value + self.step * steps, self.low, self.high))
+
 
 @dataclass(frozen=True)
 class Float:
@@ -46,6 +53,10 @@ class Float:
             return float(math.exp(generator.uniform(math.log(self.low), math.log(self.high))))
         return float(generator.uniform(self.low, self.high))
 
+    def near(self, value: float, generator: np.random.Generator) -> float:
+        """Another value not far from this one."""
+        return _moved(value, self.low, self.high, self.log, generator)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -57,6 +68,24 @@ class Choice:
 
     def sample(self, generator: np.random.Generator) -> Any:
         return self.values[int(generator.integers(0, len(self.values)))]
+
+    def near(self, value: Any, generator: np.random.Generator) -> Any:
+        """Another one of the values."""
+        others = [each for each in self.values if each != value]
+        return others[int(generator.integers(0, len(others)))] if others else value
+
+
+NEAR = 0.15
+"""Standard deviation of a step to a near point, as a share of the dimension's length."""
+CHANGED_SHARE = 0.3
+"""Share of the dimensions that differ between a point and one near it; at least one does."""
+
+
+def _moved(value: float, low: float, high: float, log: bool, generator: np.random.Generator) -> float:
+    """A normal step from `value`, within the bounds; on a scale of logarithms where `log`."""
+    forth, back = (math.log, math.exp) if log else (float, float)
+    step = generator.normal(0.0, NEAR * (forth(high) - forth(low)))
+    return float(min(high, max(low, back(forth(min(high, max(low, value))) + step))))
 
 
 Dimension = Int | Float | Choice
@@ -83,6 +112,22 @@ class Space:
     def sample(self, generator: np.random.Generator) -> Settings:
         """A point drawn at random; inactive dimensions are left out."""
         return self._active({name: dimension.sample(generator) for name, dimension in self.dimensions.items()})
+
+    def near(self, settings: Settings, generator: np.random.Generator) -> Settings:
+        """A point that differs from `settings` in a few dimensions, by small steps where they are numbers.
+
+        Settings that are not of this space are left out; missing ones begin at their default.
+        """
+        names = list(self.dimensions)
+        changed = generator.random(len(names)) < CHANGED_SHARE
+        active = [place for place, name in enumerate(names) if name in settings] or range(len(names))
+        changed[active[int(generator.integers(len(active)))]] = True
+        values: Settings = {}
+        for name, differs in zip(names, changed, strict=True):
+            dimension = self.dimensions[name]
+            value = settings.get(name, dimension.default)
+            values[name] = dimension.near(value, generator) if differs else value
+        return self._active(values)
 
     def _active(self, values: Settings) -> Settings:
         active: Settings = {}

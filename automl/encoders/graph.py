@@ -47,12 +47,14 @@ def _element_type(dtype: str) -> int:
 class GraphBuilder:
     """Collects nodes in the order in which they are computed; declare the graph's inputs before the first node.
 
-    Tensors are known by their names (str). `prefix` goes before every name that the builder makes up.
+    Tensors are known by their names (str). `prefix` goes before every name that the builder makes up. `reserved` are names
+    kept for inputs that may be declared after nodes.
     """
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", reserved: Iterable[str] = ()) -> None:
         self._prefix = prefix
-        self._used: set[str] = set(OUTPUT_NAMES)
+        self._reserved = frozenset(reserved)
+        self._used: set[str] = {*OUTPUT_NAMES, *self._reserved}
         self._counts: dict[str, int] = {}
         self._inputs: dict[str, Any] = {}
         self._initializers: list[Any] = []
@@ -65,7 +67,7 @@ class GraphBuilder:
         from onnx import helper
 
         if name not in self._inputs:
-            if name in self._used:
+            if name in self._used and name not in self._reserved:
                 raise AutomlError(f'the graph input "{name}" is declared after a tensor took its name')
             self._used.add(name)
             self._inputs[name] = helper.make_tensor_value_info(

@@ -18,6 +18,8 @@ that preparing took in this run, on this machine with its load."""
 TIGHT_SHARE = 0.35
 """Judging never claims more than this share of a short budget; it does less instead."""
 
+COMBINED_SHARE = 0.3
+"""The most of the budget that is kept while searching so that an ensemble can be shipped."""
 NESTED_SHARE = 0.3
 """The most of the budget that nested cross-validation may take."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,8 +19,9 @@ from automl.core.space import Settings
 from automl.search import budget
 from automl.search.context import Context
 from automl.search.deciding import decide, worse_beyond_doubt
+from automl.search.ensembling import combine
 from automl.search.journal import Fresh, Journal
-from automl.search.trial import Outcome
+from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
 
 PATIENCE = 10
@@ -60,8 +62,11 @@ class Climb:
 
     def run(self) -> Evidence:
         """Probe, search, decide."""
-        for outcome in self.journal.outcomes():
-            self._add(outcome)
+        on_record = self.journal.outcomes()
+        ensembles = [outcome.trial for outcome in on_record if outcome.trial.members]
+        for outcome in on_record:
+            if not outcome.trial.members:
+                self._add(outcome)
         for rung in self.context.plan.ladder:
             for outcome in self._of(rung.architecture):
                 self._note_failure(outcome.trial, rung)
@@ -71,6 +76,7 @@ class Climb:
                 raise InputError("the budget leaves no time to train anything", "give more with --time")
             raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
         self._search()
+        self._combine(ensembles)
         finals, decisions = self._decide()
         champion = self._champion(finals, decisions)
         return Evidence(
@@ -138,6 +144,11 @@ class Climb:
     def _is_net(self, architecture: str) -> bool:
         return self.context.architecture(architecture).needs_tensorflow
 
+    def _parts(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """The outcomes that have to be fitted for these: the members of ensembles, everything once."""
+        ids = {part.id for outcome in outcomes for part in outcome.trial.parts}
+        return [each for each in self.outcomes if each.trial.id in ids]
+
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
         contenders = self._contenders()
@@ -157,11 +168,18 @@ class Climb:
     def _finals_seconds(self, contenders: list[Outcome]) -> float:
         """Seconds of one set of fresh folds, which can be more of them than a trial has."""
         share = sum(fold.repeat == 0 for fold in self.context.fresh_folds) / max(1, self.folds)
-        return share * budget.finals_seconds(contenders, 1)
+        return share * budget.finals_seconds(self._parts(contenders), 1)
 
     def essential(self) -> float:
         """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report."""
-        return max((self._shipping(each) for each in self._contenders()), default=0.0) + self.judging()
+        fits = [self._shipping(each) for each in self._contenders()]
+        return max([*fits, self._combined(fits)], default=0.0) + self.judging()
+
+    def _combined(self, fits: list[float]) -> float:
+        """Seconds to keep so that an ensemble of the contenders can be shipped: a limited share of the budget."""
+        if not any(self.context.architecture(rung.architecture).combines for rung in self.context.plan.ladder):
+            return 0.0
+        return min(sum(fits), budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))
 
     def judging(self) -> float:
         """Seconds to keep for judging and the report."""
@@ -170,8 +188,10 @@ class Climb:
     def _shipping(self, outcome: Outcome) -> float:
         """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
         fits = 2 if self.context.plan.refit and self._has_sealed_rows else 1
-        net = self._is_net(outcome.trial.architecture)
-        return budget.shipping_seconds(outcome, net, fits, self.preparing_seconds, self.folds)
+        return sum(
+            budget.shipping_seconds(each, self._is_net(each.trial.architecture), fits, self.preparing_seconds, self.folds)
+            for each in self._parts([outcome])
+        )
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
@@ -192,7 +212,7 @@ class Climb:
 
     def _probe_all(self) -> None:
         for rung in self.context.plan.ladder:
-            if any(outcome.trial.number == 0 for outcome in self._of(rung.architecture)):
+            if any(outcome.trial.number == 0 for outcome in self._of(rung.architecture)) or self._combines(rung.architecture):
                 continue
             if self._is_net(rung.architecture):
                 self._search_while_waiting()
@@ -270,7 +290,11 @@ class Climb:
         rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
         if self.context.plan.trials is not None:
             for rung in rungs.values():
-                while self._has_trials_left(rung) and self._next_trial(rung, self.deadline.until()):
+                while (
+                    not self._combines(rung.architecture)
+                    and self._has_trials_left(rung)
+                    and self._next_trial(rung, self.deadline.until())
+                ):
                     continue
             self.stopped = self._why_stopped() if self.deadline.interrupted else ""
             return
@@ -329,6 +353,42 @@ class Climb:
             f"the time for the search was used up after {searched} search trials; "
             f"about {kept:.0f} s were kept for fresh folds, fitting, judging and the report"
         )
+
+    # Putting together
+
+    def _combines(self, architecture: str) -> bool:
+        return self.context.architecture(architecture).combines
+
+    def _combine(self, on_record: list[Trial]) -> None:
+        """The ensemble of the trials so far, where the ladder has that rung and there is time for it.
+
+        on_record: ensembles of an earlier sitting, which are made again: the same where the trials are.
+        """
+        rung = next((each for each in self.context.plan.ladder if self._combines(each.architecture)), None)
+        if rung is None or (self.deadline.interrupted and self.context.plan.trials is None):
+            return
+        self._tell(f"{rung.title}: choosing members", architecture=rung.architecture)
+        found = combine(self.context, rung.architecture, self.outcomes, self._affords)
+        if isinstance(found, Outcome) and found.trial in on_record:
+            self._add(found)
+        elif isinstance(found, Outcome):
+            self._record(found, rung)
+        else:
+            self.skipped[rung.architecture] = f"{rung.title} was not tried: {found}"
+
+    def _affords(self, members: Sequence[Outcome]) -> bool:
+        """Whether the time that is left carries these trials together through fresh folds, fits, judging and the report."""
+        sizes = sum(cost_of(self.context, each.trial).size_bytes for each in members)
+        if self.context.plan.max_size_mb is not None and sizes > 1e6 * self.context.plan.max_size_mb:
+            return False
+        if self.context.plan.trials is not None:
+            return True
+        shipping = sum(self._shipping(each) for each in members)
+        together = [*self._contenders(), *members]
+        local = [each for each in together if not self._is_net(each.trial.architecture)]
+        nesting = self._nesting([*local, *members]) if len(local) == len(together) else 0.0
+        needed = self._finals_seconds(together) + nesting + shipping + self.judging()
+        return needed < self.deadline.left_seconds()
 
     # Deciding
 
@@ -415,7 +475,8 @@ class Climb:
         scores = self._as_final(outcome, tuple(done[number].score for number in whole))
         final = self._priced(replace(scores, resampled=done[whole[0]].resampled), outcome)
         spent = sum(done[number].seconds for number in whole) * self.folds / len(whole)
-        return final if self.context.plan.trials is not None else replace(final, seconds=spent)
+        counted = self.context.plan.trials is not None
+        return final if counted or outcome.trial.members else replace(final, seconds=spent)
 
     def _priced(self, final: Final, outcome: Outcome) -> Final:
         """The final with the measured size and latency of its graph, where there is time to measure them."""
@@ -431,12 +492,12 @@ class Climb:
         return self.judging() + self._shipping(outcome)
 
     def _as_final(self, outcome: Outcome, scores: tuple[float, ...]) -> Final:
-        declared = self.context.architecture(outcome.trial.architecture)
-        cost = declared.cost(self.context.profile, outcome.trial.settings)
+        cost = cost_of(self.context, outcome.trial)
         mean = float(np.nanmean(scores))
         seconds = 0.0 if self.context.plan.trials is not None else outcome.seconds
         number, resampled = outcome.trial.number, outcome.trial.resampled
-        return Final(declared.name, number, scores, mean, seconds, size_bytes=cost.size_bytes, resampled=resampled)
+        name = outcome.trial.architecture
+        return Final(name, number, scores, mean, seconds, size_bytes=cost.size_bytes, resampled=resampled)
 
     def _champion(self, finals: list[Final], decisions: list[Decision]) -> Trial:
         """The last accepted rung; without any final, the leader of the search folds."""

@@ -21,7 +21,7 @@ from automl.search.forecasting import drawn_together, origins_of, panel_details,
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
 from automl.search.shipping import Shipped
-from automl.search.trial import failing_as_training_error, fit_and_predict
+from automl.search.trial import failing_as_training_error, fit_and_predict, needs_worker
 
 Array = np.ndarray[Any, Any]
 
@@ -186,10 +186,11 @@ def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadli
     """None where it cannot be done: there is no time, a rung fails on so few rows, or the champion trains in the worker,
     where repeating its choice inside every fold would take too long."""
     context = prepared.context
-    if context.architecture(evidence.champion).needs_tensorflow:
+    champion = climb.best(evidence.champion)
+    if champion is not None and needs_worker(context, champion.trial):
         return None
     finalists = [outcome.trial for outcome in climb.finalists()]
-    local = [trial for trial in finalists if not context.architecture(trial.architecture).needs_tensorflow]
+    local = [trial for trial in finalists if not needs_worker(context, trial)]
     repeats = 3 if context.profile.rows < FEW_ROWS else 2
     limit = deadline.until(climb.judging(), NESTED_SHARE)
     expected = budget.nesting_seconds((best for trial in local if (best := climb.best(trial.architecture))), climb.folds)

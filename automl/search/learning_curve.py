@@ -10,7 +10,7 @@ from automl.core.clock import Deadline
 from automl.core.evidence import Trial
 from automl.core.statistics import corrected_resampled_t
 from automl.search.context import Context
-from automl.search.trial import failing_as_training_error, fit_and_predict
+from automl.search.trial import failing_as_training_error, fit_and_predict, needs_worker
 from automl.splitting import seeds
 
 Array = np.ndarray[Any, Any]
@@ -32,7 +32,7 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
     if context.rolling:  # fewer rows of a series are not a sample of it
         return ()
     folds = [fold for fold in context.fresh_folds if fold.repeat == 0]
-    if context.architecture(trial.architecture).needs_tensorflow or PRICE * trial_seconds > deadline.searching_seconds():
+    if needs_worker(context, trial) or PRICE * trial_seconds > deadline.searching_seconds():
         return ()
     points: list[Point] = []
     for share in SHARES:

@@ -12,8 +12,7 @@ from automl.core.errors import OutOfTimeError
 from automl.core.evidence import Final, Trial
 from automl.search.context import Context
 from automl.search.deciding import decide
-from automl.search.pipeline import fit_pipeline
-from automl.search.trial import gather, learner_of, scaled_rounds
+from automl.search.trial import fit_trial, gather, scaled_rounds
 from automl.splitting import LEAST_ROWS_OF_A_CLASS, FoldRows, Splitter, plan_folds, seeds
 
 Array = np.ndarray[Any, Any]
@@ -105,14 +104,6 @@ def _choose(context: Context, splitter: Splitter, candidates: list[Trial], rows:
 
 
 def _predict(context: Context, trial: Trial, fold: FoldRows) -> Array:
-    architecture = context.architecture(trial.architecture)
-    pipeline = fit_pipeline(
-        context,
-        architecture,
-        learner_of(context, architecture),
-        trial.settings,
-        min(trial.rounds, scaled_rounds(context, trial, fold.training)),
-        trial.seed,
-        fold.training,
-    )
+    rows = fold.training
+    pipeline = fit_trial(context, trial, rows, lambda part: min(part.rounds, scaled_rounds(context, part, rows)))
     return pipeline.predict(context.table.take(fold.validation))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from automl.core.architecture import Architecture, Fitted, Fold, Learner, Training
+from automl.core.files import write_json
 from automl.core.space import Settings
 from automl.core.table import Table
 from automl.core.tasks import Task
@@ -29,6 +32,86 @@ class Pipeline:
     def predict(self, table: Table) -> Array:
         """Probabilities (rows, classes), or values (rows,) in the unit of the target."""
         return as_prediction(self.fitted.predict(self.encoder.transform(table)), self.scale)
+
+    def graph(self, builder: Any, fragments: dict[int, dict[str, str]]) -> str:
+        """The tensor of the probabilities (batch, classes) float32, or of the values (batch, 1) float64.
+
+        fragments: of the encoders that are in the graph already, which several pipelines may share.
+        """
+        key = id(self.encoder)
+        if key not in fragments:
+            fragments[key] = self.encoder.graph(builder)
+        output = self.fitted.graph(builder, fragments[key])
+        return output if self.scale is None else self.scale.graph(builder, output)
+
+    def save(self, folder: Path) -> None:
+        """What one needs to train on: the learner's own files and the encoder's state."""
+        self.fitted.save(folder)
+        write_json(folder / "encoder.json", {"encoder": self.encoder.state(), "target_scale": self.scale})
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """What the encoders of an ensemble ask of the contract and of the folder, put together."""
+
+    parts: tuple[Any, ...]
+
+    @property
+    def feeds(self) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for part in self.parts:
+            for column, feeds in getattr(part, "feeds", {}).items():
+                found.setdefault(column, []).extend(feed for feed in feeds if feed not in found.get(column, []))
+        return found
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return {name: content for part in self.parts for name, content in getattr(part, "files", {}).items()}
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(line for part in self.parts for line in getattr(part, "requirements", ())))
+
+    @property
+    def chunk_rows(self) -> int | None:
+        return min((rows for part in self.parts if (rows := getattr(part, "chunk_rows", None))), default=None)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """An ensemble: the weighted mean of what its members predict. weights: one a member, with sum one."""
+
+    members: tuple[Pipeline, ...]
+    weights: tuple[float, ...]
+    names: tuple[str, ...]
+
+    @property
+    def encoder(self) -> Encoders:
+        return Encoders(tuple(member.encoder for member in self.members))
+
+    def predict(self, table: Table) -> Array:
+        """Probabilities (rows, classes), or values (rows,) in the unit of the target."""
+        return blended([member.predict(table) for member in self.members], self.weights)
+
+    def graph(self, builder: Any, fragments: dict[int, dict[str, str]]) -> str:
+        """As of a Pipeline; members with the same fitted encoder share its part of the graph."""
+        parts = []
+        for member, weight in zip(self.members, self.weights, strict=True):
+            output = member.graph(builder, fragments)
+            exact = np.float32 if member.scale is None else np.float64
+            parts.append(builder.node("Mul", [output, builder.initializer(np.asarray(weight, exact), "weight")]))
+        return str(builder.node("Sum", parts))
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / "ensemble.json", {"weights": dict(zip(self.names, self.weights, strict=True))})
+        for name, member in zip(self.names, self.members, strict=True):
+            (folder / name).mkdir()
+            member.save(folder / name)
+
+
+def blended(predictions: Sequence[Array], weights: Sequence[float]) -> Array:
+    """The weighted mean of predictions of the same rows."""
+    return np.asarray(sum(weight * part for part, weight in zip(predictions, weights, strict=True)))
 
 
 def as_prediction(output: Array, scale: TargetScale | None) -> Array:
@@ -70,16 +153,15 @@ def fit_pipeline(
     return Pipeline(encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
 
 
-def build_graph(pipeline: Pipeline, context: Context) -> Any:
+def build_graph(pipeline: Pipeline | Blend, context: Context) -> Any:
     """The whole pipeline as one onnx.ModelProto: raw columns in; label and probabilities, or value, out."""
-    from automl.encoders.graph import GraphBuilder
+    from automl.encoders.graph import GraphBuilder, input_names
 
-    builder = GraphBuilder()
-    output = pipeline.fitted.graph(builder, pipeline.encoder.graph(builder))
+    builder = GraphBuilder(reserved=input_names(context.table.columns).values())
+    output = pipeline.graph(builder, {})
     profile = context.profile
     if profile.task is Task.REGRESSION:
-        assert pipeline.scale is not None
-        builder.output(pipeline.scale.graph(builder, output), "value", "float64", ("batch", 1))
+        builder.output(output, "value", "float64", ("batch", 1))
         return builder.build()
     best = builder.node("ArgMax", [output], axis=1, keepdims=0)
     integers = profile.class_type in ("int64", "boolean")

@@ -17,8 +17,8 @@ from automl.core.table import Category
 from automl.encoders.graph import input_names
 from automl.search.context import Context
 from automl.search.forecasting import price_of_forecast
-from automl.search.pipeline import build_graph, fit_pipeline
-from automl.search.trial import learner_of
+from automl.search.pipeline import Pipeline, build_graph
+from automl.search.trial import fit_trial
 
 CALLS = 30
 SECONDS = 0.3
@@ -36,12 +36,8 @@ def price_of(context: Context, trial: Trial) -> tuple[int, float]:
     """(bytes, median milliseconds for one clean row) of the trial's settings, fitted on the first search fold."""
     import onnxruntime
 
-    architecture = context.architecture(trial.architecture)
-    rows = context.search_folds[0].training
-    pipeline = fit_pipeline(
-        context, architecture, learner_of(context, architecture), trial.settings, trial.rounds, trial.seed, rows
-    )
-    if context.rolling:
+    pipeline = fit_trial(context, trial, context.search_folds[0].training)
+    if isinstance(pipeline, Pipeline) and context.rolling:
         return price_of_forecast(pipeline.fitted)  # type: ignore[arg-type]
     content = build_graph(pipeline, context).SerializeToString()
     options = onnxruntime.SessionOptions()

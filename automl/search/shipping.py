@@ -15,6 +15,7 @@ from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, ParityError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.parsers import Predictor
+from automl.core.plan import Plan
 from automl.search.contract import contract
 from automl.search.forecasting import check_forecast_parity, forecast_milliseconds
 from automl.search.parity import check_parity
@@ -84,9 +85,19 @@ def _export(
         else:
             facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root)
             facts["milliseconds_a_row"] = latency(folder, prepared)
+    _check_limits(facts, context.plan)
     facts["export_seconds"] += time.monotonic() - exported
     facts["architecture"] = trial.architecture
     return facts
+
+
+def _check_limits(facts: dict[str, Any], plan: Plan) -> None:
+    """Raises TrainingError where the exported model is larger or slower than the plan allows."""
+    milliseconds, megabytes = facts["milliseconds_a_row"], facts["bytes"] / 1e6
+    if plan.max_latency_ms is not None and milliseconds > plan.max_latency_ms:
+        raise TrainingError(f"it takes {milliseconds:.3g} ms for a row, more than the {plan.max_latency_ms:g} ms allowed")
+    if plan.max_size_mb is not None and megabytes > plan.max_size_mb:
+        raise TrainingError(f"it takes {megabytes:.3g} MB, more than the {plan.max_size_mb:g} MB allowed")
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

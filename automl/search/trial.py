@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.architecture import Architecture
+from automl.core.architecture import Architecture, Cost
 from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
@@ -22,7 +22,7 @@ from automl.core.space import Settings, Space
 from automl.core.standalone import bundle, modules_of
 from automl.search.context import Context
 from automl.search.forecasting import write_forecast
-from automl.search.pipeline import Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
+from automl.search.pipeline import Blend, Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
 from automl.search.target import SETTING, with_target_scale
 from automl.splitting import FoldRows, seeds
 
@@ -141,20 +141,43 @@ def learner_of(context: Context, architecture: Architecture) -> Any:
     """
     key = context.profile.modality, architecture.name
     if key not in _LEARNERS:
+        assert architecture.learner is not None, "an ensemble is not trained; its members are"
         _LEARNERS[key] = architecture.learner()
     return _LEARNERS[key]
 
 
-def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> tuple[float, Array]:
-    """Score a trial's settings on one fresh fold: fixed rounds, nothing stopped or chosen there."""
-    architecture = context.architecture(trial.architecture)
+def needs_worker(context: Context, trial: Trial) -> bool:
+    """Whether fitting it, or one of its members, takes TensorFlow."""
+    return any(context.architecture(part.architecture).needs_tensorflow for part in trial.parts)
+
+
+def cost_of(context: Context, trial: Trial) -> Cost:
+    """What the declarations expect of these settings, summed over the members."""
+    costs = [context.architecture(part.architecture).cost(context.profile, part.settings) for part in trial.parts]
+    flops = sum(cost.flops_a_row for cost in costs)
+    return Cost(sum(cost.seconds for cost in costs), sum(cost.size_bytes for cost in costs), flops)
+
+
+def fit_trial(context: Context, trial: Trial, rows: Array, rounds: Callable[[Trial], int] | None = None) -> Pipeline | Blend:
+    """Fit a trial's settings, or those of its members, on `rows`. rounds: of each fitted trial, its own where None."""
+    fitted = []
+    for part in trial.parts:
+        architecture = context.architecture(part.architecture)
+        count = part.rounds if rounds is None else rounds(part)
+        learner = learner_of(context, architecture)
+        fitted.append(fit_pipeline(context, architecture, learner, part.settings, count, part.seed, rows))
+    if not trial.members:
+        return fitted[0]
+    weights, names = (tuple(each) for each in zip(*((member.weight, member.trial.id) for member in trial.members), strict=True))
+    return Blend(tuple(fitted), weights, names)
+
+
+def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> Array:
+    """What a trial's settings predict for a fresh fold: fixed rounds, nothing stopped or chosen there."""
     if deadline.expired:
         raise OutOfTimeError("there was no time left")
-    pipeline = fit_pipeline(
-        context, architecture, learner_of(context, architecture), trial.settings, trial.rounds, trial.seed, rows.training
-    )
-    prediction = pipeline.predict(context.table.take(rows.validation))
-    return context.score(rows.validation, prediction), prediction
+    pipeline = fit_trial(context, trial, rows.training)
+    return pipeline.predict(context.table.take(rows.validation))
 
 
 def scaled_rounds(context: Context, trial: Trial, rows: Array) -> int:
@@ -172,9 +195,8 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     Returns {"seconds", "export_seconds", "bytes"}; `parity.npy` in the folder is read and removed by the gate.
     """
     started = time.monotonic()
-    architecture = context.architecture(trial.architecture)
-    rounds = scaled_rounds(context, trial, rows)
-    pipeline = fit_pipeline(context, architecture, learner_of(context, architecture), trial.settings, rounds, trial.seed, rows)
+    pipeline = fit_trial(context, trial, rows, lambda part: scaled_rounds(context, part, rows))
+    rounds = 0 if trial.members else scaled_rounds(context, trial, rows)
     fitted = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     if context.rolling:
@@ -185,7 +207,7 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     return {"seconds": fitted - started, "export_seconds": time.monotonic() - fitted, "bytes": written, "rounds": rounds}
 
 
-def _write_graph(pipeline: Pipeline, context: Context, contract: dict[str, Any], folder: Path) -> None:
+def _write_graph(pipeline: Pipeline | Blend, context: Context, contract: dict[str, Any], folder: Path) -> None:
     """model.onnx from raw columns, contract.json, predict.py and what belongs to them."""
     import onnx
 
@@ -201,12 +223,11 @@ def _write_graph(pipeline: Pipeline, context: Context, contract: dict[str, Any],
     np.save(folder / "parity.npy", pipeline.predict(context.parity))
 
 
-def save_net(pipeline: Pipeline, folder: Path) -> None:
-    """What one needs to train on: the learner's own files and the encoder's state."""
+def save_net(pipeline: Pipeline | Blend, folder: Path) -> None:
+    """What one needs to train on, of every fitted part."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pipeline.fitted.save(folder)
-    write_json(folder / "encoder.json", {"encoder": pipeline.encoder.state(), "target_scale": pipeline.scale})
+    pipeline.save(folder)
 
 
 def described(contract: dict[str, Any], encoder: Any, taken: set[str]) -> dict[str, Any]:
@@ -236,7 +257,5 @@ def requirements(further: Iterable[str] = ()) -> str:
 
 def fit_and_predict(context: Context, trial: Trial, rows: Array, predicted: Array) -> Array:
     """Fit a trial's settings on `rows` and predict others of the same table."""
-    architecture = context.architecture(trial.architecture)
-    learner = learner_of(context, architecture)
-    pipeline = fit_pipeline(context, architecture, learner, trial.settings, scaled_rounds(context, trial, rows), trial.seed, rows)
+    pipeline = fit_trial(context, trial, rows, lambda part: scaled_rounds(context, part, rows))
     return pipeline.predict(context.table.take(predicted))

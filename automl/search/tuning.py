@@ -18,9 +18,9 @@ from automl.search.trial import Outcome
 
 
 class PortfolioOracle(keras_tuner.Oracle):
-    """Known good settings first and in order, then points drawn at random within the declared space.
+    """Known good settings first and in order, then points around the best ones and at random within the declared space.
 
-    Trial n is a function of (seed, n) and the settings tried before, so a rebuilt oracle goes on where the last one stopped.
+    Trial n is a function of (seed, n) and the trials before, so a rebuilt oracle goes on where the last one stopped.
     """
 
     def __init__(self, space: Space, metric: Metric, seed: int, recorded: list[Trial]) -> None:
@@ -41,7 +41,7 @@ class PortfolioOracle(keras_tuner.Oracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         number = next_number(self.recorded)
-        settings = propose(self.space, self.run_seed, number, self.recorded)
+        settings = propose(self.space, self.run_seed, number, self.recorded, self.metric)
         if settings is None or len(self.trials) >= (self.max_trials or 0):
             return {"status": "STOPPED", "values": {}}
         self.drawn.append((number, settings))

@@ -15,12 +15,14 @@ from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
 from automl.search.context import Context, save_context
+from automl.search.pipeline import blended
 from automl.search.pricing import price_of
 from automl.search.proposing import next_number, propose
 from automl.search.trial import (
     Outcome,
     failing_as_training_error,
     fit_and_export,
+    needs_worker,
     run_fresh,
     run_trial,
     space_of,
@@ -37,6 +39,7 @@ class Workshop:
 
     worker: None where the budget leaves no time for one; architectures that need TensorFlow fail there.
     heard: trials of each architecture that the worker knows of.
+    predicted: what a trial predicted on a fresh fold, which an ensemble needs again.
     """
 
     context: Context
@@ -46,6 +49,7 @@ class Workshop:
     opening: bool = field(default=False, init=False)
     broken: bool = field(default=False, init=False)
     heard: dict[str, int] = field(default_factory=dict, init=False)
+    predicted: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
 
     def probe(self, architecture: str, deadline: Deadline) -> Outcome:
         """The first trial of a rung: its default settings."""
@@ -82,7 +86,7 @@ class Workshop:
 
     def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         number, space = next_number(recorded), space_of(self.context, declared)
-        settings = propose(space, space_seed(self.context, declared.name), number, recorded)
+        settings = propose(space, space_seed(self.context, declared.name), number, recorded, self.context.metric)
         return None if settings is None else run_trial(self.context, declared, number, settings, deadline)
 
     def _news(self, architecture: str, recorded: list[Trial]) -> list[Trial]:
@@ -93,20 +97,33 @@ class Workshop:
 
     def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
         """The score of a trial's settings on one fresh fold, and on resamples of it where it is the only one."""
-        if self.context.architecture(trial.architecture).needs_tensorflow:
-            answer = self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)
-            return float(answer["score"]), tuple(answer["resampled"])
-        rows = self.context.fresh_folds[fold]
-        with failing_as_training_error():
-            score, prediction = run_fresh(self.context, trial, rows, deadline)
-            return score, self.context.resampled(rows.validation, prediction)
+        rows = self.context.fresh_folds[fold].validation
+        if trial.members:
+            parts = [self._fresh_prediction(member.trial, fold, deadline) for member in trial.members]
+            prediction = blended(parts, [member.weight for member in trial.members])
+        else:
+            prediction = self._fresh_prediction(trial, fold, deadline)
+        return self.context.score(rows, prediction), self.context.resampled(rows, prediction)
+
+    def _fresh_prediction(self, trial: Trial, fold: int, deadline: Deadline) -> Array:
+        """What a trial's settings, fitted on the training rows of a fresh fold, predict for its validation rows."""
+        key = trial.id, fold
+        if key in self.predicted:
+            return self.predicted[key]
+        if needs_worker(self.context, trial):
+            self._ask({"do": "fresh", "trial": trial, "fold": fold}, deadline)
+            self.predicted[key] = np.load(self.folder / "fresh.npy")
+        else:
+            with failing_as_training_error():
+                self.predicted[key] = run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)
+        return self.predicted[key]
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
         """Bytes and milliseconds a row of the trial's graph.
 
         None where only the worker could tell, which is slow, or where there is no such graph: shipping will say why.
         """
-        if self.context.architecture(trial.architecture).needs_tensorflow:
+        if needs_worker(self.context, trial):
             return None
         try:
             with failing_as_training_error():
@@ -116,7 +133,7 @@ class Workshop:
 
     def export(self, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
         """Fit on `rows` and write a model folder; `parity.npy` in it waits for the gate."""
-        if not self.context.architecture(trial.architecture).needs_tensorflow:
+        if not needs_worker(self.context, trial):
             with failing_as_training_error():
                 return fit_and_export(self.context, trial, rows, contract, folder)
         np.save(self.folder / "rows.npy", rows)

@@ -56,18 +56,18 @@ def test_noise_is_judged_as_noise_although_the_choice_looked_at_it() -> None:
 def test_the_choice_in_a_fold_never_sees_its_rows(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     outer: list[np.ndarray] = []
-    right_choose, right_fit = nested._choose, nested.fit_pipeline
+    right_choose, right_fit = nested._choose, nested.fit_trial
 
     def choose(context: Context, splitter: object, candidates: list[Trial], rows: np.ndarray, deadline: Deadline) -> Trial:
         outer.append(rows)
         return right_choose(context, splitter, candidates, rows, deadline)  # type: ignore[arg-type]
 
-    def fit(*arguments: Any) -> Any:
-        seen.append((outer[-1], arguments[-1]))
-        return right_fit(*arguments)
+    def fit(context: Context, trial: Trial, rows: np.ndarray, rounds: Any) -> Any:
+        seen.append((outer[-1], rows))
+        return right_fit(context, trial, rows, rounds)
 
     monkeypatch.setattr(nested, "_choose", choose)
-    monkeypatch.setattr(nested, "fit_pipeline", fit)
+    monkeypatch.setattr(nested, "fit_trial", fit)
     assert run(prepared, trials_of(prepared.context, "baseline", "linear"), repeats=1) is not None
     assert len(outer) == 5
     assert len(seen) == 5 * (2 * 5 + 2)

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automl.core.clock import Deadline
 from automl.core.evidence import Trial
+from automl.core.metrics import metric
 from automl.core.space import Choice, Float, Int, Space
 from automl.search import Prepared, Workshop
 from automl.search.parity import MOST_CELLS, parity_rows
@@ -18,6 +21,7 @@ from automl.search.trial import space_of
 from tests.search.made_up import frame_of, prepared_of
 
 SPACE = Space({"depth": Int(1, 8, 2), "rate": Float(0.01, 1.0, 0.1, log=True)}, ({}, {"depth": 5}))
+ROC_AUC = metric("roc_auc")
 SMALL = Space({"kind": Choice(("a", "b"), "a")})
 
 
@@ -28,17 +32,39 @@ def prepared() -> Prepared:
 
 def searched(space: Space, count: int, seed: int = 1) -> list[Trial]:
     trials: list[Trial] = []
-    while len(trials) < count and (settings := propose(space, seed, next_number(trials), trials)) is not None:
+    while len(trials) < count and (settings := propose(space, seed, next_number(trials), trials, ROC_AUC)) is not None:
         trials.append(Trial("made up", len(trials), settings, 0))
     return trials
 
 
-def test_good_settings_come_first_and_what_is_drawn_depends_on_seed_and_number_only() -> None:
+def test_good_settings_come_first_and_what_is_drawn_depends_on_seed_number_and_trials_only() -> None:
     trials = searched(SPACE, 8)
     assert [trial.settings for trial in trials[:2]] == [SPACE.start(0), SPACE.start(1)]
-    assert propose(SPACE, 1, 5, trials[:5]) == propose(SPACE, 1, 5, trials[2:5]) == trials[5].settings
-    assert propose(SPACE, 2, 5, trials[:5]) != trials[5].settings
+    assert propose(SPACE, 1, 5, trials[:5], ROC_AUC) == propose(SPACE, 1, 5, trials[2:5], ROC_AUC) == trials[5].settings
+    assert propose(SPACE, 2, 5, trials[:5], ROC_AUC) != trials[5].settings
     assert next_number(reversed(trials)) == 8
+
+
+def test_most_draws_stay_near_the_best_trials_and_the_others_go_anywhere() -> None:
+    best = {"depth": 8, "rate": 0.011}
+    recorded = [Trial("made up", 0, {"depth": 1, "rate": 0.9}, 0, score=0.6), Trial("made up", 1, best, 0, score=0.9)]
+    recorded += [Trial("made up", number, {"depth": 7, "rate": 0.012}, 0, score=0.8) for number in (2, 3)]
+    drawn = [propose(SPACE, seed, 4, recorded, ROC_AUC) for seed in range(300)]
+    near = np.mean([settings is not None and settings["depth"] >= 6 and settings["rate"] < 0.1 for settings in drawn])
+    assert 0.5 < near < 0.85
+    lowest = [propose(SPACE, seed, 4, recorded, metric("log_loss")) for seed in range(300)]
+    assert np.mean([settings is not None and settings["rate"] > 0.3 for settings in lowest]) > 0.25
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_near_point_is_within_the_space_and_differs(seed: int) -> None:
+    space = Space({**SPACE.dimensions, "kind": Choice(("a", "b"), "a"), "share": Float(0.0, 1.0, 0.5, when=("kind", ("b",)))})
+    start = space.sample(np.random.default_rng(seed))
+    near = space.near({**start, "unknown": 1}, np.random.default_rng(seed + 1))
+    assert near != start or start["rate"] in (0.01, 1.0) or start["depth"] in (1, 8)
+    assert 1 <= near["depth"] <= 8
+    assert 0.01 <= near["rate"] <= 1.0
+    assert ("share" in near) is (near["kind"] == "b")
 
 
 def test_a_small_space_is_searched_out() -> None:

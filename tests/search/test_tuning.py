@@ -97,7 +97,7 @@ def test_one_oracle_over_many_trials_and_many_rebuilt_ones_propose_the_same(tuni
     assert searched(tuning, SPACE, kept[:5], 3, tmp_path / "resumed") == kept[5:]
 
 
-def test_other_seeds_draw_other_settings_and_the_scores_do_not_matter(tuning: Any, tmp_path: Path) -> None:
+def test_other_seeds_draw_other_settings_and_equal_scores_draw_the_same(tuning: Any, tmp_path: Path) -> None:
     usual = searched(tuning, SPACE, [], 6, tmp_path / "1")
     other = searched(tuning, SPACE, [], 6, tmp_path / "2", seed=4)
     worse = searched(tuning, SPACE, [], 6, tmp_path / "3", run=lambda number, settings: outcome(number, settings, 0.1))

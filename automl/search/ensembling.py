@@ -1,0 +1,170 @@
+"""Ensembles: greedy selection with replacement on out-of-fold predictions, scored by weights that other folds found.
+
+Method: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.evidence import Member, Trial
+from automl.search.context import Context
+from automl.search.pipeline import blended
+from automl.search.trial import Outcome
+from automl.splitting import seeds
+
+Array = np.ndarray[Any, Any]
+Affords = Callable[[Sequence[Outcome]], bool]
+"""Whether there is time, and room, to test, fit and export these trials together."""
+
+ROUNDS = 25
+"""Steps of the greedy selection; weights are multiples of one over the steps that were kept."""
+VAIN_ROUNDS = 8
+MOST_CANDIDATES = 20
+MOST_OF_A_RUNG = 6
+MOST_MEMBERS = 6
+MOST_ROWS = 12_000
+"""Out-of-fold rows that the selection looks at; the score is computed on all of them."""
+PARTS = 5
+"""A single holdout is divided into so many parts, which stand for folds."""
+DIGITS = 6
+"""Scores that differ later than this many digits count as equal; then the trial that is in already is taken again."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Trials with the weights that were found for them on some of the folds."""
+
+    outcomes: tuple[Outcome, ...]
+    weights: tuple[float, ...]
+
+    def mean(self, rows: Array) -> Array:
+        """The weighted mean of the trials' out-of-fold predictions of these rows."""
+        return blended([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights)
+
+
+def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affords) -> Outcome | str:
+    """The ensemble of the trials in `pool` as an outcome of its own, or the sentence why there is none.
+
+    Its score and out-of-fold predictions come from members and weights that were selected without the fold that they are
+    applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds.
+    """
+    usable = [
+        each
+        for each in pool
+        if each.trial.score is not None
+        and each.predictions is not None
+        and context.architecture(each.trial.architecture).rung > 0
+    ]
+    if len(usable) < 2:
+        return "there are fewer than two trials to put together"
+    folds = _folds(context)
+    shipped = select(context, usable, folds, affords)
+    if len(shipped.outcomes) < 2:
+        alone = shipped.outcomes[0].trial.id if shipped.outcomes else "the best trial"
+        return f"greedy selection found nothing to put beside {alone}, or there is no time to fit more than one trial"
+    allowed = len(shipped.outcomes)
+    scores: list[float] = []
+    predictions = np.full_like(np.asarray(usable[0].predictions, np.float64), np.nan)
+    for number, rows in enumerate(folds):
+        others = [other for place, other in enumerate(folds) if place != number]
+        chosen = select(context, usable, others, lambda members: len(members) <= allowed)
+        predictions[rows] = chosen.mean(rows)
+        scores.append(context.score(rows, predictions[rows]))
+    return _as_outcome(context, name, shipped, tuple(scores), predictions)
+
+
+def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
+    """Forward selection on these folds (arrays of rows).
+
+    Every step adds the candidate that makes the mean of all chosen so far score best; the best prefix is kept.
+    """
+    rows = _looked_at(context, folds)
+    candidates = _candidates(context, pool, rows)
+    parts = [[np.asarray(outcome.predictions)[each] for each in rows] for outcome in candidates]
+    totals: list[Any] = [0.0] * len(rows)
+    chosen: list[int] = []
+    best, kept = -np.inf, 0
+    while len(chosen) < ROUNDS and len(chosen) - kept < VAIN_ROUNDS:
+        scored = {}
+        for place in range(len(candidates)):
+            members = [candidates[each] for each in sorted({*chosen, place})]
+            if place not in chosen and (len(members) > MOST_MEMBERS or not affords(members)):
+                continue
+            means = [(total + part) / (len(chosen) + 1) for total, part in zip(totals, parts[place], strict=True)]
+            scored[place] = round(_value(context, rows, means), DIGITS), place in chosen, -place
+        if not scored:
+            break
+        winner = max(scored, key=lambda place: scored[place])
+        totals = [total + part for total, part in zip(totals, parts[winner], strict=True)]
+        chosen.append(winner)
+        if scored[winner][0] > best:
+            best, kept = scored[winner][0], len(chosen)
+    counts = Counter(chosen[:kept]).most_common()
+    return _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts))
+
+
+def _value(context: Context, rows: Sequence[Array], predictions: Sequence[Array]) -> float:
+    """The mean score over folds, greater is better."""
+    scores = [context.score(each, prediction) for each, prediction in zip(rows, predictions, strict=True)]
+    return context.metric.gain(float(np.nanmean(scores)), 0.0)
+
+
+def _candidates(context: Context, pool: Sequence[Outcome], rows: Sequence[Array]) -> tuple[Outcome, ...]:
+    """The trials of every rung that are best on these rows, the best first; of those that predict the same, the first."""
+    values = [_value(context, rows, [np.asarray(outcome.predictions)[each] for each in rows]) for outcome in pool]
+    of_rung: Counter[str] = Counter()
+    found: list[Outcome] = []
+    for place in sorted(range(len(pool)), key=lambda place: (-values[place], place)):
+        outcome = pool[place]
+        prediction = np.asarray(outcome.predictions)
+        if of_rung[outcome.trial.architecture] >= MOST_OF_A_RUNG or len(found) >= MOST_CANDIDATES:
+            continue
+        if any(np.array_equal(prediction, np.asarray(other.predictions), equal_nan=True) for other in found):
+            continue
+        of_rung[outcome.trial.architecture] += 1
+        found.append(outcome)
+    return tuple(found)
+
+
+def _folds(context: Context) -> list[Array]:
+    """The validation rows of each search fold; of a single one, in parts."""
+    folds = [fold.validation for fold in context.search_folds]
+    if len(folds) > 1:
+        return folds
+    order = np.random.default_rng(seeds(context.plan.seed)("parts of the holdout")).permutation(folds[0])
+    return [np.sort(part) for part in np.array_split(order, PARTS)]
+
+
+def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
+    most = MOST_ROWS // len(folds)
+    generator = np.random.default_rng(seeds(context.plan.seed)("rows of the selection"))
+    return [rows if len(rows) <= most else np.sort(generator.permutation(rows)[:most]) for rows in folds]
+
+
+def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[float, ...], predictions: Array) -> Outcome:
+    trials = [outcome.trial for outcome in shipped.outcomes]
+    members = tuple(
+        Member(each.architecture, each.number, each.settings, each.seed, each.rounds, weight)
+        for each, weight in zip(trials, shipped.weights, strict=True)
+    )
+    folds = [fold.validation for fold in context.search_folds]
+    if len(folds) == 1:
+        scores = (context.score(folds[0], predictions[folds[0]]),)
+    trial = Trial(
+        name,
+        0,
+        {member.trial.id: round(member.weight, 4) for member in members},
+        seed=context.plan.seed,
+        score=float(np.nanmean(scores)),
+        fold_scores=scores,
+        resampled=context.resampled(folds[0], predictions[folds[0]]),
+        training_scores=tuple(context.score(rows, shipped.mean(rows)) for rows in folds),
+        members=members,
+    )
+    return Outcome(trial, predictions, sum(outcome.seconds for outcome in shipped.outcomes))

@@ -1,0 +1,158 @@
+"""Laws of ensembles: weights are a mean, the score does not flatter, and the graph computes what the members do together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.core.clock import Deadline
+from automl.core.evidence import Trial
+from automl.core.files import decode, encode
+from automl.core.parsers import Predictor
+from automl.search import Prepared, Workshop, ship
+from automl.search.ensembling import MOST_MEMBERS, combine
+from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, space_of
+from tests.search.made_up import frame_of, prepared_of
+
+KINDS = ("binary", "multiclass", "regression")
+
+
+def everything(members: Sequence[Outcome]) -> bool:
+    return True
+
+
+def trials_of(prepared: Prepared) -> list[Outcome]:
+    """Real trials of three rungs that need no worker."""
+    found = []
+    for name, count in (("baseline", 1), ("linear", 2), ("boosting", 2)):
+        declared = prepared.context.architecture(name)
+        space = space_of(prepared.context, declared)
+        for number in range(count):
+            found.append(run_trial(prepared.context, declared, number, space.start(number), Deadline(None)))
+    return found
+
+
+def bent(kind: str) -> pd.DataFrame:
+    """A target with a straight and a crooked part, so that linear models and trees each see what the other does not."""
+    frame = frame_of(600)
+    signal = frame["a"] + np.sign(frame["b"]) + 0.5 * (frame["c"] == "x") + np.random.default_rng(1).normal(0, 0.7, 600)
+    values = {"binary": signal > 0.5, "multiclass": np.digitize(signal, [-0.5, 0.8]), "regression": signal}[kind]
+    return frame.assign(target=values)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def made(request: pytest.FixtureRequest) -> tuple[Prepared, list[Outcome], Outcome]:
+    prepared = prepared_of(bent(request.param), trials=5)[1]
+    outcomes = trials_of(prepared)
+    found = combine(prepared.context, "ensemble", outcomes, everything)
+    assert isinstance(found, Outcome)
+    return prepared, outcomes, found
+
+
+def test_weights_sum_to_one_and_the_baseline_has_none(made: tuple[Prepared, list[Outcome], Outcome]) -> None:
+    _, outcomes, found = made
+    members = found.trial.members
+    assert 2 <= len(members) <= MOST_MEMBERS
+    assert sum(member.weight for member in members) == pytest.approx(1.0)
+    assert all(member.weight > 0 for member in members)
+    assert {member.trial.id for member in members} <= {
+        each.trial.id for each in outcomes if each.trial.architecture != "baseline"
+    }
+    assert found.trial.settings.keys() == {member.trial.id for member in members}
+    assert decode(Trial, encode(found.trial)) == found.trial
+
+
+def test_the_weights_that_ship_score_at_least_as_well_as_every_single_trial_where_they_were_chosen(
+    made: tuple[Prepared, list[Outcome], Outcome],
+) -> None:
+    prepared, outcomes, found = made
+    metric, folds = prepared.context.metric, prepared.context.search_folds
+    together = float(np.mean(found.trial.training_scores))
+    for outcome in outcomes:
+        prediction = outcome.predictions
+        assert prediction is not None
+        alone = float(np.mean([prepared.context.score(fold.validation, prediction[fold.validation]) for fold in folds]))
+        assert metric.gain(together, alone) > -1e-6
+    assert found.trial.score == pytest.approx(np.mean(found.trial.fold_scores))
+
+
+def test_the_exported_graph_is_the_weighted_mean_of_its_members(
+    made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
+) -> None:
+    prepared, _, found = made
+    context, rows = prepared.context, prepared.context.training_rows
+    pipeline = fit_trial(context, found.trial, rows)
+    parts = [fit_trial(context, member.trial, rows).predict(context.parity) for member in found.trial.members]
+    mean = sum(member.weight * part for member, part in zip(found.trial.members, parts, strict=True))
+    np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
+    dataset, _ = prepared_of(bent(str(context.profile.task)), trials=5)
+    workshop = Workshop(context, tmp_path / "context", None)
+    shipped = ship(dataset, prepared, [found.trial], rows, workshop, tmp_path / "model", Deadline(None))
+    assert shipped.facts["architecture"] == "ensemble"
+    predictor = Predictor(tmp_path / "model")
+    predict = predictor.predict if predictor.is_regression else predictor.predict_proba
+    np.testing.assert_allclose(predict(prepared.parity_frame), mean, rtol=1e-4, atol=1e-5)
+    assert {each.name for each in (tmp_path / "model" / "net").iterdir()} >= {member.trial.id for member in found.trial.members}
+
+
+def test_what_is_larger_or_slower_than_allowed_is_not_shipped(
+    made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
+) -> None:
+    prepared, outcomes, found = made
+    size = 0.02 if prepared.context.profile.task.is_classification else 0.01
+    limited = replace(prepared, context=replace(prepared.context, plan=replace(prepared.context.plan, max_size_mb=size)))
+    dataset, _ = prepared_of(bent(str(prepared.context.profile.task)), trials=5)
+    workshop = Workshop(limited.context, tmp_path / "context", None)
+    candidates = [found.trial, outcomes[1].trial]
+    shipped = ship(dataset, limited, candidates, limited.context.training_rows, workshop, tmp_path / "model", Deadline(None))
+    assert shipped.trial.architecture == "linear"
+    assert "MB allowed" in shipped.refused["ensemble"]
+
+
+def noise(prepared: Prepared, count: int) -> list[Outcome]:
+    """Trials that predict nothing, each in a way of its own."""
+    context, generator = prepared.context, np.random.default_rng(7)
+    found = []
+    for number in range(count):
+        drawn = generator.random(len(context.target))
+        prediction = np.stack([1.0 - drawn, drawn], axis=1)
+        score = float(np.mean([context.score(fold.validation, prediction[fold.validation]) for fold in context.search_folds]))
+        found.append(Outcome(Trial(("linear", "boosting", "mlp")[number % 3], number, {}, 0, score=score), prediction, 0.1))
+    return found
+
+
+def test_the_score_does_not_flatter_where_there_is_nothing_to_find() -> None:
+    prepared = prepared_of(frame_of(120), trials=3)[1]
+    found = combine(prepared.context, "ensemble", noise(prepared, 30), everything)
+    assert isinstance(found, Outcome)
+    assert np.mean(found.trial.training_scores) > 0.6  # what greedy selection makes of chance
+    assert found.trial.score is not None
+    assert found.trial.score < 0.58
+
+
+def test_what_cannot_be_afforded_is_left_out_and_said() -> None:
+    prepared = prepared_of(frame_of(200), trials=3)[1]
+    pool = noise(prepared, 9)
+    alone = combine(prepared.context, "ensemble", pool, lambda members: len(members) < 2)
+    assert isinstance(alone, str)
+    assert "no time to fit more than one" in alone
+    assert "fewer than two" in str(combine(prepared.context, "ensemble", pool[:1], everything))
+    pair = combine(prepared.context, "ensemble", pool, lambda members: len(members) <= 2)
+    assert isinstance(pair, Outcome)
+    assert len(pair.trial.members) == 2
+    copies = [replace(pool[0], trial=replace(pool[0].trial, number=number)) for number in range(3)]
+    assert isinstance(combine(prepared.context, "ensemble", copies, everything), str)
+
+
+def test_an_ensemble_with_a_net_is_fitted_where_tensorflow_is() -> None:
+    prepared = prepared_of(frame_of(300), trials=3)[1]
+    found = combine(prepared.context, "ensemble", noise(prepared, 12), everything)
+    assert isinstance(found, Outcome)
+    nets = any(member.architecture == "mlp" for member in found.trial.members)
+    assert needs_worker(prepared.context, found.trial) is nets
+    assert nets
