@@ -88,6 +88,7 @@ def test_trials_are_dealt_out_exactly(trials: int) -> None:
     plan = plan_of(made_up(), trials=trials)
     counts = {rung.architecture: rung.trials for rung in plan.ladder}
     assert counts.pop("baseline") is None
+    assert counts.pop("ensemble") is None
     assert sum(count or 0 for count in counts.values()) == trials
     assert all(count is not None and count >= 1 for count in counts.values())
     assert plan.budget_seconds is None
