@@ -19,7 +19,7 @@ from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, f
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    return prepared_of(frame_of())[1]
+    return prepared_of(frame_of(), only=(*LADDER[1:], "ensemble"))[1]
 
 
 def counted(prepared: Prepared) -> Context:
