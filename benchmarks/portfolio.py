@@ -1,12 +1,14 @@
 """Runs many configurations of one rung over public tables and orders them, so that every prefix is a good list of starts.
 
-    python benchmarks/portfolio.py DATA [--rung boosting] [--drawn 10] [--rows 5000] [--only adult,car]
-    python benchmarks/portfolio.py --order [--rung boosting] [--most 8]
+    python -m benchmarks.portfolio DATA [--rung boosting] [--drawn 10] [--rows 5000] [--only adult,car] [--best 14]
+    python -m benchmarks.portfolio --order [--rung boosting] [--most 8]
 
 The first form appends to benchmarks/results/portfolio-RUNG.jsonl, one line a configuration and data set, and goes on
 where it was stopped: what is in the file is not run again. The configurations are those of benchmarks/portfolio/RUNG.json
-(name: settings) and `--drawn` points of the rung's search space, the same ones for every data set. One thread; large
-tables are cut to `--rows` rows drawn at random, so that a configuration costs seconds.
+(name: settings) and `--drawn` points of the rung's search space, the same ones for every data set. With `--best N` only
+those go on that are among the N best on average so far; `--named "one;two"` takes some by name. One thread; large tables
+are cut to `--rows` rows drawn at random, so that a configuration costs seconds. Other cuts than the usual one are lines
+of their own ("adult (20,000 rows)"), which the order looks at only where `--only` names them.
 
 The second form prints the order. A score is normalised within its data set: 1 is the best configuration, 0 the median
 one, and nothing counts as worse than -1. Each next configuration is the one that most raises the mean, over the data
@@ -47,7 +49,6 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "california-housing": ("median_house_value", ()),
     "wine-quality": ("quality", ()),
     "kr-vs-kp": ("class", ()),
-    "titanic": ("Survived", ()),
     "telco-churn": ("Churn", ("customerID",)),
     "house-sales-kc": ("price", ("id",)),
     "compas": ("two_year_recid", ("decile_score", "score_text", "c_jail_in", "c_jail_out", "compas_screening_date")),
@@ -66,6 +67,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 HERE = Path(__file__).resolve().parent
 LEAST = -1.0
+ROWS = 5000
 FOLDS = 5
 
 
@@ -101,20 +103,21 @@ def completed(space: Space, chosen: Settings | int) -> Settings:
     return Space(space.dimensions, (known,)).default()
 
 
-def measure(source: Path, rung: str, names: list[str], rows: int, drawn: int, path: Path) -> None:
+def measure(source: Path, rung: str, names: list[str], rows: int, chosen: list[tuple[str, Settings | int]], path: Path) -> None:
     done = {(line["data"], line["configuration"]) for line in lines_of(path)}
     for name in names:
-        wanted = [each for each in configurations(rung, drawn) if (name, each[0]) not in done]
+        label = name if rows == ROWS else f"{name} ({rows:,} rows)"
+        wanted = [each for each in chosen if (label, each[0]) not in done]
         if not wanted:
             continue
         context = context_of(source, name, rows)
         architecture = context.architecture(rung)
-        for configuration, chosen in wanted:
-            settings = completed(space_of(context, architecture), chosen)
+        for configuration, settings_or_number in wanted:
+            settings = completed(space_of(context, architecture), settings_or_number)
             outcome = run_trial(context, architecture, 0, settings, Deadline(None))
             trial = outcome.trial
             line = {
-                "data": name,
+                "data": label,
                 "rows": len(context.training_rows),
                 "configuration": configuration,
                 "settings": {
@@ -129,11 +132,19 @@ def measure(source: Path, rung: str, names: list[str], rows: int, drawn: int, pa
             with path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             score = "failed" if trial.score is None else f"{trial.score:.5g}"
-            print(f"{name:20} {configuration:24} {score:>10} {trial.rounds:5} rounds {outcome.seconds:6.1f} s", flush=True)
+            print(f"{label:20} {configuration:24} {score:>10} {trial.rounds:5} rounds {outcome.seconds:6.1f} s", flush=True)
 
 
 def _short(value: Any, digits: int = 5) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
+def promising(lines: list[dict[str, Any]], most: int) -> list[str]:
+    """The configurations that are best on average over the tables on which all of them were run."""
+    counts = pd.Series([line["data"] for line in lines]).value_counts()
+    full = set(counts.index[counts == counts.max()])
+    means = normalised([line for line in lines if line["data"] in full]).mean(axis=1)
+    return list(means.sort_values(ascending=False).index[:most])
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -171,14 +182,22 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--rung", default="boosting")
     parser.add_argument("--only", default=",".join(TABLES))
-    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--drawn", type=int, default=10)
+    parser.add_argument("--best", type=int)
+    parser.add_argument("--named")
     parser.add_argument("--order", action="store_true")
     parser.add_argument("--most", type=int, default=8)
     options = parser.parse_args()
     path = HERE / "results" / f"portfolio-{options.rung}.jsonl"
     if not options.order:
-        measure(options.data, options.rung, options.only.split(","), options.rows, options.drawn, path)
+        chosen = list(configurations(options.rung, options.drawn))
+        if options.best is not None:
+            kept = promising(lines_of(path), options.best)
+            chosen = [each for each in chosen if each[0] in kept]
+        if options.named is not None:
+            chosen = [each for each in chosen if each[0] in options.named.split(";")]
+        measure(options.data, options.rung, options.only.split(","), options.rows, chosen, path)
         return
     lines = lines_of(path)
     scores = normalised([line for line in lines if line["data"] in options.only.split(",")])

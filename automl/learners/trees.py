@@ -107,7 +107,7 @@ class TreesLearner:
         """
         workers = max(1, min(problem.jobs, len(folds)))
         with ThreadPoolExecutor(workers) as pool:
-            threads = max(1, problem.jobs // workers)
+            threads = max(1, problem.jobs // workers) if len(folds[0].training.target) >= ROWS_FOR_THREADS else 1
             races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
             hastened = _hastened(races, settings, deadline, pool.map)
             if hastened != settings:

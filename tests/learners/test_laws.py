@@ -15,6 +15,7 @@ from automl.core.architecture import Architecture, Fold, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import TrainingError
 from automl.core.metrics import default_metric
+from automl.core.space import Choice
 from automl.core.tasks import ALL_TASKS, Task
 from automl.encoders.graph import GraphBuilder
 from automl.encoders.table import make_encoder
@@ -237,3 +238,20 @@ def test_growing_trees_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None
         booster = lightgbm.Booster({"objective": "regression", "verbosity": 1}, lightgbm.Dataset(inputs, target))
         booster.update()
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("left_out", [(), ("colour", "pair", "many", "label"), ("plain", "skewed", "holes", "huge", "never")])
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
+def test_the_starts_of_boosting_lie_within_its_space_and_differ(task: Task, left_out: tuple[str, ...]) -> None:
+    for rows in (300, 30_000, 300_000):
+        profile = replace(make_profile(TABLE, TARGETS[task], task, left_out), rows=rows)
+        space = boosting.space(profile)
+        starts = [space.start(number) for number in range(len(space.starts))]
+        assert len(starts) > 2
+        for number, start in enumerate(starts):
+            assert start not in starts[:number]
+            for name, dimension in space.dimensions.items():
+                if isinstance(dimension, Choice):
+                    assert start[name] in dimension.values
+                else:
+                    assert dimension.low <= start[name] <= dimension.high
