@@ -211,9 +211,9 @@ def dropout_rates(net: Any) -> Array:
 
 
 def structure(net: Any) -> str:
-    """What decides the compiled code: the net's configuration without names, dropout rates and seeds."""
+    """What decides the compiled code: the net's configuration without names, dropout rates, seeds and widths of a start."""
     text = json.dumps(net.get_config(), sort_keys=True, default=str)
-    text = re.sub(r'"rate": [0-9.e-]+', '"rate": 0', text)
+    text = re.sub(r'"(rate|sigma)": [0-9.e-]+', r'"\1": 0', text)
     text = re.sub(r'"seed": (null|-?[0-9]+)', '"seed": 0', text)
     names: dict[str, str] = {}
     for layer in net._flatten_layers():

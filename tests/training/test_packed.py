@@ -74,7 +74,7 @@ def test_fit_repeats_the_first_fold_so_nets_of_a_pack_never_touch(learner: Packe
 def test_trials_that_differ_in_scalars_share_the_compiled_program(learner: PackedLearner) -> None:
     training = rows(80)
     first = learner.fit(training, BINARY, PLAIN, 1, 1)
-    changed = {**PLAIN, "dropout": 0.4, "learning_rate": 0.01, "weight_decay": 0.1, "scale_rate_factor": 2.0, "sigma": 0.1}
+    changed = {**PLAIN, "dropout": 0.4, "learning_rate": 0.01, "weight_decay": 0.1, "scale_rate_factor": 2.0, "sigma": 0.5}
     second = learner.fit(training, BINARY, changed, 1, 1)
     assert second.program.program is first.program.program  # type: ignore[attr-defined]
 
@@ -134,11 +134,24 @@ def test_a_compressed_training_tells_fit_its_schedule(learner: PackedLearner) ->
 def test_little_time_makes_a_smaller_tabm() -> None:
     shapes = {"numeric": (50, "float32", None)}
     sizes = [
-        tuple(tabm.settings_for(shapes, BINARY, {}, 100_000, seconds)[name] for name in ("members", "width"))
+        tuple(tabm.settings_for(shapes, BINARY, {}, 20_000, 5, seconds)[name] for name in ("members", "width"))
         for seconds in (1e5, 500.0, 20.0)
     ]
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], sizes[-1]) == ((16, 256), tabm.SIZES[-1])
+
+
+def test_little_time_makes_fewer_nets_of_realmlp() -> None:
+    shapes = {"numeric": (50, "float32", None)}
+    nets = [realmlp.settings_for(shapes, BINARY, {"nets": 4}, 1_000, 5, seconds)["nets"] for seconds in (1e5, 10.0)]
+    assert nets == [4, 1]
+
+
+def test_rows_beyond_the_memory_of_a_pack_are_sampled(learner: PackedLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.training.packed.learner.PACK_VALUES", 3 * 7 * 50)
+    result = learner.fit_folds(folds(rows(200)), BINARY, {**PLAIN, "epochs": 2}, 0, Deadline(None))
+    assert result.settings is not None
+    assert result.settings["most_rows"] == 50
 
 
 def test_the_published_schedule_is_shortened_where_its_epochs_are_long() -> None:

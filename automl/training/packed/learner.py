@@ -16,7 +16,6 @@ from automl.core.errors import TrainingError
 from automl.core.space import Settings
 from automl.training.backend import tensorflow
 from automl.training.learner import (
-    CAPACITY_FACTOR,
     EXACT_ABOVE_ROWS,
     KEPT_PROGRAMS,
     MOST_EVALUATIONS,
@@ -36,14 +35,20 @@ from automl.training.schedules import per_step
 Array = np.ndarray[Any, Any]
 PackedBuild = Callable[[Shapes, Problem, Settings, int], Any]
 """(shapes, problem, settings, nets) -> a Keras net of packed layers."""
-Sized = Callable[[Shapes, Problem, Settings, int, float], Settings]
-"""(shapes, problem, settings, rows of all folds together, seconds) -> the settings of a net that these seconds can pay."""
+Sized = Callable[[Shapes, Problem, Settings, int, int, float], Settings]
+"""(shapes, problem, settings, rows of a fold, folds, seconds) -> the settings of nets that these seconds can pay."""
 
 LABEL_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1"})
 """Metrics that look at labels only: elsewhere label smoothing would bend the probabilities that are scored."""
+PACK_VALUES = 1 << 28
+"""Values that the rows of all nets may have together; beyond that each net gets a sample of its rows."""
 START_ROWS, START_VALUES = 4096, 1 << 25
 """Training rows of each net that choose its weights at the start; fewer where the table is wide."""
+FEWEST_COMPILED_STEPS = 400
+"""A fit of fewer steps is done by the plain graph before XLA has compiled it."""
 NO_CLIPPING = 1e9
+CAPACITY_FACTOR = 1.6
+"""Room for the rows of every fit: the folds lack a validation part, and both lack the sealed fifth of the last one."""
 
 DEFAULTS: Settings = {
     "nets": 1,
@@ -116,8 +121,11 @@ class PackedLearner:
         rows = len(folds[0].training.target)
         shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
         if self.settings_for is not None and deadline.budget_seconds is not None:
-            settings = self.settings_for(shapes, problem, settings, rows * len(folds), deadline.left_seconds())
+            settings = self.settings_for(shapes, problem, settings, rows, len(folds), deadline.left_seconds())
         used = self._complete(settings, rows, problem)
+        most = _most_rows(shapes, len(folds) * int(used["nets"]))
+        if rows > most:
+            used["most_rows"] = min(most, int(used.get("most_rows", most)))
         pace = Pace(deadline, 1, int(used["epochs"]))
         result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
@@ -127,6 +135,8 @@ class PackedLearner:
         """Train `nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
         rows = len(training.target)
         used = self._complete(settings, rows, problem)
+        steps = rounds * -(-rows // int(used["batch_size"]))
+        used["jit"] = bool(used["jit"]) and steps >= FEWEST_COMPILED_STEPS
         parts = [training] * int(used["nets"])
         shapes = shapes_of([training])
         net, trainer = self._trainer(parts, shapes, problem, used, seed, rows)
@@ -269,6 +279,11 @@ def as_one_net(net: Any, shapes: Shapes, bounds: tuple[float, float] | None) -> 
     }
     outputs = net({name: ForAllNets()(tensor) for name, tensor in inputs.items()})
     return keras.Model(inputs, MeanOfNets(bounds)(outputs))
+
+
+def _most_rows(shapes: Shapes, nets: int) -> int:
+    """Rows of each net that fit into memory together."""
+    return PACK_VALUES // (nets * max(1, sum(int(shape[0]) for shape in shapes.values())))
 
 
 def _start_rows(parts: list[Training], names: list[str], seeds: list[int]) -> dict[str, Array]:

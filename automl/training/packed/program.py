@@ -19,7 +19,8 @@ Array = np.ndarray[Any, Any]
 Factors = Callable[[str, Settings], tuple[float, float]]
 """(name of a variable, as "hidden_0/kernel"; settings) -> (factor of its learning rate, factor of its weight decay)."""
 
-CHUNK = 1024
+LEAST_CHUNK, MOST_CHUNK = 128, 1024
+"""Rows of each net that one call of the compiled prediction takes: about the validation rows of a small table's fold."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class PackedProgram:
         self.layout, self.nets = layout, nets
         self.model, self.dropouts = trainable_copy(net)
         self.inputs = [tensor.name for tensor in net.inputs]
+        self.chunk = min(MOST_CHUNK, max(LEAST_CHUNK, -(-layout.capacity // (8 * LEAST_CHUNK)) * LEAST_CHUNK))
         self.classifies = layout.loss in CLASSIFICATION_LOSSES
         self.weights = [variable.value for variable in self.model.weights]
         self.names = [variable.path for variable in self.model.trainable_variables]
@@ -114,10 +116,10 @@ class PackedProgram:
     def predict_each(self, inputs: Sequence[Arrays]) -> list[Array]:
         """What every net says of rows of its own: (rows, outputs) float32 each, log-probabilities or values."""
         counts = [len(rows[self.inputs[0]]) for rows in inputs]
-        parts = []
-        for start in range(0, max(counts), CHUNK):
+        parts, chunk = [], self.chunk
+        for start in range(0, max(counts), chunk):
             chunks = {
-                name: self.tf.constant(np.stack([padded(rows[name][start : start + CHUNK], CHUNK) for rows in inputs]))
+                name: self.tf.constant(np.stack([padded(rows[name][start : start + chunk], chunk) for rows in inputs]))
                 for name in self.inputs
             }
             parts.append(self._predict(chunks).numpy())

@@ -24,6 +24,10 @@ SIZES = ((16, 256), (16, 128), (8, 128), (8, 64))
 EPOCHS_WANTED = 40
 """About where the published nets are at their best."""
 COMPILING_SECONDS, FLOPS_A_SECOND = 10.0, 4e10
+FEW_BINS: dict[str, Any] = {"blocks": 3, "dropout": 0.1, "learning_rate": 1.4e-3, "weight_decay": 1e-5, "bins": 16}
+DROPPED: dict[str, Any] = {"blocks": 3, "dropout": 0.4, "learning_rate": 1e-3, "weight_decay": 1e-5, "bins": 18}
+SMALL_AND_SLOW: dict[str, Any] = {"width": 192, "dropout": 0.0, "learning_rate": 5e-4, "weight_decay": 1.4e-4, "bins": 64}
+"""After members of AutoGluon's portfolio of tuned TabM-mini nets, with widths that two cores can pay."""
 
 
 def fits(profile: Profile) -> str | None:
@@ -55,7 +59,7 @@ def space(profile: Profile) -> Space:
         "bins": Int(8, 64, default=32, log=True),
         "embedding": Choice((4, 8, 12, 16), default=embedding_width(_numbers(profile))),
     }
-    return Space(dimensions, ({},))
+    return Space(dimensions, ({}, FEW_BINS, DROPPED, SMALL_AND_SLOW))
 
 
 def embedding_width(numbers: int) -> int:
@@ -64,7 +68,7 @@ def embedding_width(numbers: int) -> int:
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
-    """By the multiplications of 5 folds; 40 GFLOP/s on two cores."""
+    """By the multiplications of 5 folds."""
     members, width, blocks = (int(settings.get(name, each)) for name, each in (("members", 16), ("width", 256), ("blocks", 2)))
     columns = encoded_columns(profile, int(settings.get("embedding", 12)))
     shared = columns * width + (blocks - 1) * width * width
@@ -84,18 +88,15 @@ def epochs_for(rows: int, batch: int) -> int:
     return max(12, min(120, round(5_000 / steps)))
 
 
-def settings_for(shapes: Shapes, problem: Problem, settings: Settings, rows: int, seconds: float) -> Settings:
-    """A net of which about EPOCHS_WANTED epochs fit into the time, the smallest of SIZES where none does.
-
-    rows: of all folds together.
-    """
+def settings_for(shapes: Shapes, problem: Problem, settings: Settings, rows: int, folds: int, seconds: float) -> Settings:
+    """A net of which about EPOCHS_WANTED epochs fit into the time, the smallest of SIZES where none does."""
     blocks, embedding = int(settings.get("blocks", 2)), int(settings.get("embedding", 12))
     columns = sum(int(shape[0]) * (embedding if name == "numeric" else 1) for name, shape in shapes.items())
     columns += sum(min(levels, EMBEDDING_WIDTH) for levels in shapes.get("categorical", (0, "", ()))[2] or ())
     asked = int(settings.get("members", 16)), int(settings.get("width", 256))
     sizes = [asked, *(size for size in SIZES if size[0] <= asked[0] and size[1] <= asked[1])]
     for members, width in sizes:
-        flops = 6.0 * rows * members * (columns * width + (blocks - 1) * width**2)
+        flops = 6.0 * rows * folds * members * (columns * width + (blocks - 1) * width**2)
         if EPOCHS_WANTED * flops / FLOPS_A_SECOND <= seconds - COMPILING_SECONDS:
             break
     return {**settings, "members": members, "width": width}
