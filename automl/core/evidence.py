@@ -30,7 +30,7 @@ class Trial:
     rounds: the stopping round (boosting rounds or epochs) that all folds share; 0 where there is none.
     curve: mean validation score after each evaluated round, as [round, score] pairs.
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
-    status: "ok", "failed" or "out of time"; message: why there is no score.
+    status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold); message: why there is no score.
     members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
         `fold_scores` come from weights that were found on the other folds, `training_scores` from the weights that ship.
     """

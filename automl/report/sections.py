@@ -248,7 +248,7 @@ def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
     for rung in sorted(plan.rungs, key=lambda each: each.rung):
         trials = [trial for trial in evidence.trials if trial.architecture == rung.architecture] if evidence else []
         row = _rung(rung, finals.get(rung.architecture), decisions.get(rung.architecture), plan)
-        row["trials"], row["failed_trials"] = len(trials), sum(trial.status != "ok" for trial in trials)
+        row["trials"], row["failed_trials"] = len(trials), sum(trial.status not in ("ok", "stopped") for trial in trials)
         row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
         row["skipped"] = evidence.skipped.get(rung.architecture) if evidence else None
         row["chosen"] = bool(evidence) and rung.architecture == evidence.champion if evidence else False

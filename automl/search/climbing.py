@@ -263,6 +263,9 @@ class Climb:
         self.journal.record(outcome)
         self._add(outcome)
         trial = outcome.trial
+        if trial.status == "stopped":
+            self._tell(f"{rung.title}, trial {trial.number}: stopped early ({trial.message})", architecture=trial.architecture)
+            return
         if trial.score is None:
             self._note_failure(trial, rung)
             self._tell(f"{rung.title}, trial {trial.number}: {trial.status} ({trial.message})", "warning")
@@ -313,8 +316,13 @@ class Climb:
         near = [name for name in near if self.context.architecture(name).rung > 0 and name not in self.exhausted]
         if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
             return None
-        fitting = [name for name in near if USUAL * statistics.median(each.seconds for each in self._of(name)) < left]
+        fitting = [name for name in near if USUAL * self._usual_seconds(name) < left]
         return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+
+    def _usual_seconds(self, architecture: str) -> float:
+        """What a trial of the rung takes that is not stopped early."""
+        whole = [each.seconds for each in self._of(architecture) if each.trial.status != "stopped"]
+        return statistics.median(whole or [each.seconds for each in self._of(architecture)])
 
     def _trial_deadline(self, architecture: str) -> Deadline:
         """A trial may take a few times what the rung's first one took, or a part of what is left; then it is cut short."""
@@ -337,7 +345,7 @@ class Climb:
         if outcome is None:
             return False
         self._record(outcome, rung)
-        failed = [each.trial.score is None for each in self._of(rung.architecture)[-3:]]
+        failed = [each.trial.status in ("failed", "out of time") for each in self._of(rung.architecture)[-3:]]
         return not (len(failed) == 3 and all(failed))
 
     def _why_stopped(self) -> str:

@@ -66,7 +66,7 @@ def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Ar
     needed = 1.5 * float(shipped.facts.get("seconds", 0.0))
     if context.fitting_weight is None or not len(prepared.sealed) or deadline.left_seconds() < needed:
         return None
-    if context.architecture(shipped.trial.architecture).needs_tensorflow:
+    if needs_worker(context, shipped.trial):
         return None
     with failing_as_training_error():
         plain = replace(context, fitting_weight=None)

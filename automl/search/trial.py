@@ -55,13 +55,22 @@ def trial_seed(context: Context, architecture: str, number: int) -> int:
     return seeds(context.plan.seed)(f"trial {architecture} {number}")
 
 
-def run_trial(context: Context, architecture: Architecture, number: int, settings: Settings, deadline: Deadline) -> Outcome:
-    """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error."""
+def run_trial(
+    context: Context, architecture: Architecture, number: int, settings: Settings, deadline: Deadline, best: Trial | None = None
+) -> Outcome:
+    """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error.
+
+    best: of the rung's trials before; one whose settings do clearly worse on the first fold is stopped there.
+    """
     started = time.monotonic()
     trial = Trial(architecture.name, number, settings, trial_seed(context, architecture.name, number))
     predictions = None
     try:
+        if best is not None and _worth_a_look(context, architecture, trial, best):
+            _look_at_first_fold(context, architecture, trial, best, deadline)
         trial, predictions = _train(context, architecture, trial, deadline)
+    except _Hopeless as error:
+        trial = replace(trial, status="stopped", message=str(error))
     except OutOfTimeError as error:
         trial = replace(trial, status="out of time", message=str(error))
     except AutomlError as error:
@@ -71,6 +80,41 @@ def run_trial(context: Context, architecture: Architecture, number: int, setting
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
     return Outcome(trial, predictions, time.monotonic() - started)
+
+
+LEAST_SECONDS_TO_LOOK = 2.0
+"""Trials that are expected to take less than this are simply run: the look would cost as much as it saves."""
+STOPPING_MARGIN = 0.25
+"""How far behind the best trial's score on the first fold one may be, in standard deviations of its scores over the folds."""
+
+
+class _Hopeless(Exception):
+    """The first fold says that the other ones need not be trained."""
+
+
+def _worth_a_look(context: Context, architecture: Architecture, trial: Trial, best: Trial) -> bool:
+    """Only where a fold costs a share of the folds: packed nets train all of them together."""
+    enough = len(context.search_folds) > 2 and len(best.fold_scores) == len(context.search_folds)
+    known_good = trial.number < len(space_of(context, architecture).starts)
+    slow = architecture.cost(context.profile, trial.settings).seconds > LEAST_SECONDS_TO_LOOK
+    return enough and slow and not known_good and not architecture.needs_tensorflow and not context.rolling
+
+
+def _look_at_first_fold(context: Context, architecture: Architecture, trial: Trial, best: Trial, deadline: Deadline) -> None:
+    """Successive halving over folds (Jamieson and Talwalkar, 2016) with one step: the first fold, then all.
+
+    The stopping round is that fold's own, which flatters the trial a little and so never stops a good one for it.
+    Raises _Hopeless where the score is behind the best trial's by more than the margin.
+    """
+    rows = context.search_folds[0]
+    encoded = encode_folds(context, architecture, trial.settings, [rows])
+    learner = learner_of(context, architecture)
+    result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
+    score = context.score(rows.validation, as_prediction(result.predictions[0], encoded.scales[0]))
+    margin = STOPPING_MARGIN * float(np.nanstd(best.fold_scores))
+    if context.metric.gain(score, best.fold_scores[0]) < -margin:
+        told = f"{context.metric.title} {score:.4g} on the first fold, where the best trial has {best.fold_scores[0]:.4g}"
+        raise _Hopeless(told)
 
 
 def in_one_line(error: Exception) -> str:

@@ -161,6 +161,7 @@ class Session:
         """One more trial of an architecture, chosen by its oracle. `recorded` are the trials that it has not heard of yet."""
         import numpy as np
 
+        from automl.search.proposing import best_of
         from automl.search.trial import Outcome, run_trial, space_of, space_seed
         from automl.search.tuning import PortfolioOracle, TrialTuner, search_once
 
@@ -168,7 +169,8 @@ class Session:
         done: list[Outcome] = []
 
         def run(number: int, settings: dict[str, Any]) -> Outcome:
-            done.append(run_trial(context, context.architecture(name), number, settings, self.deadline))
+            best = next(iter(best_of(recorded, context.metric)), None)
+            done.append(run_trial(context, context.architecture(name), number, settings, self.deadline, best))
             return done[-1]
 
         self.deadline = deadline

@@ -17,7 +17,7 @@ from automl.core.files import decode
 from automl.search.context import Context, save_context
 from automl.search.pipeline import blended
 from automl.search.pricing import price_of
-from automl.search.proposing import next_number, propose
+from automl.search.proposing import best_of, next_number, propose
 from automl.search.trial import (
     Outcome,
     failing_as_training_error,
@@ -87,13 +87,14 @@ class Workshop:
     def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         number, space = next_number(recorded), space_of(self.context, declared)
         settings = propose(space, space_seed(self.context, declared.name), number, recorded, self.context.metric)
-        return None if settings is None else run_trial(self.context, declared, number, settings, deadline)
+        best = next(iter(best_of(recorded, self.context.metric)), None)
+        return None if settings is None else run_trial(self.context, declared, number, settings, deadline, best)
 
     def _news(self, architecture: str, recorded: list[Trial]) -> list[Trial]:
         """The trials that the worker has not heard of, without what its oracle does not ask for."""
         known = self.heard.get(architecture, 0)
         self.heard[architecture] = len(recorded)
-        return [replace(trial, curve=(), fold_scores=(), training_scores=(), resampled=()) for trial in recorded[known:]]
+        return [replace(trial, curve=(), training_scores=(), resampled=()) for trial in recorded[known:]]
 
     def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
         """The score of a trial's settings on one fresh fold, and on resamples of it where it is the only one."""

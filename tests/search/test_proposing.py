@@ -14,10 +14,10 @@ from automl.core.clock import Deadline
 from automl.core.evidence import Trial
 from automl.core.metrics import metric
 from automl.core.space import Choice, Float, Int, Space
-from automl.search import Prepared, Workshop
+from automl.search import Prepared, Workshop, trial
 from automl.search.parity import MOST_CELLS, parity_rows
 from automl.search.proposing import next_number, propose
-from automl.search.trial import space_of
+from automl.search.trial import learner_of, run_trial, space_of
 from tests.search.made_up import frame_of, prepared_of
 
 SPACE = Space({"depth": Int(1, 8, 2), "rate": Float(0.01, 1.0, 0.1, log=True)}, ({}, {"depth": 5}))
@@ -95,3 +95,24 @@ def test_wide_tables_are_compared_on_fewer_rows_which_still_hold_every_edge() ->
     assert rows.isna().all(axis=1).any()
     narrow = parity_rows(prepared_of(frame_of(600))[1].context.profile, frame_of(600), 0)
     assert len(narrow) == 600 + 4 + 2 * 3
+
+
+def test_a_trial_that_is_hopeless_on_the_first_fold_is_stopped_there(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, declared = prepared.context, prepared.context.architecture("boosting")
+    space = space_of(context, declared)
+    good = run_trial(context, declared, 0, space.default(), Deadline(None)).trial
+    fitted: list[int] = []
+    learner = learner_of(context, declared)
+    fit_folds = learner.fit_folds
+    monkeypatch.setattr(learner, "fit_folds", lambda folds, *rest: (fitted.append(len(folds)), fit_folds(folds, *rest))[1])
+    monkeypatch.setattr(trial, "LEAST_SECONDS_TO_LOOK", 0.0)
+    number = len(space.starts)
+    stump = {**space.default(), "learning_rate": 1e-4, "most_rounds": 2, "num_leaves": 2, "min_data_in_leaf": 140}
+    stopped = run_trial(context, declared, number, stump, Deadline(None), good)
+    assert (stopped.trial.status, stopped.trial.score, stopped.predictions) == ("stopped", None, None)
+    assert "on the first fold" in stopped.trial.message
+    assert fitted == [1]
+    again = run_trial(context, declared, number, space.default(), Deadline(None), good)
+    assert again.trial.status == "ok"
+    assert run_trial(context, declared, 1, stump, Deadline(None), good).trial.status == "ok"  # a start is always run
+    assert fitted == [1, 1, 5, 5]
