@@ -32,7 +32,8 @@ class Trial:
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
     status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold); message: why there is no score.
     members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
-        `fold_scores` come from weights that were found on the other folds, `training_scores` from the weights that ship.
+        `fold_scores` come from members and weights that were found on the other folds.
+    selection_scores: of an ensemble: the fold scores of the weights that ship, on the rows that chose them.
     """
 
     architecture: str
@@ -48,6 +49,7 @@ class Trial:
     curve: tuple[tuple[float, float], ...] = ()
     message: str = ""
     members: tuple[Member, ...] = ()
+    selection_scores: tuple[float, ...] = ()
 
     @property
     def id(self) -> str:

@@ -164,7 +164,7 @@ def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[flo
         score=float(np.nanmean(scores)),
         fold_scores=scores,
         resampled=context.resampled(folds[0], predictions[folds[0]]),
-        training_scores=tuple(context.score(rows, shipped.mean(rows)) for rows in folds),
+        selection_scores=tuple(context.score(rows, shipped.mean(rows)) for rows in folds),
         members=members,
     )
     return Outcome(trial, predictions, sum(outcome.seconds for outcome in shipped.outcomes))

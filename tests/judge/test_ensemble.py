@@ -12,7 +12,7 @@ from automl.judge.checks.ensemble import run
 from tests.judge.made_up import case_of
 
 MEMBERS = (Member("boosting", 2, {}, 1, 50, 0.75), Member("linear", 0, {}, 1, 0, 0.25))
-ENSEMBLE = Trial("ensemble", 0, {}, 0, score=0.80, fold_scores=(0.79, 0.81), training_scores=(0.82, 0.84), members=MEMBERS)
+ENSEMBLE = Trial("ensemble", 0, {}, 0, score=0.80, fold_scores=(0.79, 0.81), selection_scores=(0.82, 0.84), members=MEMBERS)
 
 
 def test_the_members_and_the_flattery_are_told() -> None:

@@ -72,7 +72,7 @@ def test_the_weights_that_ship_score_at_least_as_well_as_every_single_trial_wher
 ) -> None:
     prepared, outcomes, found = made
     metric, folds = prepared.context.metric, prepared.context.search_folds
-    together = float(np.mean(found.trial.training_scores))
+    together = float(np.mean(found.trial.selection_scores))
     for outcome in outcomes:
         prediction = outcome.predictions
         assert prediction is not None
@@ -130,7 +130,7 @@ def test_the_score_does_not_flatter_where_there_is_nothing_to_find() -> None:
     prepared = prepared_of(frame_of(120), trials=3)[1]
     found = combine(prepared.context, "ensemble", noise(prepared, 30), everything)
     assert isinstance(found, Outcome)
-    assert np.mean(found.trial.training_scores) > 0.6  # what greedy selection makes of chance
+    assert np.mean(found.trial.selection_scores) > 0.6  # what greedy selection makes of chance
     assert found.trial.score is not None
     assert found.trial.score < 0.58
 

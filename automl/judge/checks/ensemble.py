@@ -26,7 +26,7 @@ def run(case: Case) -> list[Finding]:
     scores = {trial.id: trial.score for trial in case.evidence.trials if trial.score is not None}
     alone = [score for member in ensemble.members if (score := scores.get(member.trial.id)) is not None]
     best = max(alone, key=lambda score: metric.gain(score, 0.0), default=float("nan"))
-    chosen_on, honest = float(np.nanmean(ensemble.training_scores)), float(ensemble.score or 0.0)
+    chosen_on, honest = float(np.nanmean(ensemble.selection_scores)), float(ensemble.score or 0.0)
     return [
         Finding(
             code="AML606",
