@@ -114,6 +114,7 @@ class Architecture:
     fits: None, or the sentence why the rung is left out for a profile. reason: why it is worth trying.
     learner: makes the learner; heavy libraries are imported inside it. None: the rung is an ensemble of trials of the rungs
         below it (automl.search.ensembling). needs_tensorflow: trains in the worker.
+    seeds_differ: a fit with another seed is another model, as good as the first, so that the mean of a few is better.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Architecture:
     cost: Callable[[Profile, Settings], Cost]
     learner: Callable[[], Learner] | None
     needs_tensorflow: bool = False
+    seeds_differ: bool = False
     paper: str = ""
 
     @property

@@ -48,8 +48,11 @@ class _Choice:
         return blended([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights)
 
 
-def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affords) -> Outcome | str:
+def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affords, most_seeds: int = 1) -> Outcome | str:
     """The ensemble of the trials in `pool` as an outcome of its own, or the sentence why there is none.
+
+    most_seeds: members whose seeds differ are fitted with so many of them, fewer where the time does not allow it; what
+    is scored is one seed each, so the score errs on the safe side.
 
     Its score and out-of-fold predictions come from members and weights that were selected without the fold that they are
     applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds.
@@ -76,7 +79,8 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
         chosen = select(context, usable, others, lambda members: len(members) <= allowed)
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
-    return _as_outcome(context, name, shipped, tuple(scores), predictions)
+    fits = next((count for count in range(most_seeds, 1, -1) if affords(_repeated(context, shipped, count + 1))), 1)
+    return _as_outcome(context, name, shipped, fits, tuple(scores), predictions)
 
 
 def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
@@ -147,19 +151,37 @@ def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
     return [rows if len(rows) <= most else np.sort(generator.permutation(rows)[:most]) for rows in folds]
 
 
-def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[float, ...], predictions: Array) -> Outcome:
-    trials = [outcome.trial for outcome in shipped.outcomes]
-    members = tuple(
-        Member(each.architecture, each.number, each.settings, each.seed, each.rounds, weight)
-        for each, weight in zip(trials, shipped.weights, strict=True)
-    )
+def _repeated(context: Context, shipped: _Choice, count: int) -> list[Outcome]:
+    """The trials, each as often as it is fitted where there are so many seeds."""
+    return [each for each in shipped.outcomes for _ in range(count if _varies(context, each.trial) else 1)]
+
+
+def _varies(context: Context, trial: Trial) -> bool:
+    return context.architecture(trial.architecture).seeds_differ
+
+
+def _members(context: Context, shipped: _Choice, fits: int) -> tuple[Member, ...]:
+    """fits: seeds of the members whose fits differ by the seed; they share the member's weight."""
+    found = []
+    for outcome, weight in zip(shipped.outcomes, shipped.weights, strict=True):
+        trial, count = outcome.trial, fits if _varies(context, outcome.trial) else 1
+        for number in range(count):
+            seed = (trial.seed + number) % 2**31
+            found.append(Member(trial.architecture, trial.number, trial.settings, seed, trial.rounds, weight / count))
+    return tuple(found)
+
+
+def _as_outcome(
+    context: Context, name: str, shipped: _Choice, fits: int, scores: tuple[float, ...], predictions: Array
+) -> Outcome:
+    members = _members(context, shipped, fits)
     folds = [fold.validation for fold in context.search_folds]
     if len(folds) == 1:
         scores = (context.score(folds[0], predictions[folds[0]]),)
     trial = Trial(
         name,
         0,
-        {member.trial.id: round(member.weight, 4) for member in members},
+        {each.trial.id: round(weight, 4) for each, weight in zip(shipped.outcomes, shipped.weights, strict=True)},
         seed=context.plan.seed,
         score=float(np.nanmean(scores)),
         fold_scores=scores,

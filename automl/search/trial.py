@@ -212,8 +212,12 @@ def fit_trial(context: Context, trial: Trial, rows: Array, rounds: Callable[[Tri
         fitted.append(fit_pipeline(context, architecture, learner, part.settings, count, part.seed, rows))
     if not trial.members:
         return fitted[0]
-    weights, names = (tuple(each) for each in zip(*((member.weight, member.trial.id) for member in trial.members), strict=True))
-    return Blend(tuple(fitted), weights, names)
+    ids = [part.id for part in trial.parts]
+    names = [
+        name if place == ids.index(name) else f"{name}-seed-{part.seed}"
+        for place, (name, part) in enumerate(zip(ids, trial.parts, strict=True))
+    ]
+    return Blend(tuple(fitted), tuple(member.weight for member in trial.members), tuple(names))
 
 
 def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> Array:

@@ -25,7 +25,7 @@ def test_the_members_and_the_flattery_are_told() -> None:
     assert finding.numbers["flattery"].value == pytest.approx(0.03)
     assert finding.numbers["best_member"].value == 0.78
     assert finding.table is not None
-    assert [row[1:] for row in finding.table["rows"]] == [["boosting-2", 0.75, 0.78], ["linear-0", 0.25, 0.7]]
+    assert [row[1:] for row in finding.table["rows"]] == [["boosting-2", 1, 0.75, 0.78], ["linear-0", 1, 0.25, 0.7]]
     assert "not chosen" in finding.sentence
     chosen = replace(case.evidence, trials=trials, champion="ensemble")
     assert "shipped ensemble" in run(replace(case, evidence=chosen))[0].sentence

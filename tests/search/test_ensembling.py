@@ -16,7 +16,7 @@ from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
 from automl.search import Prepared, Workshop, ship
 from automl.search.ensembling import MOST_MEMBERS, combine
-from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, space_of
+from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
 from tests.search.made_up import frame_of, prepared_of
 
 KINDS = ("binary", "multiclass", "regression")
@@ -112,6 +112,29 @@ def test_what_is_larger_or_slower_than_allowed_is_not_shipped(
     shipped = ship(dataset, limited, candidates, limited.context.training_rows, workshop, tmp_path / "model", Deadline(None))
     assert shipped.trial.architecture == "linear"
     assert "MB allowed" in shipped.refused["ensemble"]
+
+
+def test_boosted_members_are_fitted_with_several_seeds_where_there_is_time(
+    made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
+) -> None:
+    prepared, outcomes, found = made
+    context = prepared.context
+    more = combine(context, "ensemble", outcomes, everything, most_seeds=3)
+    assert isinstance(more, Outcome)
+    assert (more.trial.score, more.trial.settings) == (found.trial.score, found.trial.settings)
+    for member in found.trial.members:
+        copies = [each for each in more.trial.members if each.trial.id == member.trial.id]
+        assert len({each.seed for each in copies}) == len(copies) == (3 if member.architecture == "boosting" else 1)
+        assert sum(each.weight for each in copies) == pytest.approx(member.weight)
+    pipeline = fit_trial(context, more.trial, context.training_rows)
+    parts = [fit_trial(context, member.trial, context.training_rows).predict(context.parity) for member in more.trial.members]
+    mean = sum(member.weight * part for member, part in zip(more.trial.members, parts, strict=True))
+    np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
+    save_net(pipeline, tmp_path / "net")
+    assert len([each for each in (tmp_path / "net").iterdir() if each.is_dir()]) == len(more.trial.members)
+    few = combine(context, "ensemble", outcomes, lambda members: len(members) <= len(found.trial.members), most_seeds=3)
+    assert isinstance(few, Outcome)
+    assert few.trial.members == found.trial.members
 
 
 def noise(prepared: Prepared, count: int) -> list[Outcome]:

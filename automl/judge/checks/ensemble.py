@@ -42,9 +42,9 @@ def run(case: Case) -> list[Finding]:
                 "best_member": number(best, unit=unit),
             },
             table={
-                "columns": ["member", "trial", "weight", f"{metric.title} alone"],
+                "columns": ["member", "trial", "seed", "weight", f"{metric.title} alone"],
                 "rows": [
-                    [title_of(case, each.architecture), each.trial.id, each.weight, finite(scores.get(each.trial.id))]
+                    [title_of(case, each.architecture), each.trial.id, each.seed, each.weight, finite(scores.get(each.trial.id))]
                     for each in ensemble.members
                 ],
             },
@@ -54,11 +54,13 @@ def run(case: Case) -> list[Finding]:
 
 def _sentence(case: Case, ensemble: Trial, metric: Metric, honest: float, best: float) -> str:
     rungs = len({member.architecture for member in ensemble.members})
+    fits, trials = len(ensemble.members), len({member.trial.id for member in ensemble.members})
+    made = count_text(trials, "trial") if fits == trials else f"{fits:,} fits of {count_text(trials, 'trial')}"
     shipped = case.evidence is not None and case.evidence.champion == ensemble.architecture
     three = honest, best, honest
     return (
         f"{'The shipped ensemble' if shipped else 'An ensemble that was tried but not chosen'} is the weighted mean of "
-        f"{count_text(len(ensemble.members), 'model')} of {count_text(rungs, 'rung')}; with weights found on other folds its "
+        f"{made} of {count_text(rungs, 'rung')}; with weights found on other folds its "
         f"{called(metric)} is {score_text(metric, honest, three)}, its best member's {score_text(metric, best, three)}."
     )
 

@@ -217,5 +217,6 @@ ARCHITECTURE = Architecture(
     space=space,
     cost=cost,
     learner=learner,
+    seeds_differ=True,
     paper="LightGBM (Ke et al., NeurIPS 2017)",
 )
