@@ -4,7 +4,7 @@
 
 Fits the boosting rung's default on adult (300 rounds), exports it from raw columns to probabilities, and predicts the
 table tiled to `--rows` rows: the graph from raw columns, the trees alone in onnxruntime, and LightGBM on the encoded
-matrix. Bound: the graph at no less than 60 % of LightGBM. Then one row from a dict through the exported model.
+matrix. Bound: the graph at no less than 60 % of LightGBM. Then one row through the graph.
 """
 
 from __future__ import annotations

@@ -165,7 +165,8 @@ def _starts(rows: int) -> tuple[dict[str, Any], ...]:
     """Settings that complement each other, in an order in which every prefix is good (benchmarks/portfolio.py).
 
     The order for small data is the one found on 4,000 training rows of 13 tables, but that the first two have changed
-    places: the probe of the rung should be cheap. Larger data begin with what was best on 16,000 of adult and diamonds.
+    places: the probe of the rung should be cheap. Larger data begin with what was best on 16,000 rows of
+    adult, diamonds and california-housing.
     """
     with_arithmetic = {**ONE_LEVEL_SPLITS, "features": "arithmetic"}
     if rows < SMALL_ROWS:
