@@ -93,6 +93,12 @@ DATA_OPTIONS = _options(
     click.option("--drop-leaks", is_flag=True, help="Leave out columns that seem to give the target away."),
     click.option("--sensitive", type=Names(), multiple=True, help="Judge the model by the groups of these columns."),
     click.option("--exclude-sensitive", is_flag=True, help="Keep the sensitive columns out of the features."),
+    click.option(
+        "--cost-fp", type=float, metavar="COST", help="Price of a false alarm, for the threshold of the positive class."
+    ),
+    click.option("--cost-fn", type=float, metavar="COST", help="Price of a missed row of the positive class."),
+    click.option("--min-precision", type=float, metavar="SHARE", help="Call as many as leave this precision."),
+    click.option("--min-recall", type=float, metavar="SHARE", help="Call as few as find this share of the positive class."),
     click.option("--mitigate", metavar="HOW", help="reweigh: weigh rows so that target and sensitive groups are independent."),
     click.option("--modality", metavar="NAME", help="tabular, text, image, ...; found out where it is left out."),
     click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),

@@ -35,6 +35,7 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
     Raises InputError where an option names what is not there, does not fit the task, or leaves no rung to try.
     """
     _check_sensitive(profile, options)
+    _check_threshold(profile, options)
     rungs = _with_trials(_ladder(profile, options), profile, options)
     chosen_metric = _metric(profile.task, options.metric)
     split = _split(profile, options)
@@ -61,6 +62,10 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         sensitive=options.sensitive,
         exclude_sensitive=options.exclude_sensitive,
         mitigate=options.mitigate,
+        cost_fp=options.cost_fp,
+        cost_fn=options.cost_fn,
+        min_precision=options.min_precision,
+        min_recall=options.min_recall,
         modality=options.modality,
         horizon=options.horizon,
         id_column=options.id_column,
@@ -72,6 +77,14 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         memory_gb=options.memory,
         samples=options.samples,
     )
+
+
+def _check_threshold(profile: Profile, options: Options) -> None:
+    """Raises InputError where a threshold is asked for and there is no positive class to call."""
+    given = [name for name in ("cost_fp", "cost_fn", "min_precision", "min_recall") if getattr(options, name) is not None]
+    if given and profile.task is not Task.BINARY:
+        option = "--" + given[0].replace("_", "-")
+        raise InputError(f"{option} is for two classes, and this is a {profile.task.value} task", "leave it out")
 
 
 def _check_sensitive(profile: Profile, options: Options) -> None:

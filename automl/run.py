@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -300,8 +300,9 @@ class Sitting:
         chosen = climb.candidates(evidence)
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:
+                place, read_out = folder.path / "evaluated", partial(search.readout_of, climb, prepared)
                 evaluated = search.ship(
-                    dataset, prepared, chosen, context.training_rows, workshop, folder.path / "evaluated", self.deadline
+                    dataset, prepared, chosen, context.training_rows, workshop, place, self.deadline, read_out
                 )
             except TrainingError as error:
                 raise StoppedByCheck(str(error)) from error
@@ -340,7 +341,11 @@ class Sitting:
             )
         trial = evaluated.trial
         return dataclasses.replace(
-            evidence, champion=trial.architecture, champion_trial=trial.number, rounds=evaluated.facts.get("rounds", trial.rounds)
+            evidence,
+            champion=trial.architecture,
+            champion_trial=trial.number,
+            rounds=evaluated.facts.get("rounds", trial.rounds),
+            readout=evaluated.readout,
         )
 
     def refit(self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any) -> dict[str, Any]:
@@ -363,7 +368,9 @@ class Sitting:
             return copy
         with self.stage("refit", "fitting on all rows"):
             try:
-                shipped = ship(dataset, prepared, [evaluated.trial], rows, workshop, destination, self.deadline)
+                shipped = ship(
+                    dataset, prepared, [evaluated.trial], rows, workshop, destination, self.deadline, lambda _: evaluated.readout
+                )
             except TrainingError as error:
                 sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))

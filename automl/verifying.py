@@ -24,6 +24,7 @@ from automl.core.metrics import Metric
 from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.profile import Profile
+from automl.core.readout import Readout
 from automl.core.record import digests, read_record
 from automl.runfolder import versions
 
@@ -393,12 +394,31 @@ def _search(kept: _Kept) -> Part:
         differences += _differences(
             "evidence.json", f"fold scores of {champion.id}", list(champion.fold_scores), scores, relative=ROUNDED
         )
+    if not context.rolling:
+        read, unlike = _read_out(kept)
+        values, differences = values + read, differences + unlike
     for number, decision in enumerate(evidence.decisions):
         said, again = _decided(kept, decision)
         values += _count(again)
         differences += _differences("evidence.json", f"decisions.{number}", said, again)
-    said = "the trials held against their journal; the champion's fold scores and the test of each climb computed again"
+    said = (
+        "the trials held against their journal; the champion's fold scores, its readout and the test of each climb computed again"
+    )
     return Part("search", said, values, tuple(differences))
+
+
+def _read_out(kept: _Kept) -> tuple[int, list[Difference]]:
+    """Calibrator and threshold fitted again on the out-of-fold predictions, and what the contracts say of them."""
+    from automl.search.reading_out import fit_readout
+
+    said, predictions = kept.evidence.readout, kept.arrays("out_of_fold")["prediction"]
+    again = encode(fit_readout(kept.prepared.context, predictions, calibrate=not kept.of_folds))
+    differences = list(_differences("evidence.json", "readout", encode(said), again))
+    for place in ("evaluated", "model"):
+        told = read_json(kept.folder / place / "contract.json").get("readout") or encode(Readout())
+        wanted = encode(Readout(said.calibrator, said.threshold))
+        differences += _differences(f"{place}/contract.json", "readout", told, wanted)
+    return _count(again), differences
 
 
 def _decided(kept: _Kept, decision: Decision) -> tuple[Any, Any]:

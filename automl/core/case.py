@@ -15,6 +15,7 @@ from automl.core.evidence import Evidence
 from automl.core.finding import Finding, Section
 from automl.core.plan import Plan
 from automl.core.profile import Profile
+from automl.core.readout import called
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[pd.DataFrame], Array]
@@ -72,6 +73,17 @@ class Case:
         rows = np.arange(len(self.dataset.frame))
         sealed = self.trained and self.dataset.test is None and self.plan.split.sealed_fraction > 0
         return np.setdiff1d(rows, self.row_ids) if sealed else rows
+
+    @property
+    def threshold(self) -> float | None:
+        """From which probability on the positive class is called; None: the most probable class is."""
+        found = None if self.evidence is None else self.evidence.readout.threshold
+        return None if found is None else found.value
+
+    @property
+    def called(self) -> Array:
+        """(judged rows,) codes of the classes that the model calls."""
+        return called(self.prediction, self.threshold, self.positive)
 
     @property
     def positive(self) -> int:

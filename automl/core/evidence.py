@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from automl.core.readout import Readout
+
 
 @dataclass(frozen=True)
 class Member:
@@ -103,6 +105,7 @@ class Evidence:
     failures: architecture to the sentence why it was left out after it failed.
     skipped: architecture to the sentence why there was no time for it.
     nested: fold scores of the repeated nested cross-validation (small data), else empty.
+    readout: what is made of the probabilities of the model: calibrator and threshold, with what was tried.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
     """
 
@@ -119,6 +122,7 @@ class Evidence:
     nested: tuple[float, ...] = ()
     learning_curve: tuple[tuple[float, float, float, float], ...] = ()
     stopped: str = ""
+    readout: Readout = field(default_factory=Readout)
 
     def best_trial(self, architecture: str) -> Trial | None:
         """The trial that the rung went on with, or None."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.errors import InputError, nearest
+from automl.core.readout import called
 from automl.core.tasks import ALL_TASKS, CLASSIFICATION, Task
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +26,7 @@ class Metric:
     compute: (truth, prediction, weight or None, positive) -> float, NaN where it is not defined.
     unit: "" for a pure number, "target" for the unit of the target, "percent".
     scaled: errors count in units of each row's own scale; scales: these units, see `with_scale`.
+    calls: it counts classes that are called, not probabilities; see `with_threshold`.
     """
 
     name: str
@@ -35,7 +37,9 @@ class Metric:
     unit: str = ""
     short: str = ""
     scaled: bool = False
+    calls: bool = False
     scales: tuple[Array, ...] = field(default=(), compare=False, repr=False)
+    threshold: float | None = field(default=None, compare=False)
 
     def score(self, truth: Array, prediction: Array, weight: Array | None = None, positive: int = 1) -> float:
         return float(self.compute(truth, prediction, weight, positive))
@@ -201,6 +205,24 @@ def _mase(truth: Array, prediction: Array, weight: Array | None, positive: int) 
     return _mae(truth, prediction, weight, positive)
 
 
+def with_threshold(metric: Metric, threshold: float | None) -> Metric:
+    """A metric of called classes where the positive one of two is called from a threshold on; any other stays as it is."""
+    if threshold is None or not metric.calls:
+        return metric
+
+    def compute(truth: Array, prediction: Array, weight: Array | None, positive: int) -> float:
+        return metric.compute(truth, at_half(prediction, threshold, positive), weight, positive)
+
+    return replace(metric, compute=compute, threshold=threshold)
+
+
+def at_half(prediction: Array, threshold: float | None, positive: int) -> Array:
+    """(rows, 2) with certainty for the class that is called, so that the more probable one is that class."""
+    if threshold is None:
+        return prediction
+    return np.eye(2)[called(prediction, threshold, positive)]
+
+
 def with_scale(metric: Metric, scales: Sequence[Array]) -> Metric:
     """A scaled metric (MASE) of rows whose scales are known; any other metric stays as it is.
 
@@ -241,9 +263,9 @@ METRICS: dict[str, Metric] = {
         Metric("average_precision", "PR-AUC (average precision)", _BINARY, True, _average_precision, short="PR-AUC"),
         Metric("log_loss", "Log loss", CLASSIFICATION, False, _log_loss),
         Metric("brier", "Brier score", CLASSIFICATION, False, _brier),
-        Metric("f1", "F1", CLASSIFICATION, True, _f1),
-        Metric("accuracy", "Accuracy", CLASSIFICATION, True, _accuracy),
-        Metric("balanced_accuracy", "Balanced accuracy", CLASSIFICATION, True, _balanced_accuracy),
+        Metric("f1", "F1", CLASSIFICATION, True, _f1, calls=True),
+        Metric("accuracy", "Accuracy", CLASSIFICATION, True, _accuracy, calls=True),
+        Metric("balanced_accuracy", "Balanced accuracy", CLASSIFICATION, True, _balanced_accuracy, calls=True),
         Metric("r2", "R2", _REGRESSION, True, _r2),
         Metric("mase", "MASE", _FORECAST, False, _mase, scaled=True),
         Metric("rmse", "RMSE", _VALUES, False, _rmse, unit="target"),

@@ -37,6 +37,10 @@ class Options:
     sensitive: tuple[str, ...] = ()
     exclude_sensitive: bool = False
     mitigate: str | None = None
+    cost_fp: float | None = None
+    cost_fn: float | None = None
+    min_precision: float | None = None
+    min_recall: float | None = None
     modality: str | None = None
     horizon: int | None = None
     id_column: str | None = None
@@ -114,11 +118,26 @@ def _check_values(values: Mapping[str, Any]) -> None:
     _check_choice("preset", values.get("preset", "balanced"), list(PRESETS))
     _check_choice("task", values.get("task", Task.BINARY), [task.value for task in Task])
     _check_choice("way to mitigate", values.get("mitigate", MITIGATIONS[0]), list(MITIGATIONS))
+    _check_threshold(values)
     for option in ("exclude_sensitive", "mitigate"):
         if values.get(option) and not values.get("sensitive"):
             raise InputError(f"{option} needs columns to protect", "name them with sensitive, such as --sensitive sex,race")
     for column, kind in values.get("kinds", {}).items():
         _check_choice(f'kind of column "{column}"', kind, [known.value for known in Kind])
+
+
+def _check_threshold(values: Mapping[str, Any]) -> None:
+    """Costs are positive, floors are shares, and only one rule chooses the threshold."""
+    for name in ("cost_fp", "cost_fn", "min_precision", "min_recall"):
+        value = values.get(name, 0.5)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < float("inf"):
+            raise InputError(f"{name} must be a positive number, not {value!r}")
+        if name.startswith("min") and value >= 1.0:
+            raise InputError(f"{name} is a share between 0 and 1, not {value!r}")
+    rules = [name for name in ("min_precision", "min_recall") if name in values]
+    rules += ["a cost"] if "cost_fp" in values or "cost_fn" in values else []
+    if len(rules) > 1:
+        raise InputError(f"{' and '.join(rules)} exclude each other", "the threshold is chosen by one rule")
 
 
 def _check_choice(name: str, value: Any, known: list[str]) -> None:

@@ -69,6 +69,10 @@ class Plan:
     sensitive: tuple[str, ...] = ()
     exclude_sensitive: bool = False
     mitigate: str | None = None
+    cost_fp: float | None = None
+    cost_fn: float | None = None
+    min_precision: float | None = None
+    min_recall: float | None = None
     modality: str | None = None
     horizon: int | None = None
     id_column: str | None = None

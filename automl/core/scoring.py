@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.core.errors import InputError
 from automl.core.methods import MEDIAN, QUANTILES
-from automl.core.metrics import METRICS, metrics_for, with_scale
+from automl.core.metrics import METRICS, metrics_for, with_scale, with_threshold
 from automl.core.model import Model
 from automl.core.predictor import PredictorError
 from automl.core.tasks import Task
@@ -43,8 +43,9 @@ def score(model: Model, data: Any) -> Scores:
     prediction = model.predict_proba(rows) if task.is_classification else model.predict(rows)
     classes, positive = model.contract.get("classes", []), model.contract.get("positive")
     code = classes.index(positive) if positive in classes else 1
+    threshold = ((model.contract.get("readout") or {}).get("threshold") or {}).get("value")
     values = {
-        name: metric.score(truth[known], prediction[known], None, code)
+        name: with_threshold(metric, threshold).score(truth[known], prediction[known], None, code)
         for name, metric in METRICS.items()
         if task in metric.tasks
     }

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.core.case import Case
 from automl.core.finding import Number
-from automl.core.metrics import Metric, log_losses, scaled_errors
+from automl.core.metrics import METRICS, Metric, at_half, log_losses, scaled_errors
 from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts
 from automl.judge.wording import number, unit_of
 
@@ -47,12 +47,14 @@ def compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
     """Scores of model and baseline on the judged rows, with paired 95 % percentile intervals."""
     truth = case.truth
     models = [replicator(each, truth, case.prediction, case.positive) for each in metrics]
-    baselines = [replicator(each, truth, case.baseline, case.positive) for each in metrics]
+    plain = [each if each.threshold is None else METRICS[each.name] for each in metrics]  # the baseline calls the usual class
+    baselines = [replicator(each, truth, case.baseline, case.positive) for each in plain]
     replicates = _run([*models, *baselines], case)
     result = []
     for position, metric in enumerate(metrics):
         model, baseline = replicates[position], replicates[len(metrics) + position]
-        scores = [metric.score(truth, each, case.weight, case.positive) for each in (case.prediction, case.baseline)]
+        pair = ((metric, case.prediction), (plain[position], case.baseline))
+        scores = [one.score(truth, prediction, case.weight, case.positive) for one, prediction in pair]
         gains = model - baseline if metric.greater_is_better else baseline - model
         known = gains[np.isfinite(gains)]
         p = float((1 + (known <= 0).sum()) / (1 + len(known)))
@@ -120,7 +122,7 @@ def count_blocks(
 
 def replicator(metric: Metric, truth: Array, prediction: Array, positive: int) -> Replicator:
     """The score of a metric as a function of many resamples at once; any metric works, the known ones fast."""
-    prediction = np.asarray(prediction, np.float64)
+    prediction = at_half(np.asarray(prediction, np.float64), metric.threshold, positive)
     if metric.scaled:
         return _mean_of(scaled_errors(truth, prediction, metric.scales))
     if metric.name in _LOSSES:

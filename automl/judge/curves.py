@@ -131,6 +131,22 @@ def reliability(probability: Array, happened: Array, weight: Array | None, seed:
     )
 
 
+def brier_split(probability: Array, happened: Array, weight: Array | None) -> tuple[float, float, float]:
+    """Reliability, resolution and uncertainty of the Brier score, which is the first less the second plus the third.
+
+    Without bins, by isotonic recalibration (CORP: Dimitriadis, Gneiting and Jordan, PNAS 118, 2021): with S the Brier score,
+    reliability is S(model) - S(recalibrated), resolution S(the mean) - S(recalibrated), uncertainty S(the mean). None of them
+    is negative, and reliability is a little above 0 even for perfect probabilities.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    happened = np.asarray(happened, np.float64)
+    recalibrated = IsotonicRegression().fit(probability, happened, weight).predict(probability)
+    mean = np.average(happened, weights=weight)
+    scores = [float(np.average((each - happened) ** 2, weights=weight)) for each in (probability, recalibrated, mean)]
+    return max(0.0, scores[0] - scores[1]), max(0.0, scores[2] - scores[1]), scores[2]
+
+
 def histogram_series(name: str, values: Array, bins: int = 30, limits: tuple[float, float] | None = None) -> Series:
     """Counts between equally spaced edges: x has one value more than y."""
     known = np.asarray(values, np.float64)

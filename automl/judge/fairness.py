@@ -14,6 +14,7 @@ import numpy as np
 
 from automl.core.case import Case
 from automl.core.groups import Grouping, grouping, intersection
+from automl.core.readout import called
 from automl.core.statistics import Interval, percentile_interval
 from automl.core.tasks import Task
 from automl.judge.bootstrap import HURRY_SECONDS, count_blocks, judged_groups
@@ -93,15 +94,15 @@ def rates_of(case: Case, prediction: Array | None = None) -> list[Rate]:
             Rate("absolute_error", "mean absolute error", every, np.abs(error)),
             Rate("bias", "mean error (predicted minus actual)", every, error),
         ]
-    called = prediction.argmax(axis=1)
+    given = called(prediction, case.threshold, case.positive)
     binary = case.profile.task is Task.BINARY
     frequent = np.argsort(-np.bincount(truth, minlength=len(case.profile.classes)), kind="stable")[:MOST_CLASSES]
-    rates = [Rate("error", "error rate", every, (called != truth).astype(np.float64))]
+    rates = [Rate("error", "error rate", every, (given != truth).astype(np.float64))]
     for code in [case.positive] if binary else frequent.tolist():
-        label, given = case.profile.classes[code], (called == code).astype(np.float64)
-        rates.append(Rate("selection", "selection rate", every, given, label))
-        rates.append(Rate("true_positive", "true positive rate", truth == code, given, label))
-        rates.append(Rate("false_positive", "false positive rate", truth != code, given, label))
+        label, chosen = case.profile.classes[code], (given == code).astype(np.float64)
+        rates.append(Rate("selection", "selection rate", every, chosen, label))
+        rates.append(Rate("true_positive", "true positive rate", truth == code, chosen, label))
+        rates.append(Rate("false_positive", "false positive rate", truth != code, chosen, label))
     return rates
 
 

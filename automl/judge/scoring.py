@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from automl.core.case import Case
 from automl.core.finding import Finding, Section, Severity
-from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale
+from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale, with_threshold
 
 
 def headline_metric(case: Case) -> Metric:
@@ -14,9 +14,9 @@ def headline_metric(case: Case) -> Metric:
 
 
 def scaled(case: Case, metric: Metric) -> Metric:
-    """The metric with the scales of the case's rows, where it needs them."""
+    """The metric as it counts on the case's rows: with their scales, and with the threshold of the model, where it needs them."""
     scales = [each for each in (case.error_scale, case.out_of_fold_scale) if each is not None]
-    return with_scale(metric, scales)
+    return with_threshold(with_scale(metric, scales), case.threshold)
 
 
 def is_nested(case: Case) -> bool:

@@ -2,7 +2,7 @@
 
 from automl.search.climbing import Climb
 from automl.search.contract import contract
-from automl.search.evaluating import evaluate, out_of_fold_of
+from automl.search.evaluating import evaluate, out_of_fold_of, readout_of
 from automl.search.journal import Journal
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared, prepare
@@ -23,5 +23,6 @@ __all__ = [
     "nested_cross_validation",
     "out_of_fold_of",
     "prepare",
+    "readout_of",
     "ship",
 ]

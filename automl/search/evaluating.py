@@ -15,11 +15,13 @@ from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError
 from automl.core.evidence import Evidence, Trial
 from automl.core.predictor import open_predictor
+from automl.core.readout import Readout
 from automl.search import budget
 from automl.search.climbing import Climb
 from automl.search.forecasting import drawn_together, origins_of, panel_details, point, predict_sealed, windows_of
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
+from automl.search.reading_out import fit_readout
 from automl.search.shipping import Shipped
 from automl.search.trial import failing_as_training_error, fit_and_predict, needs_worker
 
@@ -86,7 +88,7 @@ def case_of(
     """What the judge may look at: the rows judged by the model in `folder`, and the champion's out-of-fold predictions."""
     context, rows = prepared.context, judged.rows
     predict = _predict_with(folder, prepared)
-    out_of_fold = point(out_of_fold) if context.rolling else out_of_fold
+    out_of_fold = point(out_of_fold) if context.rolling else evidence.readout.apply(out_of_fold, context.positive)
     known = _known(out_of_fold)
     return Case(
         dataset=dataset,
@@ -163,6 +165,17 @@ def out_of_fold_of(climb: Climb, evidence: Evidence) -> Array:
     assert best is not None
     assert best.predictions is not None
     return best.predictions
+
+
+def readout_of(climb: Climb, prepared: Prepared, trial: Trial) -> Readout:
+    """What is made of the probabilities of a finalist, fitted on its out-of-fold predictions.
+
+    Nothing is calibrated where no rows are sealed: the judged predictions are those of folds then, not of a calibrated model.
+    """
+    best = climb.best(trial.architecture)
+    assert best is not None
+    assert best.predictions is not None
+    return fit_readout(prepared.context, best.predictions, calibrate=len(prepared.sealed) > 0)
 
 
 def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> JudgedRows:

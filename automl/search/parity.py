@@ -11,6 +11,7 @@ import pandas as pd
 from automl.core.errors import ParityError
 from automl.core.parsers import Predictor
 from automl.core.profile import ColumnProfile, Kind, Profile
+from automl.core.readout import called
 
 Array = np.ndarray[Any, Any]
 
@@ -86,8 +87,12 @@ def check_parity(folder: Path, raw: pd.DataFrame, root: str = "") -> dict[str, f
 
 def _check_labels(predictor: Predictor, raw: pd.DataFrame, expected: Array) -> None:
     classes = np.asarray(predictor.contract["classes"], dtype=object)
+    contract = predictor.contract
+    threshold = contract.get("readout", {}).get("threshold")
+    limit, positive = (None, 1) if threshold is None else (threshold["value"], contract["classes"].index(contract["positive"]))
     labels = np.asarray([str(label) for label in predictor.predict(raw)], dtype=object)
     top = np.sort(expected, axis=1)
-    clear = top[:, -1] - top[:, -2] > 2 * TOLERANCE
-    if (labels[clear] != classes[expected.argmax(axis=1)][clear]).any():
+    margin = top[:, -1] - top[:, -2] if limit is None else 2 * np.abs(expected[:, positive] - limit)
+    clear = margin > 2 * TOLERANCE
+    if (labels[clear] != classes[called(expected, limit, positive)][clear]).any():
         raise ParityError("the exported graph gives another label than the trained model")

@@ -11,6 +11,7 @@ import numpy as np
 
 from automl.core.architecture import Architecture, Fitted, Fold, Learner, Training
 from automl.core.files import write_json
+from automl.core.readout import Readout
 from automl.core.space import Settings
 from automl.core.table import Table
 from automl.core.tasks import Task
@@ -153,9 +154,10 @@ def fit_pipeline(
     return Pipeline(encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
 
 
-def build_graph(pipeline: Pipeline | Blend, context: Context) -> Any:
-    """The whole pipeline as one onnx.ModelProto: raw columns in; label and probabilities, or value, out."""
+def build_graph(pipeline: Pipeline | Blend, context: Context, readout: Readout) -> Any:
+    """The whole pipeline as one onnx.ModelProto: raw columns in; label and probabilities as they are read out, or value, out."""
     from automl.encoders.graph import GraphBuilder, input_names
+    from automl.encoders.readout import calibrated, called
 
     builder = GraphBuilder(reserved=input_names(context.table.columns).values())
     output = pipeline.graph(builder, {})
@@ -163,7 +165,8 @@ def build_graph(pipeline: Pipeline | Blend, context: Context) -> Any:
     if profile.task is Task.REGRESSION:
         builder.output(output, "value", "float64", ("batch", 1))
         return builder.build()
-    best = builder.node("ArgMax", [output], axis=1, keepdims=0)
+    output = calibrated(builder, output, readout, context.positive)
+    best = called(builder, output, readout, context.positive)
     integers = profile.class_type in ("int64", "boolean")
     if integers:
         codes = list(range(len(profile.classes))) if profile.class_type == "boolean" else [int(each) for each in profile.classes]

@@ -13,6 +13,7 @@ import numpy as np
 
 from automl.core.evidence import Trial
 from automl.core.parsers import make_parser
+from automl.core.readout import Readout
 from automl.core.table import Category
 from automl.encoders.graph import input_names
 from automl.search.context import Context
@@ -39,7 +40,7 @@ def price_of(context: Context, trial: Trial) -> tuple[int, float]:
     pipeline = fit_trial(context, trial, context.search_folds[0].training)
     if isinstance(pipeline, Pipeline) and context.rolling:
         return price_of_forecast(pipeline.fitted)  # type: ignore[arg-type]
-    content = build_graph(pipeline, context).SerializeToString()
+    content = build_graph(pipeline, context, Readout()).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, ParityError, TrainingError
 from automl.core.evidence import Trial
+from automl.core.files import encode
 from automl.core.parsers import Predictor
 from automl.core.plan import Plan
+from automl.core.readout import Readout
 from automl.search.contract import contract
 from automl.search.forecasting import check_forecast_parity, forecast_milliseconds
 from automl.search.parity import check_parity
@@ -38,6 +41,7 @@ class Shipped:
     trial: Trial
     facts: dict[str, Any]
     refused: dict[str, str]
+    readout: Readout
 
 
 def ship(
@@ -48,17 +52,19 @@ def ship(
     workshop: Workshop,
     folder: Path,
     deadline: Deadline,
+    readout_of: Callable[[Trial], Readout] = lambda _: Readout(),
 ) -> Shipped:
     """Fit on `rows` and export the first candidate that passes the gate. The folder appears whole or not at all.
 
-    Raises TrainingError where none does.
+    readout_of: what is made of the probabilities of a candidate. Raises TrainingError where none does.
     """
     refused: dict[str, str] = {}
     building = folder.with_name(f".{folder.name}.building")
     for trial in candidates:
         shutil.rmtree(building, ignore_errors=True)
         try:
-            facts = _export(dataset, prepared, trial, rows, workshop, building, deadline)
+            readout = readout_of(trial)
+            facts = _export(dataset, prepared, trial, readout, rows, workshop, building, deadline)
         except ParityError as error:
             refused[trial.architecture] = f"refused at the gate: {error}"
             continue
@@ -66,16 +72,25 @@ def ship(
             refused[trial.architecture] = str(error)
             continue
         _put_in_place(building, folder)
-        return Shipped(trial, facts, refused)
+        return Shipped(trial, facts, refused, readout)
     shutil.rmtree(building, ignore_errors=True)
     raise TrainingError("no model could be exported", "; ".join(f"{name}: {why}" for name, why in refused.items()))
 
 
 def _export(
-    dataset: Dataset, prepared: Prepared, trial: Trial, rows: Array, workshop: Workshop, folder: Path, deadline: Deadline
+    dataset: Dataset,
+    prepared: Prepared,
+    trial: Trial,
+    readout: Readout,
+    rows: Array,
+    workshop: Workshop,
+    folder: Path,
+    deadline: Deadline,
 ) -> dict[str, Any]:
     context = prepared.context
     described = contract(dataset, context.profile, context.plan, context.table, context.target[rows], trial.architecture)
+    if readout.calibrator is not None or readout.threshold is not None:
+        described["readout"] = encode(Readout(readout.calibrator, readout.threshold))
     facts = workshop.export(trial, rows, described, folder, deadline)
     exported = time.monotonic()
     with failing_as_training_error():

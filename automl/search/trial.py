@@ -16,8 +16,9 @@ from automl.core.architecture import Architecture, Cost
 from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
-from automl.core.files import write_json, write_text
+from automl.core.files import decode, write_json, write_text
 from automl.core.forecasting import STATE_FILE
+from automl.core.readout import Readout
 from automl.core.space import Settings, Space
 from automl.core.standalone import bundle, modules_of
 from automl.search.context import Context
@@ -259,7 +260,8 @@ def _write_graph(pipeline: Pipeline | Blend, context: Context, contract: dict[st
     """model.onnx from raw columns, contract.json, predict.py and what belongs to them."""
     import onnx
 
-    model = build_graph(pipeline, context)
+    readout = decode(Readout, contract.get("readout", {}))
+    model = build_graph(pipeline, context, readout)
     onnx.save(model, str(folder / "model.onnx"))
     contract = described(contract, pipeline.encoder, {each.name for each in model.graph.input})
     write_json(folder / "contract.json", contract)
@@ -268,7 +270,7 @@ def _write_graph(pipeline: Pipeline | Blend, context: Context, contract: dict[st
     write_text(folder / "predict.py", bundle(modules_of(contract)))
     write_text(folder / "requirements.txt", requirements(getattr(pipeline.encoder, "requirements", ())))
     save_net(pipeline, folder / "net")
-    np.save(folder / "parity.npy", pipeline.predict(context.parity))
+    np.save(folder / "parity.npy", readout.apply(pipeline.predict(context.parity), context.positive))
 
 
 def save_net(pipeline: Pipeline | Blend, folder: Path) -> None:

@@ -39,7 +39,7 @@ def run(case: Case) -> list[Finding]:
         return not_applicable("AML401", TITLE, Section.FAILURES, "A confusion matrix does not apply to a regression.")
     if not len(case.truth):
         return not_applicable("AML401", TITLE, Section.FAILURES, "No rows were judged, so there is no confusion matrix.")
-    predicted, classes = case.prediction.argmax(axis=1), case.prediction.shape[1]
+    predicted, classes = case.called, case.prediction.shape[1]
     matrix = np.bincount(case.truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     names = [case.profile.classes[code] if code < len(case.profile.classes) else str(code) for code in range(classes)]
     each = [
@@ -51,7 +51,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML401",
             title=TITLE,
-            severity=_severity(each),
+            severity=_severity(each) if case.threshold is None else Severity.PASSED,
             section=Section.FAILURES,
             sentence=_sentence(case, each, matrix, names, wrong),
             about="evaluated",
@@ -65,7 +65,7 @@ def run(case: Case) -> list[Finding]:
                 "columns": ["class", "rows", "found (recall)", "low", "high", "correct when called (precision)"],
                 "rows": [[one.name, one.rows, one.recall, *_bounds(one), one.precision] for one in each],
             },
-            action=_action(each),
+            action=_action(case, each),
         )
     ]
 
@@ -110,10 +110,15 @@ def _sentence(case: Case, each: list[_PerClass], matrix: np.ndarray, names: list
     return f"{sentence}."
 
 
-def _action(each: list[_PerClass]) -> str:
+def _action(case: Case, each: list[_PerClass]) -> str:
     weak = _weak(each)
-    if not weak:
+    if not weak or case.threshold is not None:  # which class is found how often was chosen with the threshold
         return ""
+    if weak[0].name == case.profile.positive:
+        return (
+            f'Less than half of "{weak[0].name}" is found at the usual threshold: call it more often if missing one costs more'
+            " than a false alarm, such as by `--min-recall 0.8` or `--cost-fn 5`, or collect more of its rows."
+        )
     return (
         f'Less than half of "{weak[0].name}" is found at the usual threshold: lower it for this class if missing one costs more '
         "than a false alarm, or collect more of its rows."

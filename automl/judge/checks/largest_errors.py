@@ -35,7 +35,7 @@ def run(case: Case) -> list[Finding]:
     worst = int(order[0])
     row = int(case.row_ids[worst]) if len(case.row_ids) == len(case.truth) else worst
     if classification:
-        predicted = int(case.prediction[worst].argmax())
+        predicted = int(case.called[worst])
         told = (
             f"The most confident mistake gives {percent_text(float(case.prediction[worst, predicted]))} to"
             f' "{_class(case, predicted)}" where "{_class(case, int(case.truth[worst]))}" is true'
@@ -78,7 +78,7 @@ def _stands_out(case: Case, worst: int) -> bool:
 
 def _mistakes(case: Case) -> np.ndarray:
     """Rows put into a wrong class, the least expected truth first."""
-    wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
+    wrong = np.flatnonzero(case.called != case.truth)
     losses = log_losses(case.truth[wrong], case.prediction[wrong])
     return np.asarray(wrong[np.argsort(-losses, kind="stable")])
 
@@ -94,7 +94,7 @@ def _table(case: Case, rows: np.ndarray) -> dict[str, Any]:
     for position in rows.tolist():
         line: list[Any] = [int(case.row_ids[position]) if len(case.row_ids) == len(case.truth) else position]
         if case.profile.task.is_classification:
-            called = int(case.prediction[position].argmax())
+            called = int(case.called[position])
             line += [_class(case, int(case.truth[position])), _class(case, called), float(case.prediction[position, called])]
         else:
             truth, predicted = float(case.truth[position]), float(case.prediction[position])

@@ -22,7 +22,7 @@ def run(case: Case) -> list[Finding]:
         )
     top = case.prediction.max(axis=1)
     sure = top >= SURE
-    right = case.prediction.argmax(axis=1) == case.truth
+    right = case.called == case.truth
     share = float(np.average(sure, weights=case.weight))
     sentence = f"The model is at least {100 * SURE:.0f} % sure of {percent_text(share)} of {judged_on(case)}"
     numbers = {"sure_fraction": number(share, unit="fraction")}

@@ -213,7 +213,7 @@ def _mistakes(case: Case, column: ColumnProfile, ears: Ears) -> Finding:
     if not len(case.truth):
         return _not_applicable("AML528", MISTAKES, "No clips were judged.")
     if case.profile.task.is_classification:
-        wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
+        wrong = np.flatnonzero(case.called != case.truth)
         order = wrong[np.argsort(-log_losses(case.truth[wrong], case.prediction[wrong]), kind="stable")]
     else:
         order = np.argsort(-np.abs(case.prediction - case.truth), kind="stable")
@@ -271,7 +271,7 @@ def _caption(case: Case, column: ColumnProfile, row: int) -> str:
     cell = case.judged[column.name].iloc[row]
     name = os.path.basename(cell) if isinstance(cell, str) else f"clip {row:,}"
     if case.profile.task.is_classification:
-        classes, likely = case.profile.classes, int(case.prediction[row].argmax())
+        classes, likely = case.profile.classes, int(case.called[row])
         truth, share = classes[int(case.truth[row])], float(case.prediction[row, likely])
         return f"{name}: {truth}, predicted {classes[likely]} ({share:.0%})"
     return f"{name}: {case.truth[row]:.3g}, predicted {case.prediction[row]:.3g}"

@@ -264,7 +264,7 @@ def _mistakes(case: Case, column: ColumnProfile) -> Finding:
         return _left_out("AML512", MISTAKES, "No images were judged.")
     classifies = case.profile.task.is_classification
     if classifies:
-        wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
+        wrong = np.flatnonzero(case.called != case.truth)
         order = wrong[np.argsort(-log_losses(case.truth[wrong], case.prediction[wrong]), kind="stable")]
     else:
         order = np.argsort(-np.abs(case.prediction - case.truth), kind="stable")
@@ -346,7 +346,7 @@ def _caption(case: Case, column: ColumnProfile, row: int) -> str:
     name = os.path.basename(cell) if isinstance(cell, str) else f"image {row:,}"
     name = name if len(name) <= 24 else f"…{name[-22:]}"
     if case.profile.task.is_classification:
-        classes, likely = case.profile.classes, int(case.prediction[row].argmax())
+        classes, likely = case.profile.classes, int(case.called[row])
         truth, share = classes[int(case.truth[row])], float(case.prediction[row, likely])
         return f"{name}: {truth}, predicted {classes[likely]} ({share:.0%})"
     return f"{name}: {case.truth[row]:.3g}, predicted {case.prediction[row]:.3g}"

@@ -193,7 +193,7 @@ def _spread_over_classes(case: Case, count: int) -> Array:
         order = np.argsort(case.truth, kind="stable")
         return np.asarray(order[np.linspace(0, len(order) - 1, count).astype(int)])
     truth = np.asarray(case.truth, np.int64)
-    wrong = case.prediction.argmax(axis=1) != truth
+    wrong = case.called != truth
     order = np.lexsort((np.arange(len(truth)), wrong, truth))
     rank = np.zeros(len(truth), np.int64)
     starts = np.searchsorted(truth[order], np.arange(truth.max() + 1))
@@ -229,7 +229,7 @@ def _caption(case: Case, row: int, column: ColumnProfile, channel: int) -> str:
     which = f", {names[channel]}" if len(names) > 1 else ""
     if not case.profile.task.is_classification:
         return f"{name}{which}: truth {float(case.truth[row]):.4g}, predicted {float(case.prediction[row]):.4g}"
-    predicted = int(case.prediction[row].argmax())
+    predicted = int(case.called[row])
     truth, said = case.profile.classes[int(case.truth[row])], case.profile.classes[predicted]
     return f"{name}{which}: {truth}, predicted {said} ({case.prediction[row, predicted]:.0%})"
 
@@ -344,7 +344,7 @@ def _mean_and_spread(series: Array) -> tuple[Array, Array]:
 def _mistakes(case: Case, column: ColumnProfile, values: Array) -> list[Finding]:
     if case.profile.task.is_classification:
         losses = log_losses(np.asarray(case.truth, np.int64), case.prediction)
-        wrong = np.flatnonzero(case.prediction.argmax(axis=1) != case.truth)
+        wrong = np.flatnonzero(case.called != case.truth)
         order = _drawable(values, wrong[np.argsort(-losses[wrong], kind="stable")])
         counted = f"{len(wrong):,} of {len(case.truth):,} judged series"
         sentence = f"{counted} are put into a wrong class; the surest mistakes are shown."

@@ -106,7 +106,7 @@ def _marked(case: Case, probe: _Probe, rows: Sequence[int]) -> tuple[Series, ...
         if probe.out_of_time or not pieces:
             continue
         effects = probe.effects(row, pieces, range(len(pieces)))
-        output = int(case.prediction[row].argmax()) if case.profile.task.is_classification else 0
+        output = int(case.called[row]) if case.profile.task.is_classification else 0
         found.append((_caption(case, row), pieces, effects[:, output]))
     if not found:
         return ()
@@ -121,7 +121,7 @@ def _caption(case: Case, row: int) -> str:
     at = f"row {int(case.row_ids[row]):,}" if len(case.row_ids) == len(case.truth) else f"text {row + 1:,}"
     if not case.profile.task.is_classification:
         return f"{at}: predicted {case.prediction[row]:.4g}, true {case.truth[row]:.4g}"
-    called, truth = int(case.prediction[row].argmax()), int(case.truth[row])
+    called, truth = int(case.called[row]), int(case.truth[row])
     classes = case.profile.classes
     return f"{at}: {classes[called]} with {100 * case.prediction[row, called]:.0f} %, true is {classes[truth]}"
 
@@ -168,7 +168,7 @@ def _mistakes(case: Case, probe: _Probe) -> Finding | None:
     """The texts that the model is most wrong about."""
     order = _by_error(case)[::-1]
     if case.profile.task.is_classification:
-        order = order[case.prediction[order].argmax(axis=1) != case.truth[order]]
+        order = order[case.called[order] != case.truth[order]]
     series = _marked(case, probe, [int(row) for row in order[:SHOWN_TEXTS]])
     if not series:
         return None

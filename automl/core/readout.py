@@ -1,0 +1,93 @@
+"""Readout: what becomes of probabilities before they leave the model: calibrated, and turned into called classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+LEAST = 1e-7
+"""Probabilities are kept this far from 0, where their logarithm is taken: what float32 can tell from 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A map from probabilities to probabilities that come true as often as they say.
+
+    method: "temperature": the logarithms are multiplied by `sharpness`, 1 / temperature (Guo et al., ICML 2017), and
+    normalised; "isotonic": `knots` (probability of the positive class, calibrated), straight between them and level beyond
+    (centred isotonic regression: Oron and Flournoy, Statistics in Biopharmaceutical Research 9, 2017).
+    """
+
+    method: str
+    sharpness: float = 1.0
+    knots: tuple[tuple[float, float], ...] = ()
+
+    def apply(self, probabilities: Array, positive: int = 1) -> Array:
+        """(rows, classes) float64."""
+        if self.method == "temperature":
+            logits = self.sharpness * np.log(np.clip(np.asarray(probabilities, np.float64), LEAST, 1.0))
+            shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+            return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        places, values = np.asarray(self.knots).T
+        calibrated = np.interp(np.asarray(probabilities, np.float64)[:, positive], places, values)
+        return with_positive(calibrated, positive)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which probability of the positive class on it is called.
+
+    rule: in words, such as "the highest F1"; expected: what was reached on the out-of-fold predictions that it was chosen
+    on: {"precision", "recall", "f1", "cost"}; met: whether the floor that was asked for was reached there.
+    """
+
+    value: float
+    rule: str
+    expected: dict[str, float]
+    met: bool = True
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One calibrator that was tried: the gain in log loss by cross-fitting, its one-sided p-value, and why it is kept or not."""
+
+    method: str
+    gain: float
+    p_value: float
+    kept: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Readout:
+    """calibrator, threshold: None where probabilities go out as they are, and the most probable class is called."""
+
+    calibrator: Calibrator | None = None
+    threshold: Threshold | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def apply(self, probabilities: Array, positive: int = 1) -> Array:
+        """(rows, classes) calibrated; rows of NaN stay."""
+        if self.calibrator is None:
+            return probabilities
+        known = np.isfinite(probabilities).all(axis=1)
+        result = np.array(probabilities, np.float64)
+        result[known] = self.calibrator.apply(probabilities[known], positive)
+        return result
+
+
+def called(probabilities: Array, threshold: float | None, positive: int = 1) -> Array:
+    """(rows,) class codes: the most probable class, or, with a threshold, the positive class from there on."""
+    if threshold is None:
+        return np.asarray(probabilities.argmax(axis=1))
+    return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
+
+
+def with_positive(probability: Array, positive: int) -> Array:
+    """(rows, 2) from the probability of the positive class."""
+    both = np.stack([1.0 - probability, probability], axis=1)
+    return both if positive == 1 else both[:, ::-1]
