@@ -37,6 +37,8 @@ WIDE_AND_DROPPED: dict[str, Any] = {
     "first_rate_factor": 0.55,
 }
 """The RealMLP of AutoGluon's 2026 portfolio, with half its waves."""
+WAVY: dict[str, Any] = {"sigma": 0.5, "dropout": 0.0}
+"""For places on a map and other numbers whose effect turns often; a short schedule hardly moves the frequencies."""
 SLOW_AND_DEEP: dict[str, Any] = {"layers": 4, "activation": "silu", "learning_rate": 0.02, "dropout": 0.15, "sigma": 0.3}
 SMOOTH: dict[str, Any] = {"layers": 2, "width": 384, "dropout": 0.3, "sigma": 0.03, "first_rate_factor": 0.5}
 
@@ -76,7 +78,8 @@ def space(profile: Profile) -> Space:
         "first_rate_factor": Float(0.3, 1.5, default=1.0, log=True),
         "nets": Choice((1, 2, 4), default=2 if profile.rows < 2_000 else 1),
     }
-    return Space(dimensions, ({}, WIDE_AND_DROPPED, SLOW_AND_DEEP, SMOOTH))
+    second = (WAVY,) if smooth else ()
+    return Space(dimensions, ({}, *second, WIDE_AND_DROPPED, SLOW_AND_DEEP, SMOOTH))
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
