@@ -119,6 +119,8 @@ class Space:
         Settings that are not of this space are left out; missing ones begin at their default.
         """
         names = list(self.dimensions)
+        if not names:  # there is nothing to choose, as of a naive forecast
+            return {}
         changed = generator.random(len(names)) < CHANGED_SHARE
         active = [place for place, name in enumerate(names) if name in settings] or range(len(names))
         changed[active[int(generator.integers(len(active)))]] = True

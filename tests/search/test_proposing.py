@@ -71,6 +71,10 @@ def test_a_small_space_is_searched_out() -> None:
     assert sorted(trial.settings["kind"] for trial in searched(SMALL, 10)) == ["a", "b"]
 
 
+def test_a_space_without_a_dimension_has_one_point() -> None:
+    assert [each.settings for each in searched(Space({}), 5)] == [{}]
+
+
 def test_without_a_worker_settings_are_searched_here(prepared: Prepared, tmp_path: Path) -> None:
     workshop = Workshop(prepared.context, tmp_path / "context", None)
     assert not workshop.ready()
