@@ -116,7 +116,9 @@ PLAN_OPTIONS = _options(
     click.option("--only", type=Names(), multiple=True, help="Try these rungs only (see automl models)."),
     click.option("--skip", type=Names(), multiple=True, help="Leave these rungs out."),
     click.option("--jobs", type=int, help="Cores to use; all by default."),
-    click.option("--memory", type=float, metavar="GB", help="Memory to stay within."),
+    click.option(
+        "--memory", type=float, metavar="GB", help="Memory to stay within; rows that it does not hold are left out at random."
+    ),
     click.option("--max-latency-ms", type=float, metavar="MS", help="Most milliseconds that the model may take for one row."),
     click.option("--max-size-mb", type=float, metavar="MB", help="Most megabytes that the model may take."),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import importlib.util
 import io
@@ -19,6 +20,7 @@ from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
 from automl.core.files import sha256_of
 from automl.core.folders import LABEL, media_files, media_kind, part_and_label
+from automl.core.memory import Memory
 from automl.core.predictor import (
     DELIMITERS,
     PredictorError,
@@ -33,6 +35,7 @@ from automl.core.predictor import (
     whole_characters,
 )
 from automl.longform import with_labels
+from automl.streaming import is_too_large, stream_csv, stream_parquet, thinned
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".data")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -41,6 +44,10 @@ EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES, *EXCEL_SUFFIXES)
 SUPPORTED = "CSV, TSV, JSON lines (each also .gz or .xz), Parquet and Excel (.xlsx) can be read"
 SAMPLE_RECORDS = 200
+HEAD_BYTES = 1 << 20
+"""The beginning of a large CSV file, from which its form is found out."""
+PIECES_BYTES = 1 << 26
+"""Files that may take more memory than this are read in pieces, which needs less of it."""
 NAMELESS = frozenset({"", "data", "dataset", "train", "table"})
 # What other files begin with, for those that are called .csv.
 SIGNATURES = {
@@ -58,27 +65,30 @@ SIGNATURES = {
 }
 
 
-def read(source: Any, test: Any = None) -> Dataset:
+def read(source: Any, test: Any = None, memory: Memory | None = None, seed: int = 0) -> Dataset:
     """The table in `source`, and its separate test part if there is one.
 
     source: the path of a file (see SUPPORTED) or of a folder with train.csv and test.csv; a pandas, polars or
         pyarrow frame, or another that narwhals knows; a dict of columns.
     test: a path or a frame with the same columns.
+    memory: what may be taken; of a table that needs more, rows drawn at random by `seed` are read.
     Raises InputError with one sentence for anything that is no usable table.
     """
     if isinstance(source, str | os.PathLike) and os.path.isdir(source) and not _part(Path(source), "train"):
         dataset, test = _read_media(Path(source), test)
     elif isinstance(source, str | os.PathLike) and os.path.isdir(source):
         source, test, name = *_parts_of_folder(Path(source), test), Path(source).resolve().name
-        dataset = _read_one(source)
+        dataset = _read_one(source, memory, seed)
         dataset = dataclasses.replace(dataset, name=name)
     else:
-        dataset = _read_one(source)
+        dataset = _read_one(source, memory, seed)
     if dataset.rows < 2:
         raise InputError(f"{dataset.source} has only one row", "there is nothing to learn from")
     if test is None:
         return dataset
-    other = test if isinstance(test, Dataset) else _read_media(Path(test), None)[0] if _is_folder(test) else _read_one(test)
+    other = test
+    if not isinstance(test, Dataset):
+        other = _read_media(Path(test), None)[0] if _is_folder(test) else _read_one(test, memory, seed)
     if other.root != dataset.root:
         other = _rooted(other, dataset.root)
     digest = hashlib.sha256((dataset.content_hash + other.content_hash).encode()).hexdigest()
@@ -86,17 +96,17 @@ def read(source: Any, test: Any = None) -> Dataset:
     return dataclasses.replace(dataset, content_hash=digest, reading=reading, test=_aligned(other, dataset))
 
 
-def _read_one(source: Any) -> Dataset:
+def _read_one(source: Any, memory: Memory | None = None, seed: int = 0) -> Dataset:
     if isinstance(source, str | os.PathLike):
         try:
-            return with_labels(_read_path(Path(source)), Path(source), _read_path)
+            return with_labels(_read_path(Path(source), memory, seed), Path(source), _read_path)
         except PredictorError as error:
             raise InputError(str(error)) from None
         except PermissionError as error:
             raise InputError(f"{error.filename} cannot be read: no permission") from None
         except OSError as error:
             raise InputError(f"{source} cannot be read ({error.strerror})") from None
-    return _read_frame(source)
+    return _read_frame(source, memory, seed)
 
 
 def _aligned(test: Dataset, dataset: Dataset) -> pd.DataFrame:
@@ -216,7 +226,7 @@ def _stem(path: Path) -> str:
     return name
 
 
-def _read_path(path: Path) -> Dataset:
+def _read_path(path: Path, memory: Memory | None = None, seed: int = 0) -> Dataset:
     if str(path).startswith(("http:", "https:", "s3:", "gs:")):
         raise InputError(f"{path} is an address, and only local files are read", "download it first")
     if not path.exists():
@@ -228,6 +238,45 @@ def _read_path(path: Path) -> Dataset:
     if kind and kind not in SUFFIXES:
         hint = "save it as .xlsx or CSV" if kind == ".xls" else SUPPORTED
         raise InputError(f'{path} has the suffix "{kind}", which is not supported', hint)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty")
+    frame, reading = None, dict[str, Any]()
+    if memory is not None:
+        frame, reading = _in_pieces(path, kind, memory, seed)
+    if frame is None:
+        frame, reading = _whole(path, kind)
+        if memory is not None:
+            frame, left_out = thinned(frame, memory, seed)
+            reading |= left_out
+    reading["bytes"] = path.stat().st_size
+    return Dataset(_checked(frame, str(path)), _name(path), str(path), sha256_of(path), reading, root=str(path.parent))
+
+
+def _in_pieces(path: Path, kind: str, memory: Memory, seed: int) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """A large file read a piece at a time; None where it is not that large, or is of another kind."""
+    if kind in (*EXCEL_SUFFIXES, *JSON_SUFFIXES) or path.suffix.lower() == ".xz":
+        return None, {}
+    if not is_too_large(path, min(memory.table_bytes, PIECES_BYTES)):
+        return None, {}
+    if kind in PARQUET_SUFFIXES:
+        frame, facts = stream_parquet(path, memory, seed)
+        _refuse_duplicates(list(frame.columns), str(path))
+        return frame, {"format": "parquet", **facts}
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    text, encoding = _text(head[: head.rfind(b"\n") + 1], path)
+    if encoding != "utf-8":
+        return None, {}
+    delimiter = find_delimiter(text)
+    names = header_names(next(iter(first_records(text, delimiter, 1))))
+    _refuse_duplicates(names, str(path))
+    frame, facts = stream_csv(path, delimiter, len(names), b'"' in head, memory, seed)
+    frame.columns = pd.Index(names)
+    facts["coded"] = [names[int(name.removeprefix("f"))] for name in facts["coded"]]
+    return frame, {"format": "csv", "delimiter": delimiter, "encoding": encoding, **facts}
+
+
+def _whole(path: Path, kind: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     content = read_bytes(path)
     if not content:
         raise InputError(f"{path} is empty")
@@ -240,8 +289,7 @@ def _read_path(path: Path) -> Dataset:
         frame, reading = _json_lines(content, path)
     else:
         frame, reading = _csv(content, path)
-    reading["bytes"] = path.stat().st_size
-    return Dataset(_checked(frame, str(path)), _name(path), str(path), sha256_of(path), reading, root=str(path.parent))
+    return frame, reading
 
 
 def _csv(content: bytes, path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -336,7 +384,7 @@ def _excel(content: bytes, path: Path) -> pd.DataFrame:
 # --- frames ----------------------------------------------------------------------------------------------------------
 
 
-def _read_frame(source: Any) -> Dataset:
+def _read_frame(source: Any, memory: Memory | None = None, seed: int = 0) -> Dataset:
     library = type(source).__module__.partition(".")[0]
     if hasattr(source, "tocsr"):
         raise InputError("sparse matrices are not supported", "give a dense data frame")
@@ -344,7 +392,10 @@ def _read_frame(source: Any) -> Dataset:
     what = f"the {library} data frame" if library != "builtins" else "the data"
     frame = _checked(_with_index(frame), what)
     words = f"{what.removeprefix('the ')} of {len(frame):,} rows and {frame.shape[1]:,} columns"
-    return Dataset(frame, "data", words, content_hash(frame), {"format": "frame", "library": library})
+    digest, left_out = content_hash(frame), dict[str, Any]()
+    if memory is not None:
+        frame, left_out = thinned(frame, memory, seed)
+    return Dataset(frame, "data", words, digest, {"format": "frame", "library": library, **left_out})
 
 
 def _to_pandas(source: Any) -> pd.DataFrame:

@@ -12,14 +12,22 @@ from automl.core.architecture import Architecture, Cost, Modality
 from automl.core.discovery import declarations
 from automl.core.errors import InputError, nearest
 from automl.core.groups import CAN_BE_GROUPED
+from automl.core.memory import memory_of
 from automl.core.metrics import default_metric, metric, metrics_for
 from automl.core.options import Options
 from automl.core.plan import Plan, Rung, Split
 from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
-from automl.splitting import split_of_forecast
+from automl.modalities.tabular.ladder.linear import encoded_width
+from automl.splitting import MOST_HELD_OUT, split_of_forecast
 
 FEWEST_ROWS_TO_SEAL = 500
+MOST_SEARCH_ROWS, LEAST_SEARCH_ROWS, SEARCH_CELLS = 50_000, 10_000, 20_000_000
+"""The sample that settings are chosen on has at most so many rows, and fewer where they are wide once they are encoded."""
+LARGE = 2
+"""A table is sampled where a trial could learn from at least so many times the sample, or where its folds would not fit."""
+FOLDS_BYTES, BYTES_A_CELL = 1 << 30, 8
+"""Memory for all folds of a trial together: four bytes a number, in the encoded table and in the fold's own copy."""
 MOST_FOLDS = 5
 NET_STARTS_SECONDS = 9.0
 FEWEST_SECONDS_FOR_A_NET = 45.0
@@ -36,9 +44,13 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
     """
     _check_sensitive(profile, options)
     _check_threshold(profile, options)
-    rungs = _with_trials(_ladder(profile, options), profile, options)
     chosen_metric = _metric(profile.task, options.metric)
+    ladder = _ladder(profile, options)
     split = _split(profile, options)
+    if split.search_rows is not None:  # a trial costs what a table of the size of the sample would
+        sampled = dataclasses.replace(profile, rows=int(split.search_rows / (1 - 1 / MOST_FOLDS)))
+        ladder = tuple(_costing(rung, sampled) for rung in ladder)
+    rungs = _with_trials(ladder, profile, options)
     not_features = tuple(
         column.name
         for column in profile.columns
@@ -164,6 +176,14 @@ def _rung(architecture: Architecture, profile: Profile, options: Options) -> Run
     )
 
 
+def _costing(rung: Rung, profile: Profile) -> Rung:
+    """The rung with the seconds that a trial takes on another profile."""
+    if rung.refused:
+        return rung
+    architecture = next(each for each in _architectures(profile.modality) if each.name == rung.architecture)
+    return dataclasses.replace(rung, expected_seconds=architecture.cost(profile, architecture.space(profile).default()).seconds)
+
+
 def _refusal(architecture: Architecture, profile: Profile, options: Options) -> str | None:
     """None, or the sentence why a rung is left out."""
     if profile.task not in architecture.tasks:
@@ -179,6 +199,12 @@ def _refusal(architecture: Architecture, profile: Profile, options: Options) -> 
         return "the preset fast tries the bottom rungs only; take the preset balanced, or name it with --only"
     if not architecture.needs_tensorflow:
         return None
+    if not memory_of(options.memory).worker:
+        return (
+            f"{options.memory:g} GB of memory leave no room for a net"
+            if options.memory
+            else "too little memory is free for a net"
+        )
     seconds = options.budget_seconds
     if seconds is not None and seconds < FEWEST_SECONDS_FOR_A_NET:
         starts = f"its library alone takes about {NET_STARTS_SECONDS:g} s to start"
@@ -237,7 +263,8 @@ def _split(profile: Profile, options: Options) -> Split:
     rows = profile.rows - profile.rows_without_target
     kind, column, reason = _kind_of_split(profile, options)
     sealed = _sealed_fraction(rows)
-    folds, why = _folds(profile, options.folds, rows, sealed)
+    search_rows = _search_rows(profile, int(rows * (1 - sealed)), min(FOLDS_BYTES, memory_of(options.memory).fit_bytes))
+    folds, why = _folds(profile, options.folds, rows, sealed, search_rows)
     seal = (
         f"{sealed:.0%} of the rows are sealed for judging"
         if sealed
@@ -245,7 +272,22 @@ def _split(profile: Profile, options: Options) -> Split:
     )
     together = profile.duplicates.rows > 0 and profile.duplicates.distinctive
     kept = f"; the {profile.duplicates.rows:,} copies of rows stay on one side" if together and kind != "time" else ""
-    return Split(kind, sealed, folds, column, together, f"{reason}; {seal}; {why}{kept}")
+    sample = (
+        f"; settings are chosen by learning from {search_rows:,} rows, and the best of each rung learns from as many as the "
+        "time allows"
+        if search_rows
+        else ""
+    )
+    return Split(kind, sealed, folds, column, together, f"{reason}; {seal}; {why}{kept}{sample}", search_rows=search_rows)
+
+
+def _search_rows(profile: Profile, training: int, memory_bytes: int) -> int | None:
+    """Rows that a trial of the search learns from, where there are many more; None where it learns from all."""
+    width = max(1, encoded_width(profile))
+    most = int(np.clip(SEARCH_CELLS // width, LEAST_SEARCH_ROWS, MOST_SEARCH_ROWS))
+    most = max(1_000, min(most, memory_bytes // (BYTES_A_CELL * width) - MOST_HELD_OUT))
+    folds_fit = MOST_FOLDS * BYTES_A_CELL * width * training <= memory_bytes
+    return most if training >= LARGE * most or (training > most and not folds_fit) else None
 
 
 def _kind_of_split(profile: Profile, options: Options) -> tuple[str, str | None, str]:
@@ -284,7 +326,7 @@ def _sealed_fraction(rows: int) -> float:
     return round(min(0.2 * rows, max(2_000.0, 0.1 * rows), 20_000.0) / rows, 4)
 
 
-def _folds(profile: Profile, wanted: int | None, rows: int, sealed: float) -> tuple[int, str]:
+def _folds(profile: Profile, wanted: int | None, rows: int, sealed: float, search_rows: int | None) -> tuple[int, str]:
     training = int(rows * (1 - sealed))
     if wanted is not None:
         if not 2 <= wanted <= training // 2:
@@ -296,6 +338,8 @@ def _folds(profile: Profile, wanted: int | None, rows: int, sealed: float) -> tu
     few = affordable(profile) if affordable is not None else None
     if few is not None and sealed:
         return few, "one holdout of a fifth of the training rows, as training is slow" if few == 1 else f"{few} folds"
+    if search_rows is not None and sealed:
+        return 1, f"one holdout of about {MOST_HELD_OUT:,} rows, which tell small differences apart by themselves"
     most, why = MOST_FOLDS, f"{MOST_FOLDS} folds"
     if rows * len(profile.features) > _MANY_CELLS:
         most, why = 3, f"3 folds, enough for {rows:,} rows"

@@ -24,6 +24,7 @@ from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Evidence
 from automl.core.files import decode, read_json, write_json
 from automl.core.finding import Finding, Section, Severity
+from automl.core.memory import memory_of
 from automl.core.model import Model
 from automl.core.options import Options
 from automl.core.plan import Plan
@@ -208,7 +209,7 @@ def inspect(source: Any, options: Options = Options(), listener: Listener = sile
     from automl.reading import read
     from automl.recommending import recommend
 
-    dataset = arranged(read(source), options)
+    dataset = arranged(read(source, memory=memory_of(options.memory), seed=options.seed), options)
     profile = profile_of(dataset, options, listener)
     return profile, judge(Case(dataset, profile, recommend(profile, options)), listener)
 
@@ -233,9 +234,11 @@ class Sitting:
         from automl.search.worker import Worker
 
         budget = self.deadline.budget_seconds
-        if budget is not None and budget < LEAST_SECONDS_FOR_WORKER:
+        limit_gb = options.memory if recipe is None else recipe.memory_gb
+        memory = memory_of(limit_gb)
+        if (budget is not None and budget < LEAST_SECONDS_FOR_WORKER) or not memory.worker:
             return
-        self.worker = Worker(self.scratch, self.scratch / "worker.log")
+        self.worker = Worker(self.scratch, self.scratch / "worker.log", None if limit_gb is None else memory.limit_bytes)
         if budget is not None:  # counted trials may need no worker at all; then it is started when it is asked for
             self.worker.start()
 
@@ -251,8 +254,13 @@ class Sitting:
         from automl.reading import read
         from automl.recommending import recommend
 
+        memory = memory_of(options.memory if recipe is None else recipe.memory_gb)
         with self.stage("read", "reading"):
-            dataset = arranged(read(source, test), options)
+            given = read(source, test, memory, options.seed if recipe is None else recipe.seed)
+            dataset = arranged(given, options)
+            if dataset is not given and given.left_out:
+                why = f"the memory holds {given.rows:,} of the {given.rows + given.left_out:,} rows"
+                raise InputError(f"{why}, and a series cannot be read in part", "give more with --memory")
         with self.stage("profile", f"profiling {dataset.rows:,} rows, {dataset.frame.shape[1]} columns"):
             profile = profile_of(dataset, options, self.listener)
             for note in profile.notes:
@@ -278,6 +286,13 @@ class Sitting:
             why = "their target is missing or unknown to the training rows" + (", or their weight is 0" if plan.weight else "")
             sentence = f"{lost:,} rows of the test part are not judged: {why}."
             self.notes.append(Finding("AML308", "Test rows left out", Severity.TIP, Section.DATA, sentence, "evaluated"))
+        if dataset.left_out:
+            kept, rows = dataset.rows, dataset.rows + dataset.left_out
+            sentence = (
+                f"The data has {rows:,} rows, and the memory holds {kept:,} of them: those were drawn at random and are used."
+            )
+            action = "Give it more with `--memory`, or leave out columns that tell nothing."
+            self.notes.append(Finding("AML310", "Rows not read", Severity.TIP, Section.DATA, sentence, "data", action=action))
         weightless = 0 if plan.weight is None else int((parse_column(dataset.frame[plan.weight], {"as": "number"}) == 0.0).sum())
         if weightless:
             sentence = f'{weightless:,} rows are left out: their weight in "{plan.weight}" is 0.'
@@ -298,16 +313,15 @@ class Sitting:
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
         chosen = climb.candidates(evidence)
+        rows = climb.last_rows(chosen[0])
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:
                 place, read_out = folder.path / "evaluated", partial(search.readout_of, climb, prepared)
-                evaluated = search.ship(
-                    dataset, prepared, chosen, context.training_rows, workshop, place, self.deadline, read_out
-                )
+                evaluated = search.ship(dataset, prepared, chosen, rows, workshop, place, self.deadline, read_out)
             except TrainingError as error:
                 raise StoppedByCheck(str(error)) from error
         evidence = self.note_refusals(evidence, evaluated)
-        shipped = self.refit(folder, dataset, prepared, evaluated, workshop)
+        shipped = self.refit(folder, dataset, prepared, evaluated, workshop, len(rows))
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
@@ -348,22 +362,27 @@ class Sitting:
             readout=evaluated.readout,
         )
 
-    def refit(self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any) -> dict[str, Any]:
-        """The shipped model: the same settings on all rows; the evaluated one where there is no time or no difference."""
-        from automl.search import budget, ship
+    def refit(
+        self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any, learned: int
+    ) -> dict[str, Any]:
+        """The shipped model: the same settings on all rows; the evaluated one where there is no time or no difference.
+
+        learned: rows that the evaluated model learned from.
+        """
+        from automl.search import budget, sampling, ship
 
         context = prepared.context
         rows = np.arange(len(context.target))
-        copy = {**evaluated.facts, "refitted": False, "rows": len(context.training_rows)}
+        copy = {**evaluated.facts, "refitted": False, "rows": learned}
         source, destination = folder.path / "evaluated", folder.path / "model"
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(source, destination)
-        same_rows = len(context.training_rows) == len(rows)
-        if same_rows:
+        if learned == len(rows):
             return {**copy, "refitted": True}
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
-        more = max(1.25, len(rows) / len(context.training_rows))
-        needed = 1.2 * more * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
+        more = max(1.25, len(rows) / learned)
+        longer = sampling.growth_of_seconds(more)
+        needed = 1.2 * longer * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
         if not context.plan.refit or self.deadline.left_seconds() < needed:
             return copy
         with self.stage("refit", "fitting on all rows"):

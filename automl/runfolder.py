@@ -53,6 +53,8 @@ def versions() -> dict[str, str]:
 def identity(dataset: Dataset, plan: Plan) -> str:
     """Equal for runs that would give the same result: content, result-changing settings, library versions."""
     parts = [dataset.content_hash, dump_json(plan), dump_json(versions())]
+    if dataset.left_out:  # which rows were read depends on the memory
+        parts.append(str(dataset.rows))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 

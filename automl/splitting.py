@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,11 +19,37 @@ Array = np.ndarray[Any, Any]
 STRATA = 20
 """Regression targets are dealt out by this many equally filled bins, so that every part sees the whole range."""
 
-HOLDOUT = 0.2
-"""Share of the rows in the validation part where there is only one fold."""
+HOLDOUT, MOST_HELD_OUT = 0.2, 20_000
+"""Share of the rows in the validation part where there is only one fold, and about the most of them."""
+
+SAMPLED_ROWS_OF_A_CLASS = 50
+"""A sample has so many rows of every class, as far as there are."""
 
 LEAST_ROWS_OF_A_CLASS = 3
 """Rows of a class rarer than this stay in training: there is nothing to measure on them."""
+
+
+def without(rows: Array, taken: Array) -> Array:
+    """The rows that are not taken, ascending."""
+    left = np.zeros(int(max(rows.max(initial=-1), taken.max(initial=-1))) + 1, bool)
+    left[rows] = True
+    left[taken] = False
+    return np.flatnonzero(left)
+
+
+def sampled(rows: Array, most: int | None, classes: Array | None, seed: int) -> Array:
+    """At most about `most` of the rows, ascending, drawn at random. A larger sample of the same seed holds the smaller one.
+
+    classes: (every row,) class codes, of each of which some rows are kept; None for other targets.
+    """
+    if most is None or len(rows) <= most:
+        return rows
+    order = np.random.default_rng(seed).permutation(rows)
+    chosen = [order[:most]]
+    if classes is not None:
+        of_row = classes[order]
+        chosen += [order[of_row == code][:SAMPLED_ROWS_OF_A_CLASS] for code in np.flatnonzero(np.bincount(of_row))]
+    return without(np.concatenate(chosen), np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -60,8 +87,8 @@ class Splitter:
     def folds(self, rows: Array, count: int, repeats: int, seed: int) -> list[FoldRows]:
         """`repeats` x `count` folds over `rows`; in time order each fold is predicted from what came before it.
 
-        One fold is a holdout of a fifth of the rows, and is not repeated. Fewer folds where there are fewer groups. Raises
-        InputError where not even two can be made.
+        One fold is a holdout of a fifth of the rows, but not many more than 20,000, and is not repeated. Fewer folds where
+        there are fewer groups. Raises InputError where not even two can be made.
         """
         if count == 1:
             return [self._holdout(rows, seed)]
@@ -79,20 +106,21 @@ class Splitter:
             part = self._deal(measurable, count, seed + 7919 * repeat)
             for number in range(count):
                 validation = np.sort(measurable[part == number])
-                folds.append(FoldRows(np.setdiff1d(rows, validation), validation, repeat))
+                folds.append(FoldRows(without(rows, validation), validation, repeat))
         return folds
 
     def _holdout(self, rows: Array, seed: int) -> FoldRows:
-        """One fold whose validation part is a fifth of the rows; in time order about the last fifth."""
+        """One fold whose validation part is a fifth of the rows or 20,000; in time order about the last of them."""
+        held_out = min(HOLDOUT, MOST_HELD_OUT / max(1, len(rows)))
         if self.times is not None:
-            share = HOLDOUT * np.random.default_rng(seed).uniform(0.8, 1.2)
+            share = held_out * np.random.default_rng(seed).uniform(0.8, 1.2)
             validation = self._last(rows, float(share))
         else:
             measurable = self._measurable(rows)
-            validation = np.sort(measurable[self._deal(measurable, round(1 / HOLDOUT), seed) == 0])
+            validation = np.sort(measurable[self._deal(measurable, round(1 / held_out), seed) == 0])
         if not 0 < len(validation) < len(rows):
             raise InputError("the rows fall into too few groups to be split", "choose another group column, or leave it out")
-        return FoldRows(np.setdiff1d(rows, validation), validation)
+        return FoldRows(without(rows, validation), validation)
 
     def _measurable(self, rows: Array) -> Array:
         """The rows that may be predicted: those of classes with rows enough."""
@@ -131,16 +159,22 @@ class Splitter:
     ) -> None:
         """Groups of several rows, largest first, each to the part that most lacks the strata of its rows."""
         members: dict[int, list[int]] = {}
-        for position in np.flatnonzero(~single):
-            members.setdefault(int(group[position]), []).append(int(position))
-        order = [list(members)[number] for number in generator.permutation(len(members))]
-        totals = np.bincount(strata, minlength=counts.shape[1]).astype(np.float64) / len(counts)
+        for position in np.flatnonzero(~single).tolist():
+            members.setdefault(int(group[position]), []).append(position)
+        names, whole = list(members), np.maximum(np.bincount(strata, minlength=counts.shape[1]) / len(counts), 1.0).tolist()
+        order = [names[number] for number in generator.permutation(len(names)).tolist()]
+        stratum, filled, sizes = strata.tolist(), counts.tolist(), counts.sum(axis=1).tolist()
         for name in sorted(order, key=lambda name: -len(members[name])):
-            added = np.bincount(strata[members[name]], minlength=counts.shape[1])
-            fullness = ((counts + added) / np.maximum(totals, 1.0)) @ (added / added.sum())
-            chosen = int(np.lexsort((counts.sum(axis=1), fullness))[0])
-            counts[chosen] += added
-            part[members[name]] = chosen
+            rows = members[name]
+            added = Counter(map(stratum.__getitem__, rows))
+            shares = [(each, count, count / (len(rows) * whole[each])) for each, count in added.items()]
+            fullness = [sum((has[each] + count) * share for each, count, share in shares) for has in filled]
+            chosen = min(range(len(filled)), key=lambda number: (fullness[number], sizes[number]))
+            for each, count in added.items():
+                filled[chosen][each] += count
+            sizes[chosen] += len(rows)
+            part[rows] = chosen
+        counts[:] = filled
 
     def _last(self, rows: Array, fraction: float) -> Array:
         assert self.times is not None

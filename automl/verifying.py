@@ -20,6 +20,7 @@ from automl.core.events import Event, Listener, silent
 from automl.core.evidence import Decision, Evidence, Trial
 from automl.core.files import decode, encode, read_json, sha256_of
 from automl.core.finding import Finding
+from automl.core.memory import shares_of
 from automl.core.metrics import Metric
 from automl.core.options import Options
 from automl.core.plan import Plan
@@ -195,7 +196,8 @@ class _Kept:
             raise InputError(f"{source}, which the run was made from, is not there", "say where it is with --data")
         if self.given is not None:
             source, test = self.given, test if self.given_test is None else self.given_test
-        read_again = read(source, test)
+        limit = reading.get("memory_bytes")
+        read_again = read(source, test, None if limit is None else shares_of(limit), self.plan.seed)
         self.found = read_again.content_hash
         return arranged(read_again, self.options)
 

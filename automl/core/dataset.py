@@ -33,3 +33,8 @@ class Dataset:
     @property
     def rows(self) -> int:
         return len(self.frame)
+
+    @property
+    def left_out(self) -> int:
+        """Rows that were not read, because the memory did not hold them."""
+        return int(self.reading.get("rows", 0)) - int(self.reading.get("kept", 0))

@@ -32,6 +32,7 @@ class Trial:
     rounds: the stopping round (boosting rounds or epochs) that all folds share; 0 where there is none.
     curve: mean validation score after each evaluated round, as [round, score] pairs.
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
+    rows: the most training rows that each fit learned from, a sample of the fold's; None where it learned from all.
     status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold); message: why there is no score.
     members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
         `fold_scores` come from members and weights that were found on the other folds.
@@ -52,6 +53,7 @@ class Trial:
     message: str = ""
     members: tuple[Member, ...] = ()
     selection_scores: tuple[float, ...] = ()
+    rows: int | None = None
 
     @property
     def id(self) -> str:
@@ -61,6 +63,12 @@ class Trial:
     def parts(self) -> tuple[Trial, ...]:
         """The trials that are fitted: its members', or itself."""
         return tuple(member.trial for member in self.members) or (self,)
+
+    @property
+    def most_rows(self) -> int | None:
+        """As `rows`; of an ensemble, what its members learned from at most."""
+        limits = [part.rows for part in self.parts]
+        return None if None in limits else max(limit for limit in limits if limit is not None)
 
 
 @dataclass(frozen=True)

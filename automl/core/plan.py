@@ -34,6 +34,8 @@ class Split:
     folds: of one shuffling; 1 is a holdout of a fifth of the rows.
     keep_together: equal rows stay on one side of every split.
     folds_by: where the test part is given, how the folds of the training rows are made if not at random: grouped or time.
+    search_rows: what a trial of the search learns from at most, where there are many more rows: settings are chosen on such
+        a sample of each fold's training rows, and the best of each rung is trained on all that the time allows.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Split:
     keep_together: bool = False
     reason: str = ""
     folds_by: str | None = None
+    search_rows: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ class Category:
 
 
 Column = Array | Category
-"""number, boolean: float64 with NaN; category, text: Category; datetime: int64 epoch seconds, smallest int64 missing;
+"""number, boolean: float32 with NaN, or float64 where float32 would blur it; category, text: Category;
+datetime: int64 epoch seconds, smallest int64 missing;
 image: uint8 (rows, height, width, channels); audio: float32 (rows, samples); series: float32 (rows, length, channels)."""
 
 
@@ -88,9 +89,51 @@ def tabulate(frame: pd.DataFrame, columns: Iterable[ColumnProfile], root: str = 
         if step not in parsers:
             parsers[step] = make_parser(column.parse)
         parser = parsers[step]
-        values = parser.column(frame[column.name], root) if parser.takes_files else parser.column(frame[column.name])
-        if parser.takes_files:
-            problems |= {column.name: dict(parser.problems)} if parser.problems else {}
-            names[column.name] = np.asarray([cell if isinstance(cell, str) else "" for cell in frame[column.name]], dtype=object)
+        if not parser.takes_files:
+            clean[column.name] = _cleaned(frame[column.name], parser, column)
+            continue
+        values = parser.column(frame[column.name], root)
+        problems |= {column.name: dict(parser.problems)} if parser.problems else {}
+        names[column.name] = np.asarray([cell if isinstance(cell, str) else "" for cell in frame[column.name]], dtype=object)
         clean[column.name] = Category.from_strings(values) if column.dtype == "string" else values
     return Table(clean, len(frame), problems, names)
+
+
+def distinct_cells(cells: pd.Series) -> tuple[Array, pd.Series] | None:
+    """(places, distinct): what each row holds of the distinct cells, -1 where it is missing; None where that costs too much.
+
+    For columns of strings, and for categories, of which only those that are there count.
+    """
+    if isinstance(cells.dtype, pd.StringDtype):
+        places, distinct = pd.factorize(cells)
+        return places, pd.Series(distinct)
+    if not isinstance(cells.dtype, pd.CategoricalDtype):
+        return None
+    places = np.asarray(cells.cat.codes, np.int64)
+    used = np.bincount(places[places >= 0], minlength=len(cells.cat.categories)) > 0
+    moved = np.append(np.cumsum(used) - 1, -1)
+    return moved[places], pd.Series(cells.cat.categories[used])
+
+
+def _cleaned(cells: pd.Series, parser: Parser, column: ColumnProfile) -> Column:
+    """The column after its parse step; of strings only the distinct ones are parsed."""
+    places = None
+    if (found := distinct_cells(cells)) is not None:
+        places, cells = found
+    values = parser.column(cells)
+    if column.dtype == "string":
+        levels = Category.from_strings(values)
+        return levels if places is None else Category(np.append(levels.codes, np.int32(-1))[places], levels.levels)
+    if column.dtype == "float32" and values.dtype == np.float64:
+        values = _as_float32(values)
+    if places is None or values.ndim > 1:
+        return values if places is None else values[places]
+    return np.append(values, np.asarray([parser.missing_value], values.dtype))[places]
+
+
+def _as_float32(values: Array) -> Array:
+    """What float32 cannot hold is missing, as it is to a model's graph."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    narrow[np.isinf(narrow)] = np.nan
+    return narrow

@@ -73,13 +73,16 @@ class LinearLearner:
             marks.append(deadline.clock())
         return FoldsResult(validation, training)
 
+    def most_rows(self, settings: Settings, width: int) -> int:
+        """Rows of so many encoded columns that a fit looks at."""
+        return max(LEAST_ROWS[settings["penalty"]], MOST_CELLS[settings["penalty"]] // width)
+
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedLinear:
         from threadpoolctl import threadpool_limits
 
         inputs, target = _block(training.inputs), np.asarray(training.target)
         weight = row_weights(training, problem, settings.get("class_weight") == "balanced")
-        penalty = settings["penalty"]
-        most_rows = max(LEAST_ROWS[penalty], MOST_CELLS[penalty] // inputs.shape[1])
+        most_rows = self.most_rows(settings, inputs.shape[1])
         if len(inputs) > most_rows:
             chosen = _sample(target, most_rows, problem, seed)
             inputs, target, weight = inputs[chosen], target[chosen], None if weight is None else weight[chosen]

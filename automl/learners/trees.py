@@ -100,6 +100,8 @@ class TreesLearner:
     """Needs the encoding "codes". Settings: PARAMETERS, and class_weight "none" or "balanced" (metrics of labels only),
     most_rounds."""
 
+    rounds_scale_with_rows = True
+
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
         """All folds grow in step, so that the mean validation curve is known at every round and a deadline cuts all alike.
 

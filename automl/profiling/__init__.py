@@ -70,7 +70,8 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
     _check_names(names, options, _source(dataset))
     target_name, target_evidence, notes = choose_target(names, options.target, _source(dataset))
     _check_target_is_free(target_name, options)
-    cells = {name: cells_of(column, name) for name, (_, column) in zip(names, dataset.frame.items(), strict=True)}
+    coded = set(dataset.reading.get("coded", ()))
+    cells = {name: cells_of(column, name, name in coded) for name, (_, column) in zip(names, dataset.frame.items(), strict=True)}
     decimal = _decimal_sign(dataset, cells)
     target = _target(dataset, cells[target_name], options, decimal)
     examined = _examine(cells, target, options, decimal)
@@ -97,7 +98,7 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         duplicate_columns=same,
         suspected_leaks=tuple(leaks),
         ordered_in_time=dataset.reading["arrangement"]["time"] if target.task is Task.FORECAST else _ordered_in_time(examined),
-        notes=(*notes, *target.notes, *_reading_notes(dataset), *_ambiguous_dates(examined)),
+        notes=(*_rows_not_read(dataset), *notes, *target.notes, *_reading_notes(dataset), *_ambiguous_dates(examined)),
         root=dataset.root if any(column.kind in FILES for column in examined.columns) else "",
         arrangement=dataset.reading.get("arrangement", {}),
         **_of_target(target),
@@ -106,6 +107,14 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         raise InputError("no column is left to predict from", "every one is left out: " + _reasons(found))
     listener(Event("profile", f"{len(found.features):,} of {len(names) - 1:,} columns can be learned from", "end"))
     return found
+
+
+def _rows_not_read(dataset: Dataset) -> tuple[str, ...]:
+    if not dataset.left_out:
+        return ()
+    rows = dataset.rows + dataset.left_out
+    told = f"{rows:,} rows take more memory than there is: {dataset.rows:,} of them, drawn at random, are used"
+    return (f"{told}; change it with --memory",)
 
 
 def _target(dataset: Dataset, cells: Cells, options: Options, decimal: str) -> Target:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from automl.core.predictor import canonical, parse_column
+from automl.core.table import distinct_cells
 from automl.profiling.numbers import plain_parse
 
 Array = np.ndarray[Any, Any]
@@ -84,9 +85,16 @@ class Cells:
         return [value.strip() if isinstance(value, str) else canonical(value) for value in self.values]
 
 
-def cells_of(series: pd.Series, called: str | None = None) -> Cells:
-    """What a column of a frame holds. called: its name, where the series goes by another."""
+def cells_of(series: pd.Series, called: str | None = None, coded: bool = False) -> Cells:
+    """What a column of a frame holds. called: its name, where the series goes by another.
+
+    coded: it holds strings, which are categories only because that takes less memory.
+    """
     name = str(series.name) if called is None else called
+    if coded and (found := distinct_cells(series)) is not None:
+        codes, distinct = found
+        values = np.asarray(distinct, dtype=object)
+        return Cells(name, codes, values, np.bincount(codes[codes >= 0], minlength=len(values)), "text")
     declared = isinstance(series.dtype, pd.CategoricalDtype)
     if declared:
         series = series.astype(series.cat.categories.dtype)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.table import Category, Column
@@ -40,13 +41,13 @@ def describe(
         missing = clean == MISSING_DATE
         known, dtype = clean[~missing], "int64"
         statistics = {"first": _iso(known.min()), "last": _iso(known.max())} if len(known) else {}
-        unique = len(np.unique(known))
+        unique = len(pd.unique(known))
     else:
         missing = np.isnan(clean)
         known = clean[~missing]
         statistics = number_statistics(known, shape) if len(known) else {}
         dtype = "float64" if needs_float64(known) else "float32"
-        unique = len(np.unique(known))
+        unique = len(pd.unique(known))
     return ColumnProfile(
         name=cells.name,
         kind=verdict.kind,

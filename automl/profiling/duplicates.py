@@ -49,7 +49,7 @@ def find_duplicates(features: Sequence[Column], target: Array) -> Duplicates:
     of_target = column_hash(target)
     inputs = row_hash(hashes, rows)
     whole = row_hash([inputs, of_target], rows)
-    size = np.unique(whole, return_counts=True)[1]
+    size = _sizes(whole)
     pairs = _pairs(whole)
     straddling = float((size * (1.0 - _TEST_SHARE ** (size - 1.0)))[size > 1].sum() / max(1, rows))
     return Duplicates(
@@ -63,8 +63,13 @@ def find_duplicates(features: Sequence[Column], target: Array) -> Duplicates:
 
 def _pairs(keys: Array) -> float:
     """Pairs of rows with equal keys."""
-    size = np.unique(keys, return_counts=True)[1]
+    size = _sizes(keys)
     return float((size * (size - 1.0)).sum() / 2)
+
+
+def _sizes(keys: Array) -> Array:
+    """Rows of each distinct key."""
+    return np.bincount(pd.factorize(keys)[0])
 
 
 def _conflicting(inputs: Array, whole: Array) -> int:
@@ -78,7 +83,7 @@ def _chance_pairs(hashes: Sequence[Array], rows: int) -> float:
     """Expected pairs of equal rows if columns were independent."""
     log_chance = 0.0
     for each in {each.tobytes(): each for each in hashes}.values():
-        counts = np.unique(each, return_counts=True)[1]
+        counts = _sizes(each)
         equal = float((counts * (counts - 1.0)).sum())
         log_chance += float(np.log(max(equal, 0.5) / max(1.0, rows * (rows - 1.0))))
     return float(np.exp(log_chance) * rows * (rows - 1.0) / 2)

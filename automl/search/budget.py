@@ -12,7 +12,7 @@ EXPORT_SECONDS = {False: 0.7, True: 6.0}
 """Writing and checking one graph, by whether it comes from TensorFlow."""
 EXPORT_SHARE = 0.4
 JUDGING_SECONDS = 2.0
-JUDGING_SHARE = 0.9
+JUDGING_SHARE = 1.5
 """Export and judging go through the columns as profiling and splitting do: their seconds against those
 that preparing took in this run, on this machine with its load."""
 TIGHT_SHARE = 0.35
@@ -30,16 +30,25 @@ def judging_seconds(preparing: float, budget: float | None) -> float:
     return wanted if budget is None else min(wanted, TIGHT_SHARE * budget)
 
 
-def fit_share(folds: int) -> float:
-    """Seconds of a fit on all rows against those of a trial over so many folds, at most: with one holdout a fit is more."""
-    return max(FIT_SHARE, 1.5 / folds)
+SAMPLED_SHARE = 0.7
+"""A fit on as many rows as a trial on a sample learned from, against that trial, which also predicts a large holdout."""
 
 
-def shipping_seconds(champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0, folds: int = 5) -> float:
-    """Time for `fits` fits of the champion on (nearly) all rows with their exports."""
+def fit_share(folds: int, samples: bool = False) -> float:
+    """Seconds of a fit on all rows against those of a trial over so many folds, at most: with one holdout a fit is more.
+
+    samples: on as many rows as the trial, which was on a sample of a large table.
+    """
+    return SAMPLED_SHARE if samples else max(FIT_SHARE, 1.5 / folds)
+
+
+def shipping_seconds(
+    champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0, share: float = FIT_SHARE
+) -> float:
+    """Time for `fits` fits of the champion on (nearly) all rows with their exports. share: as `fit_share` tells it."""
     if champion is None:
         return 0.0
-    return fits * (fit_share(folds) * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+    return fits * (share * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
 
 
 def nesting_seconds(candidates: Iterable[Outcome], folds: int) -> float:

@@ -16,7 +16,7 @@ from automl.core.events import Event, Listener
 from automl.core.evidence import Decision, Evidence, Final, Trial
 from automl.core.plan import Rung
 from automl.core.space import Settings
-from automl.search import budget
+from automl.search import budget, sampling
 from automl.search.context import Context
 from automl.search.deciding import decide, worse_beyond_doubt
 from automl.search.ensembling import combine
@@ -60,10 +60,12 @@ class Climb:
     stopped: str = ""
     _by_rung: dict[str, list[Outcome]] = field(default_factory=dict, init=False, repr=False)
     _best: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
+    _left_at_start: float = field(default=math.inf, init=False, repr=False)
     _worse: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False)
 
     def run(self) -> Evidence:
         """Probe, search, decide."""
+        self._left_at_start = self.deadline.left_seconds(self.judging())
         on_record = self.journal.outcomes()
         ensembles = [outcome.trial for outcome in on_record if outcome.trial.members]
         for outcome in on_record:
@@ -78,6 +80,7 @@ class Climb:
                 raise InputError("the budget leaves no time to train anything", "give more with --time")
             raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
         self._search()
+        self._train_on_more_rows()
         self._combine(ensembles)
         finals, decisions = self._decide()
         champion = self._champion(finals, decisions)
@@ -112,6 +115,10 @@ class Climb:
         """Folds of one shuffling."""
         return sum(fold.repeat == 0 for fold in self.context.search_folds)
 
+    @property
+    def _fit_share(self) -> float:
+        return budget.fit_share(self.folds, self.context.samples)
+
     def best(self, architecture: str) -> Outcome | None:
         """The rung's finalist: the best score on the search folds, the earlier trial on a tie."""
         return self._best.get(architecture)
@@ -136,8 +143,9 @@ class Climb:
         if outcome.trial.score is not None and (known is None or self._rank(outcome) > self._rank(known)):
             self._best[name] = outcome
 
-    def _rank(self, outcome: Outcome) -> tuple[float, int]:
-        return self._value(outcome), -outcome.trial.number
+    def _rank(self, outcome: Outcome) -> tuple[float, float, int]:
+        """Settings that were tried again on more rows stand for their rung, as they were the best on fewer."""
+        return self.context.rows_a_fit(outcome.trial.most_rows), self._value(outcome), -outcome.trial.number
 
     def _value(self, outcome: Outcome) -> float:
         score = outcome.trial.score
@@ -154,7 +162,24 @@ class Climb:
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
         contenders = self._contenders()
-        return self._finals_seconds(contenders) + self._nesting(contenders) + self.essential()
+        finals, judging = self._at_final_size(contenders), self.judging()
+        again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
+        shipping = max((self._shipping(each) for each in finals), default=0.0)
+        return again + self._finals_seconds(finals) + self._nesting(contenders) + shipping + judging
+
+    def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
+        """With the seconds that they take on the rows of the finals, where those are more than the sample of the search."""
+        rows = sampling.final_rows(self.context, contenders, self._left_at_start)
+        return [sampling.grown(self.context, each, rows) for each in contenders]
+
+    def last_rows(self, trial: Trial) -> np.ndarray:
+        """The training rows that a last fit of a trial learns from: all, or as many as the time allows."""
+        rows = self.context.training_rows
+        outcome = next((each for each in self.outcomes if each.trial.id == trial.id), None)
+        if outcome is None or not self.context.samples or math.isinf(self.deadline.left_seconds()):
+            return rows
+        left = sampling.LAST_SHARE * self.deadline.left_seconds(self.judging())
+        return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
 
     def _nesting(self, contenders: list[Outcome]) -> float:
         """Seconds for judging small data by nested cross-validation; none where that would take too much of the budget."""
@@ -173,8 +198,12 @@ class Climb:
         return share * budget.finals_seconds(self._parts(contenders), 1)
 
     def essential(self) -> float:
-        """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report."""
-        fits = [self._shipping(each) for each in self._contenders()]
+        """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report.
+
+        Of large data one fit: the last rows are worth less there than a further rung.
+        """
+        count = 1 if self.context.samples else 2
+        fits = [self._shipping(each, count) for each in self._contenders()]
         return max([*fits, self._combined(fits)], default=0.0) + self.judging()
 
     def _combined(self, fits: list[float]) -> float:
@@ -187,11 +216,11 @@ class Climb:
         """Seconds to keep for judging and the report."""
         return budget.judging_seconds(self.preparing_seconds, self.context.plan.budget_seconds)
 
-    def _shipping(self, outcome: Outcome) -> float:
+    def _shipping(self, outcome: Outcome, most_fits: int = 2) -> float:
         """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
-        fits = 2 if self.context.plan.refit and self._has_sealed_rows else 1
+        fits = most_fits if self.context.plan.refit and self._has_sealed_rows else 1
         return sum(
-            budget.shipping_seconds(each, self._is_net(each.trial.architecture), fits, self.preparing_seconds, self.folds)
+            budget.shipping_seconds(each, self._is_net(each.trial.architecture), fits, self.preparing_seconds, self._fit_share)
             for each in self._parts([outcome])
         )
 
@@ -242,12 +271,12 @@ class Climb:
             fits = 2
             if all(self.context.architecture(each.trial.architecture).rung == 0 for each in self.finalists()):
                 fits = 1  # without this rung there is only the baseline: fresh folds and the fit on all rows can wait
-            shares = 0.5 * fits + 0.5 + fits * budget.fit_share(self.folds)
+            shares = 0.5 * fits + 0.5 + fits * self._fit_share
             allowed = (left - fits * budget.EXPORT_SECONDS[True]) / shares
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         essential = self.essential()
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS
-        return self.deadline.until(essential, 1.0 / (1.5 + 2 * budget.fit_share(self.folds))) if enough else None
+        return self.deadline.until(essential, 1.0 / (1.5 + 2 * self._fit_share)) if enough else None
 
     def _search_while_waiting(self) -> None:
         """Short trials of the other rungs in this process, as long as the training worker still imports its libraries."""
@@ -402,6 +431,23 @@ class Climb:
         return needed < self.deadline.left_seconds()
 
     # Deciding
+
+    def _train_on_more_rows(self) -> None:
+        """Each contender's best settings again, on as many rows as the finals can afford: stopped there, and scored."""
+        contenders = self._contenders()
+        rows = sampling.final_rows(self.context, contenders, self._left_at_start)
+        rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
+        for outcome in contenders:
+            name = outcome.trial.architecture
+            number = max(each.trial.number for each in self._of(name)) + 1
+            trial = sampling.larger(self.context, outcome, number, rows)
+            if trial is None or self.deadline.interrupted:
+                continue
+            self.context.encoded.clear()
+            count = round(self.context.rows_a_fit(rows))
+            self._tell(f"{rungs[name].title}: best settings on {count:,} rows", stage="decide", architecture=name)
+            needed = self._finals_seconds([sampling.grown(self.context, outcome, rows)]) + self._after_finals(outcome)
+            self._record(self.workshop.again(trial, self.deadline.until(needed)), rungs[name])
 
     def _decide(self) -> tuple[list[Final], list[Decision]]:
         """Each rung's finalist against the last accepted one, bottom up, on fresh folds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.core.table import Category, Table
 from automl.core.tasks import Task
-from automl.splitting import FoldRows
+from automl.splitting import FoldRows, sampled, seeds
 
 Array = np.ndarray[Any, Any]
 
@@ -86,6 +86,25 @@ class Context:
         return self.profile.task is Task.FORECAST
 
     @property
+    def samples(self) -> bool:
+        """Whether the search learns from a part of the rows only."""
+        return self.plan.split.search_rows is not None
+
+    def sample(self, rows: Array, most: int | None) -> Array:
+        """At most so many of the training rows, always the same ones first: what is learned from less than all."""
+        classes = self.target.astype(np.int64) if self.profile.task.is_classification and most is not None else None
+        return sampled(rows, most, classes, seeds(self.plan.seed)("sample of the training rows"))
+
+    def searched(self, most: int | None) -> tuple[FoldRows, ...]:
+        """The search folds for a trial that learns from at most so many rows; what is predicted is the same."""
+        return tuple(replace(fold, training=self.sample(fold.training, most)) for fold in self.search_folds)
+
+    def rows_a_fit(self, most: int | None) -> float:
+        """Rows that a fit of such a trial learns from, the mean over the search folds."""
+        lengths = [len(fold.training) for fold in self.search_folds]
+        return float(np.mean(lengths if most is None else np.minimum(lengths, most)))
+
+    @property
     def positive(self) -> int:
         return self.profile.classes.index(self.profile.positive) if self.profile.positive in self.profile.classes else 1
 
@@ -110,11 +129,14 @@ class Context:
             return ()
         generator = np.random.default_rng([self.plan.seed, len(rows), int(rows[0])])
         _, unit = np.unique(rows if self.groups is None else self.groups[rows], return_inverse=True)
-        members = np.split(np.argsort(unit, kind="stable"), np.cumsum(np.bincount(unit))[:-1])
+        members, sizes = np.argsort(unit, kind="stable"), np.bincount(unit)
+        starts = np.cumsum(sizes) - sizes
         scores = []
         for _ in range(RESAMPLES):
-            drawn = generator.integers(len(members), size=len(members))
-            picked = np.concatenate([members[number] for number in drawn])
+            drawn = generator.integers(len(sizes), size=len(sizes))
+            lengths = sizes[drawn]
+            before = np.repeat(starts[drawn] - (np.cumsum(lengths) - lengths), lengths)
+            picked = members[before + np.arange(len(before))]  # the members of each drawn unit, one unit after the other
             scores.append(self.score(rows[picked], prediction[picked]))
         return tuple(scores)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ Point = tuple[float, float, float, float]
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 LEAST_ROWS = 20
-PRICE = 1.5
-"""Seconds of the whole curve against the seconds of the champion's trial, at most."""
+PRICE, PRICE_OF_A_HOLDOUT = 1.5, 3.0
+"""Seconds of the whole curve against the seconds of the champion's trial, at most: over several folds, or over one."""
 
 
 def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadline: Deadline) -> tuple[Point, ...]:
@@ -32,7 +33,9 @@ def learning_curve(context: Context, trial: Trial, trial_seconds: float, deadlin
     if context.rolling:  # fewer rows of a series are not a sample of it
         return ()
     folds = [fold for fold in context.fresh_folds if fold.repeat == 0]
-    if needs_worker(context, trial) or PRICE * trial_seconds > deadline.searching_seconds():
+    folds = [replace(fold, training=context.sample(fold.training, trial.most_rows)) for fold in folds]
+    price = PRICE if len(folds) > 1 else PRICE_OF_A_HOLDOUT
+    if needs_worker(context, trial) or price * trial_seconds > deadline.searching_seconds():
         return ()
     points: list[Point] = []
     for share in SHARES:

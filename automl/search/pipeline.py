@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from automl.core.architecture import Architecture, Fitted, Fold, Learner, Training
 from automl.core.files import write_json
+from automl.core.memory import memory_of
 from automl.core.readout import Readout
 from automl.core.space import Settings
 from automl.core.table import Table
@@ -133,9 +134,9 @@ def encode_fold(
     context: Context, architecture: Architecture, settings: Settings, rows: FoldRows
 ) -> tuple[Fold, TargetScale | None]:
     """Everything fitted on the training rows of the fold only; widths come from the whole training part."""
-    encoder, inputs = _encoded(context, architecture, settings, rows.training)
+    encoded = _encoded(context, architecture, settings, rows.training, np.concatenate([rows.training, rows.validation]))
     scale = _target_scale(context, settings, rows.training)
-    training, validation = (_training(context, encoder, inputs, scale, part) for part in (rows.training, rows.validation))
+    training, validation = (_training(context, encoded, scale, part) for part in (rows.training, rows.validation))
     return Fold(training, validation), scale
 
 
@@ -148,10 +149,13 @@ def fit_pipeline(
     context: Context, architecture: Architecture, learner: Learner, settings: Settings, rounds: int, seed: int, rows: Array
 ) -> Pipeline:
     """Fit on `rows` for a fixed number of rounds."""
-    encoder, inputs = _encoded(context, architecture, settings, rows)
+    encoded = _encoded(context, architecture, settings, rows, rows, getattr(learner, "most_rows", None))
+    if not encoded.holds(rows):  # a learner that looks at a part of them only
+        assert encoded.rows is not None
+        rows = encoded.rows
     scale = _target_scale(context, settings, rows)
-    training = _training(context, encoder, inputs, scale, rows)
-    return Pipeline(encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
+    training = _training(context, encoded, scale, rows)
+    return Pipeline(encoded.encoder, learner.fit(training, context.problem, settings, rounds, seed), scale)
 
 
 def build_graph(pipeline: Pipeline | Blend, context: Context, readout: Readout) -> Any:
@@ -186,43 +190,95 @@ def build_graph(pipeline: Pipeline | Blend, context: Context, readout: Readout) 
     return builder.build()
 
 
-def _training(context: Context, encoder: Any, inputs: dict[str, Array], scale: TargetScale | None, rows: Array) -> Training:
+@dataclass(frozen=True)
+class Encoded:
+    """A fitted encoder and what it made of rows of the table.
+
+    blocks: of these rows. rows: their positions in the table, ascending; None where they are all of it.
+    """
+
+    encoder: Any
+    blocks: dict[str, Array]
+    rows: Array | None = None
+
+    def holds(self, rows: Array) -> bool:
+        return self.rows is None or bool(np.isin(rows, self.rows).all())
+
+    def take(self, rows: Array) -> dict[str, Array]:
+        if self.rows is None:
+            return {name: block[rows] for name, block in self.blocks.items()}
+        if np.array_equal(rows, self.rows):
+            return self.blocks
+        places = np.searchsorted(self.rows, rows)
+        return {name: block[places] for name, block in self.blocks.items()}
+
+
+def _training(context: Context, encoded: Encoded, scale: TargetScale | None, rows: Array) -> Training:
     weight = context.weight if context.fitting_weight is None else context.fitting_weight
     return Training(
-        {name: block[rows] for name, block in inputs.items()},
+        encoded.take(rows),
         _scaled(context, scale, rows),
         None if weight is None else weight[rows],
-        encoder.shapes,
+        encoded.encoder.shapes,
     )
 
 
-def _encoded(context: Context, architecture: Architecture, settings: Settings, rows: Array) -> tuple[Any, dict[str, Array]]:
-    """The encoder fitted on `rows` and all rows of the table encoded by it, kept for the trials that follow.
+def _encoded(
+    context: Context,
+    architecture: Architecture,
+    settings: Settings,
+    rows: Array,
+    wanted: Array,
+    most_rows: Callable[[Settings, int], int] | None = None,
+) -> Encoded:
+    """The encoder fitted on `rows` with the `wanted` rows encoded by it, kept for the trials that follow.
 
-    An encoder that depends on the settings says so by `key`; one that learns nothing from the rows by `learns = False`;
-    one that learns from their target by `supervised = True`: it encodes those rows as if each had been left out.
+    All rows of the table are encoded where no fit is on a sample; where some are, only what is wanted, and only the samples
+    are kept. An encoder that depends on the settings says so by `key`; one that learns nothing from the rows by
+    `learns = False`; one that learns from their target by `supervised = True`: it encodes those rows as if each had been
+    left out. most_rows: how many rows of an encoded width the learner looks at; others are not encoded where there are
+    many.
     """
     unfitted = context.modality.encoder(context.profile, architecture.encoding, settings)
     rows_matter = getattr(unfitted, "learns", True)
     key = (architecture.encoding, getattr(unfitted, "key", ""), hash(rows.tobytes()) if rows_matter else 0)
-    if key not in context.encoded:
-        if getattr(unfitted, "supervised", False):
-            known = context.target[rows], None if context.weight is None else context.weight[rows]
-            context.encoded[key] = unfitted.fit_transform(context.table, rows, context.training_rows, *known)
-        else:
-            encoder = unfitted.fit(context.table, rows, context.training_rows)
-            context.encoded[key] = (encoder, encoder.transform(context.table))
-        _forget_beyond(context.encoded, CACHE_BYTES)
-    kept: tuple[Any, dict[str, Array]] = context.encoded[key]
-    return kept
+    kept: Encoded | None = context.encoded.get(key)
+    if kept is not None and kept.holds(wanted):
+        return kept
+    encoder = None if getattr(unfitted, "supervised", False) else unfitted.fit(context.table, rows, context.training_rows)
+    if encoder is not None and most_rows is not None and context.samples:
+        wanted = context.sample(wanted, most_rows(settings, sum(shape[0] for shape in encoder.shapes.values())))
+    part = np.unique(wanted) if context.samples else None
+    found = _supervised(context, unfitted, rows, part) if encoder is None else _transformed(context, encoder, part)
+    if not context.samples or len(rows) <= context.rows_a_fit(context.plan.split.search_rows) + SPARE_ROWS:
+        context.encoded[key] = found
+        _forget_beyond(context.encoded, memory_of(context.plan.memory_gb).cache_bytes)
+    return found
 
 
-CACHE_BYTES = 1 << 30
-"""Encoded tables of one context may take this much memory; the oldest go first."""
+def _transformed(context: Context, encoder: Any, wanted: Array | None) -> Encoded:
+    """wanted: rows, ascending; None for the whole table."""
+    return Encoded(encoder, encoder.transform(context.table if wanted is None else context.table.take(wanted)), wanted)
+
+
+def _supervised(context: Context, unfitted: Any, rows: Array, wanted: Array | None) -> Encoded:
+    """Fitted and transformed in one step; from a part of the table where only that is wanted."""
+    known = context.target[rows], None if context.weight is None else context.weight[rows]
+    if wanted is None:
+        encoder, blocks = unfitted.fit_transform(context.table, rows, context.training_rows, *known)
+    else:
+        places, part = np.searchsorted(wanted, rows), context.table.take(wanted)
+        encoder, blocks = unfitted.fit_transform(part, places, np.arange(part.rows), *known)
+    return Encoded(encoder, blocks, wanted)
+
+
+SPARE_ROWS = 10_000
+"""A sample may be larger by the rows of rare classes."""
 
 
 def _forget_beyond(cache: dict[Any, Any], limit: int) -> None:
-    while len(cache) > 1 and sum(_bytes(block) for _, blocks in cache.values() for block in blocks.values()) > limit:
+    """Encoded tables of one context may take so many bytes; the oldest go first."""
+    while len(cache) > 1 and sum(_bytes(block) for each in cache.values() for block in each.blocks.values()) > limit:
         cache.pop(next(iter(cache)))
 
 

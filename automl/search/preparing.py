@@ -14,14 +14,14 @@ from automl.core.parsers import parse_column
 from automl.core.plan import Plan
 from automl.core.predictor import encode_target
 from automl.core.profile import Kind, Profile, Role
-from automl.core.table import Table, tabulate
+from automl.core.table import Table, distinct_cells, tabulate
 from automl.core.tasks import Task
 from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
 from automl.search.forecasting import prepare_forecast
 from automl.search.parity import parity_rows
 from automl.search.reweighing import reweighed
-from automl.splitting import Splitter, plan_folds, seeds
+from automl.splitting import Splitter, plan_folds, seeds, without
 
 Array = np.ndarray[Any, Any]
 
@@ -76,7 +76,7 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
     if dataset.test is not None and not given.any():
         raise InputError("no row of the test part has a target that the training rows know", "give rows with the truth in them")
     sealed = np.flatnonzero(given) if given.any() else splitter.seal(plan.split.sealed_fraction, seed("sealed part"))
-    training = np.setdiff1d(np.arange(len(frame)), sealed)
+    training = without(np.arange(len(frame)), sealed)
     count = plan_folds(plan.split, target[training], profile.task)
     looked_at = frame.iloc[sealed if len(sealed) else training]
     parity_frame = parity_rows(profile, looked_at, seed("parity"))
@@ -115,7 +115,13 @@ def _with_test(dataset: Dataset) -> pd.DataFrame:
 
 def _target(frame: pd.DataFrame, profile: Profile) -> Array:
     described = {"task": str(profile.task), "target_parse": profile.target_parse, "classes": list(profile.classes)}
-    return encode_target(frame[profile.target], described)
+    cells = frame[profile.target]
+    found = distinct_cells(cells)
+    if found is None:
+        return encode_target(cells, described)
+    places, distinct = found
+    missing = -1 if profile.task.is_classification else np.nan
+    return np.append(encode_target(distinct, described), missing)[places]
 
 
 def _weight(frame: pd.DataFrame, plan: Plan) -> Array | None:

@@ -37,7 +37,7 @@ def price_of(context: Context, trial: Trial) -> tuple[int, float]:
     """(bytes, median milliseconds for one clean row) of the trial's settings, fitted on the first search fold."""
     import onnxruntime
 
-    pipeline = fit_trial(context, trial, context.search_folds[0].training)
+    pipeline = fit_trial(context, trial, context.searched(trial.most_rows)[0].training)
     if isinstance(pipeline, Pipeline) and context.rolling:
         return price_of_forecast(pipeline.fitted)  # type: ignore[arg-type]
     content = build_graph(pipeline, context, Readout()).SerializeToString()

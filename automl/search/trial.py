@@ -59,12 +59,20 @@ def trial_seed(context: Context, architecture: str, number: int) -> int:
 def run_trial(
     context: Context, architecture: Architecture, number: int, settings: Settings, deadline: Deadline, best: Trial | None = None
 ) -> Outcome:
+    """A trial of the search: on the sample of the plan, where it has one. See `run_again`."""
+    seed = trial_seed(context, architecture.name, number)
+    trial = Trial(architecture.name, number, settings, seed, rows=context.plan.split.search_rows)
+    return run_again(context, trial, deadline, best)
+
+
+def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | None = None) -> Outcome:
     """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error.
 
+    trial: its number, settings, seed and rows; the outcome has its result.
     best: of the rung's trials before; one whose settings do clearly worse on the first fold is stopped there.
     """
     started = time.monotonic()
-    trial = Trial(architecture.name, number, settings, trial_seed(context, architecture.name, number))
+    architecture = context.architecture(trial.architecture)
     predictions = None
     try:
         if best is not None and _worth_a_look(context, architecture, trial, best):
@@ -107,7 +115,7 @@ def _look_at_first_fold(context: Context, architecture: Architecture, trial: Tri
     The stopping round is that fold's own, which flatters the trial a little and so never stops a good one for it.
     Raises _Hopeless where the score is behind the best trial's by more than the margin.
     """
-    rows = context.search_folds[0]
+    rows = context.searched(trial.rows)[0]
     encoded = encode_folds(context, architecture, trial.settings, [rows])
     learner = learner_of(context, architecture)
     result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
@@ -136,7 +144,7 @@ def failing_as_training_error() -> Iterator[None]:
 
 
 def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array]:
-    rows = list(context.search_folds)
+    rows = list(context.searched(trial.rows))
     encoded = encode_folds(context, architecture, trial.settings, rows)
     learner = learner_of(context, architecture)
     result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
@@ -225,17 +233,26 @@ def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline
     """What a trial's settings predict for a fresh fold: fixed rounds, nothing stopped or chosen there."""
     if deadline.expired:
         raise OutOfTimeError("there was no time left")
-    pipeline = fit_trial(context, trial, rows.training)
+    learned = context.sample(rows.training, trial.most_rows)
+    pipeline = fit_trial(
+        context, trial, learned, (lambda part: scaled_rounds(context, part, learned)) if context.samples else None
+    )
     return pipeline.predict(context.table.take(rows.validation))
 
 
 def scaled_rounds(context: Context, trial: Trial, rows: Array) -> int:
-    """The stopping round of the folds for a fit on more rows: boosting rounds grow with the rows, epochs do not."""
+    """The stopping round of the folds for a fit on more rows.
+
+    From the folds to all of their rows it is the same; from a sample to many times its rows boosting rounds grow, slowly.
+    """
     learner = learner_of(context, context.architecture(trial.architecture))
     if not getattr(learner, "rounds_scale_with_rows", False):
         return trial.rounds
-    per_fold = float(np.mean([len(fold.training) for fold in context.search_folds]))
-    return max(1, round(trial.rounds * len(rows) / per_fold))
+    growth = len(rows) / context.rows_a_fit(trial.rows)
+    return max(1, round(trial.rounds * max(1.0, growth / FEW_MORE) ** ROUNDS_EXPONENT))
+
+
+FEW_MORE, ROUNDS_EXPONENT = 1.5, 0.5
 
 
 def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -16,12 +16,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
+from automl.core.memory import GIB, resident_bytes
+
+if TYPE_CHECKING:
+    from automl.search.trial import Outcome
 
 POLL_SECONDS = 0.2
 OVERTIME_SECONDS = 2.0
@@ -34,10 +38,12 @@ class Worker:
 
     folder: of the run's passing files; where the parent is killed, the process removes it.
     log: what the process writes to stderr goes there.
+    limit_bytes: what this process and the worker may take of memory together; the worker is ended where they take more.
     """
 
     folder: Path
     log: Path
+    limit_bytes: int | None = None
     process: subprocess.Popen[bytes] | None = None
     answers: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
     listener: threading.Thread | None = None
@@ -107,6 +113,10 @@ class Worker:
                 if optional and deadline.interrupted:
                     self.stop()
                     raise OutOfTimeError("the run was interrupted") from None
+                if self._takes_too_much():
+                    self.stop()
+                    assert self.limit_bytes is not None
+                    raise TrainingError(f"it needed more than the {self.limit_bytes / GIB:.3g} GB of --memory") from None
                 if time.monotonic() > until:
                     self.stop()
                     raise OutOfTimeError("the training worker ran out of time and was ended") from None
@@ -115,6 +125,11 @@ class Worker:
                 code = self.process.wait() if self.process is not None else None
                 raise TrainingError(f"the training worker ended with code {code}")
             return answer
+
+    def _takes_too_much(self) -> bool:
+        if self.limit_bytes is None or self.process is None:
+            return False
+        return resident_bytes() + resident_bytes(self.process.pid) > self.limit_bytes
 
     def stop(self) -> None:
         if self.process is not None:
@@ -154,15 +169,13 @@ class Session:
             return {"ready": True}
         until = job.get("until")
         deadline = Deadline(None if until is None else max(0.0, until - time.time()) / INNER_FRACTION)
-        handlers = {"trial": self.trial, "fresh": self.fresh, "export": self.export}
+        handlers = {"trial": self.trial, "again": self.again, "fresh": self.fresh, "export": self.export}
         return handlers[job["do"]](job, deadline)
 
     def trial(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         """One more trial of an architecture, chosen by its oracle. `recorded` are the trials that it has not heard of yet."""
-        import numpy as np
-
         from automl.search.proposing import best_of
-        from automl.search.trial import Outcome, run_trial, space_of, space_seed
+        from automl.search.trial import run_trial, space_of, space_seed
         from automl.search.tuning import PortfolioOracle, TrialTuner, search_once
 
         context, name = self.context, job["architecture"]
@@ -181,10 +194,19 @@ class Session:
         tuner = TrialTuner(oracle, run, self.folder / "keras_tuner" / name)
         if not search_once(tuner) or not done:
             return {"exhausted": True}
-        outcome = done[0]
-        path = self.folder / "trial.npy"
+        return self._told(done[0])
+
+    def again(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """The settings of a trial that was run before, under another number and on other rows."""
+        from automl.search.trial import run_again
+
+        return self._told(run_again(self.context, decode(Trial, job["trial"]), deadline))
+
+    def _told(self, outcome: Outcome) -> dict[str, Any]:
+        import numpy as np
+
         if outcome.predictions is not None:
-            np.save(path, outcome.predictions)
+            np.save(self.folder / "trial.npy", outcome.predictions)
         return {"trial": outcome.trial, "seconds": outcome.seconds, "predictions": outcome.predictions is not None}
 
     def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:

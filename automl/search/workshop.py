@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from automl.search.trial import (
     failing_as_training_error,
     fit_and_export,
     needs_worker,
+    run_again,
     run_fresh,
     run_trial,
     space_of,
@@ -70,15 +72,28 @@ class Workshop:
         if not declared.needs_tensorflow and self.context.plan.trials is None and not self.ready():
             return self._search_here(declared, recorded, deadline)
         number = next_number(recorded)
+        return self._tried(lambda: self._search_job(architecture, recorded), Trial(architecture, number, {}, 0), deadline)
+
+    def again(self, trial: Trial, deadline: Deadline) -> Outcome:
+        """The settings of an earlier trial once more under the number and on the rows of this one."""
+        if self.context.architecture(trial.architecture).needs_tensorflow:
+            outcome = self._tried(lambda: {"do": "again", "trial": trial}, trial, deadline)
+            assert outcome is not None
+            return outcome
+        return run_again(self.context, trial, deadline)
+
+    def _search_job(self, architecture: str, recorded: list[Trial]) -> dict[str, Any]:
+        return {"do": "trial", "architecture": architecture, "recorded": self._news(architecture, recorded)}
+
+    def _tried(self, job: Callable[[], dict[str, Any]], trial: Trial, deadline: Deadline) -> Outcome | None:
+        """What the worker makes of a job, which is put together once it is open; `trial` stands for a job without an answer."""
         started = time.monotonic()
         try:
             self.open(deadline)
-            job = {"do": "trial", "architecture": architecture, "recorded": self._news(architecture, recorded)}
-            answer = self._ask(job, deadline)
+            answer = self._ask(job(), deadline)
         except TrainingError as error:
             status = "out of time" if isinstance(error, OutOfTimeError) else "failed"
-            failed = Trial(architecture, number, {}, 0, status=status, message=str(error))
-            return Outcome(failed, None, time.monotonic() - started)
+            return Outcome(replace(trial, status=status, message=str(error)), None, time.monotonic() - started)
         if answer.get("exhausted"):
             return None
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
@@ -178,7 +193,7 @@ class Workshop:
         return self.worker
 
     def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        optional = job["do"] == "trial"
+        optional = job["do"] in ("trial", "again")
         self.open(deadline, optional)
         assert self.worker is not None
         return self.worker.ask(job, deadline, optional)

@@ -29,11 +29,13 @@ def run(case: Case) -> list[Finding]:
         if column.kind in (Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER) and column.role is not Role.TARGET
     ]
     rows = sampled(len(frame), case.plan.seed, MOST_ROWS)
+    coded = case.dataset.reading.get("coded", ())
     found: list[tuple[str, float, str, str, str]] = []
     for column in columns:
         if column.name not in frame.columns:
             continue
-        mixed = _mixed(frame[column.name].iloc[rows], column)
+        values = frame[column.name].iloc[rows]
+        mixed = _mixed(values.astype(object) if column.name in coded else values, column)
         if mixed is not None:
             found.append((column.name, *mixed, column.kind.value))
     if not found:
@@ -74,11 +76,14 @@ def _mixed(values: pd.Series[Any], column: ColumnProfile) -> tuple[float, str, s
     if pd.api.types.is_numeric_dtype(values.dtype) or isinstance(values.dtype, pd.CategoricalDtype):
         return None
     missing = {str(word).strip().casefold() for word in column.parse.get("missing", ())} | {""}
-    cells = values.dropna().astype(str).str.strip()
-    cells = cells[~cells.str.casefold().isin(missing)]
-    if not len(cells):
+    places, distinct = pd.factorize(values.dropna().astype(str))
+    spelled = pd.Series(distinct, dtype=str).str.strip()
+    filled = ~np.asarray(spelled.str.casefold().isin(missing), bool)
+    number = np.isfinite(np.asarray(pd.to_numeric(spelled, errors="coerce"), np.float64))
+    places = places[filled[places]]
+    if not len(places):
         return None
-    numeric = np.isfinite(np.asarray(pd.to_numeric(cells, errors="coerce"), np.float64))
+    cells, numeric = spelled.iloc[places], number[places]
     share = float(numeric.mean())
     if not LEAST_SHARE <= share <= 1 - LEAST_SHARE or cells[numeric].nunique() < FEWEST_NUMBERS:
         return None

@@ -18,6 +18,7 @@ def run(case: Case) -> list[Finding]:
     tried = {trial.architecture for trial in evidence.trials if trial.score is not None}
     untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in tried | set(evidence.failures)]
     sentence = f"{count_text(len(evidence.trials), 'trial')} of {count_text(len(tried), 'rung')} were made"
+    sentence += _sampling(case, evidence)
     ending = _ending(case, evidence)
     if ending:
         sentence += f"; {ending[0].lower()}{ending[1:]}"
@@ -45,6 +46,19 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _sampling(case: Case, evidence: Evidence) -> str:
+    """From how many rows the trials learned, where that was not from all; nothing else."""
+    sample = case.plan.split.search_rows
+    if sample is None:
+        return ""
+    again = [trial.rows for trial in evidence.trials if trial.score is not None and trial.rows != sample]
+    told = f", each learning from a sample of {sample:,} rows"
+    if not again:
+        return f"{told}; there was no time to try the best on more rows"
+    many = "all training rows" if any(rows is None for rows in again) else f"{max(rows or 0 for rows in again):,} rows"
+    return f"{told}, and the best of {count_text(len(again), 'rung')} once more from {many}"
 
 
 def _ending(case: Case, evidence: Evidence) -> str:
