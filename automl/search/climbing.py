@@ -164,7 +164,8 @@ class Climb:
         contenders = self._contenders()
         finals, judging = self._at_final_size(contenders), self.judging()
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
-        shipping = max((self._shipping(each) for each in finals), default=0.0)
+        fits = [self._shipping(each) for each in finals]
+        shipping = max([*fits, self._combined(fits)], default=0.0)
         return again + self._finals_seconds(finals) + self._nesting(contenders) + shipping + judging
 
     def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
