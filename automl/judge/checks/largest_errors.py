@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import log_losses
-from automl.core.profile import Kind
+from automl.judge.examples import class_name, table_of_rows
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import figures_text, number, percent_text
 
 MOST_ROWS = 10
-MOST_COLUMNS = 8
-MOST_CHARACTERS = 60
 SURE = 0.95
 OUTLYING = 5.0
 
@@ -38,7 +34,7 @@ def run(case: Case) -> list[Finding]:
         predicted = int(case.called[worst])
         told = (
             f"The most confident mistake gives {percent_text(float(case.prediction[worst, predicted]))} to"
-            f' "{_class(case, predicted)}" where "{_class(case, int(case.truth[worst]))}" is true'
+            f' "{class_name(case, predicted)}" where "{class_name(case, int(case.truth[worst]))}" is true'
         )
     else:
         told = (
@@ -59,7 +55,7 @@ def run(case: Case) -> list[Finding]:
                 if classification
                 else {"largest_error": number(abs(float(case.prediction[worst] - case.truth[worst])), unit=case.profile.target)}
             ),
-            table=_table(case, order[:MOST_ROWS]) if shown else {},
+            table=table_of_rows(case, order[:MOST_ROWS]) if shown else {},
             action=(
                 "Look at these rows: wrong labels, rare situations and broken values stand out here first. Rows are counted"
                 " from 0."
@@ -81,32 +77,6 @@ def _mistakes(case: Case) -> np.ndarray:
     wrong = np.flatnonzero(case.called != case.truth)
     losses = log_losses(case.truth[wrong], case.prediction[wrong])
     return np.asarray(wrong[np.argsort(-losses, kind="stable")])
-
-
-def _class(case: Case, code: int) -> str:
-    return case.profile.classes[code] if code < len(case.profile.classes) else str(code)
-
-
-def _table(case: Case, rows: np.ndarray) -> dict[str, Any]:
-    features = [column for column in case.profile.features if column.name in case.judged.columns and column.kind is not Kind.TEXT]
-    features = sorted(features, key=lambda column: -(column.association or 0.0))[:MOST_COLUMNS]
-    lines = []
-    for position in rows.tolist():
-        line: list[Any] = [int(case.row_ids[position]) if len(case.row_ids) == len(case.truth) else position]
-        if case.profile.task.is_classification:
-            called = int(case.called[position])
-            line += [_class(case, int(case.truth[position])), _class(case, called), float(case.prediction[position, called])]
-        else:
-            truth, predicted = float(case.truth[position]), float(case.prediction[position])
-            line += [truth, predicted, predicted - truth]
-        lines.append(line + [_cell(case.judged[column.name].iloc[position]) for column in features])
-    third = "probability" if case.profile.task.is_classification else "error"
-    return {"columns": ["row", "actual", "predicted", third, *(column.name for column in features)], "rows": lines}
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
 
 
 CHECK = Check("AML402", "Largest errors", Section.FAILURES, run)

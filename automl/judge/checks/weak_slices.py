@@ -1,0 +1,104 @@
+"""AML403: the slices of rows on which the model does worst, confirmed on rows that they were not found on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.metrics import METRICS, Metric
+from automl.judge.bootstrap import HURRY_SECONDS
+from automl.judge.scoring import headline_metric, judged_on, not_applicable
+from automl.judge.slices import FEWEST_ROWS, Slice, conditions, weakest
+from automl.judge.wording import called, count_text, finite, number, score_text, unit_of
+
+TITLE = "Weakest slices"
+ALL_ROWS = "all other rows"
+
+
+def run(case: Case) -> list[Finding]:
+    hurried = case.deadline.left_seconds() < 0.3 * HURRY_SECONDS
+    if len(case.truth) < FEWEST_ROWS or len(case.judged) != len(case.truth) or hurried:
+        why = "there was no time" if hurried else f"that takes {FEWEST_ROWS} judged rows"
+        return not_applicable("AML403", TITLE, Section.FAILURES, f"Slices with higher losses were not searched for, as {why}.")
+    every = conditions(case)
+    found, looked = weakest(case, every)
+    measure = METRICS["log_loss" if case.profile.task.is_classification else "mae"]
+    if not found:
+        sentence = (
+            f"Among {count_text(looked, 'slice')} of {judged_on(case)}, by one or two columns, none is much worse than the rest"
+            " on rows other than those that it was found on."
+        )
+        return [Finding("AML403", TITLE, Severity.PASSED, Section.FAILURES, sentence, "evaluated", {"slices": number(looked)})]
+    beaten = [each for each in found if each.worse_than_baseline]
+    unit = unit_of(measure, case.profile)
+    return [
+        Finding(
+            code="AML403",
+            title=TITLE,
+            severity=Severity.ISSUE if beaten else Severity.TIP,
+            section=Section.FAILURES,
+            sentence=_sentence(measure, found, beaten, looked),
+            about="evaluated",
+            numbers={each.text: number(each.loss, each.low, each.high, unit) for each in found},
+            figures=(_figure(measure, found),),
+            table=_table(case, measure, found),
+            action=(
+                "Do not use the predictions for such rows, or collect more of them and a column that tells them apart."
+                if beaten
+                else "More rows like these, or a column that tells them apart, would help there most."
+            ),
+        )
+    ]
+
+
+def _sentence(measure: Metric, found: list[Slice], beaten: list[Slice], looked: int) -> str:
+    worst = (beaten or found)[0]
+    told = (
+        f"Where {worst.text} ({count_text(int(worst.rows.sum()), 'judged row')}), the {called(measure)} is"
+        f" {score_text(measure, worst.loss)} against {score_text(measure, worst.rest)} on all other rows"
+    )
+    if beaten:
+        told += ", worse than the baseline, which looks at no column"
+    more = len(found) - 1
+    others = f"{count_text(more, 'further slice')} of {looked:,} looked at {'is' if more == 1 else 'are'} worse too"
+    return f"{told}; {others}." if more else f"{told}."
+
+
+def _figure(measure: Metric, found: list[Slice]) -> Figure:
+    rest = float(np.mean([each.rest for each in found]))
+    series = Series(
+        measure.title,
+        (*(each.text for each in found), ALL_ROWS),
+        (*(each.loss for each in found), rest),
+        (*(finite(each.low) for each in found), None),
+        (*(finite(each.high) for each in found), None),
+        (*(each.tested for each in found), 0),
+    )
+    how = (
+        f"Each dot is the {called(measure)} of the rows that meet the condition (lower is better), with its 95 % interval,"
+        " measured on the half of the judged rows that the slice was not found on; the lowest dot is the mean of the rows"
+        " outside. Only slices that stay worse there, corrected for how many were tried, are shown."
+    )
+    return Figure("weak_slices", "interval", TITLE, how, (series,), "rows where", measure.title)
+
+
+def _table(case: Case, measure: Metric, found: list[Slice]) -> dict[str, Any]:
+    headline = headline_metric(case)
+    rows = []
+    for each in found:
+        inside = np.flatnonzero(each.rows)
+        weight = None if case.weight is None else case.weight[inside]
+        score = headline.score(case.truth[inside], case.prediction[inside], weight, case.positive)
+        gap = each.over_baseline[0]
+        rows.append(
+            [each.text, len(inside), each.loss, finite(each.low), finite(each.high), each.rest, each.p, finite(score), -gap]
+        )
+    name = measure.title
+    columns = ["rows where", "rows", name, "low", "high", f"{name} of the others", "p", f"{headline.title} inside"]
+    return {"columns": [*columns, "gain over the baseline there"], "rows": rows}
+
+
+CHECK = Check("AML403", TITLE, Section.FAILURES, run, independent=True)

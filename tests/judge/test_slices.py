@@ -1,0 +1,99 @@
+"""Laws of the search for weak slices and of the reasons for single predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automl.core.case import Case
+from automl.core.discovery import declarations
+from automl.core.finding import Finding, Severity
+from automl.core.tasks import Task
+from automl.judge import run_check
+from automl.judge.examples import reasons
+from automl.judge.slices import Condition, conditions, halves, weakest
+from tests.judge.made_up import case_of
+
+
+def finding(case: Case, code: str) -> Finding:
+    (check,) = [each for each in declarations("automl.judge.checks", "CHECK") if each.code == code]
+    (found,) = run_check(check, case)
+    assert found.code == code
+    return found
+
+
+def failing_where(case: Case, rows: np.ndarray) -> Case:
+    """The model knows nothing on these rows, and gives a wrong answer surely."""
+    prediction = case.prediction.copy()
+    if case.profile.task is Task.REGRESSION:
+        prediction[rows] += 60.0
+    else:
+        wrong = np.eye(prediction.shape[1])[(case.truth[rows] + 1) % prediction.shape[1]]
+        prediction[rows] = 0.1 * prediction[rows] + 0.9 * wrong
+    return replace(case, prediction=prediction)
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+def test_a_planted_pair_of_conditions_is_found_and_worse_than_the_baseline(task: Task) -> None:
+    case = case_of(task, 4000)
+    planted = ((case.judged["color"] == "red") & (case.judged["noise"] > case.judged["noise"].quantile(0.75))).to_numpy()
+    found = finding(failing_where(case, planted), "AML403")
+    assert found.severity is Severity.ISSUE
+    assert 'color is "red"' in found.sentence
+    assert "noise above" in found.sentence
+    assert "worse than the baseline" in found.sentence
+    (worst, *_) = found.table["rows"]
+    assert worst[2] > 2 * worst[5]
+    assert worst[6] < 0.05
+
+
+def test_chance_is_seldom_a_slice() -> None:
+    """The true model fails nowhere more than its losses say: absolute errors are of one spread everywhere."""
+    false_alarms = 0
+    for seed in range(10):
+        case = case_of(Task.REGRESSION, 800)
+        noise = np.random.default_rng(seed).normal(0, 1, len(case.truth))
+        false_alarms += finding(replace(case, prediction=case.truth + noise), "AML403").severity is not Severity.PASSED
+    assert false_alarms <= 2
+
+
+def test_the_rows_that_test_a_slice_did_not_find_it() -> None:
+    case = case_of(Task.REGRESSION, 2000)
+    groups = np.arange(len(case.truth)) // 7
+    first, second = halves(replace(case, groups=groups))
+    assert not (first & second).any()
+    assert (first | second).all()
+    assert not set(groups[first]) & set(groups[second])
+    only_first = failing_where(case, np.flatnonzero(halves(case)[0] & (case.judged["color"] == "red").to_numpy()))
+    assert weakest(only_first, conditions(only_first))[0] == []
+
+
+def test_conditions_say_what_they_hold() -> None:
+    case = case_of(Task.BINARY, 600)
+    case = replace(case, judged=case.judged.assign(noise=case.judged["noise"].mask(case.judged.index % 5 == 0)))
+    found = {each.text: each for each in conditions(case)}
+    assert np.array_equal(found["noise is missing"].rows, case.judged["noise"].isna().to_numpy())
+    assert np.array_equal(found['color is "red"'].rows, (case.judged["color"] == "red").to_numpy())
+    above = [each for text, each in found.items() if text.startswith("noise above") and " to " not in text]
+    for each in above:
+        assert np.array_equal(each.rows, (case.judged["noise"] > float(each.text.split()[-1])).to_numpy())
+    assert isinstance(above[0], Condition)
+
+
+def test_reasons_name_the_column_that_decides() -> None:
+    for task in (Task.BINARY, Task.REGRESSION):
+        case = case_of(task, 600)
+        far = np.argsort(-case.judged["signal"].to_numpy())[:3]
+        for told in reasons(case, far):
+            assert told.startswith("signal ")
+            assert "(+" in told
+        assert reasons(case, np.zeros(0, np.int64)) == []
+
+
+def test_best_predictions_are_right_and_sure() -> None:
+    case = case_of(Task.BINARY)
+    rows = finding(case, "AML404").table["rows"]
+    assert all(row[1] == row[2] and row[3] > 0.9 for row in rows)
+    assert finding(replace(case, plan=replace(case.plan, samples=False)), "AML404").table == {}
