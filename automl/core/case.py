@@ -37,6 +37,7 @@ class Case:
     quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
         explanations need besides.
     unmitigated: predictions of the judged rows by the same settings trained without the mitigation that was asked for.
+    may_fit: checks may fit small models of their own though nothing was trained, which loads what trains them.
     deadline: checks that sample (importance, bootstrap) do less when it is near.
     """
 
@@ -61,6 +62,7 @@ class Case:
     out_of_fold_scale: Array | None = None
     quantiles: Array | None = None
     unmitigated: Array | None = None
+    may_fit: bool = False
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.core.metrics import roc_auc_binary
+from automl.core.case import Case
+from automl.core.metrics import log_losses, roc_auc_binary
+from automl.core.predictor import encode_target
 from automl.core.profile import ColumnProfile, Kind
 from automl.core.table import Category, tabulate
 
@@ -89,31 +92,151 @@ def folds_of(rows: int, seed: int, groups: Array | None = None) -> Array:
     return np.asarray((generator.permutation(int(codes.max(initial=0)) + 1) % FOLDS)[codes])
 
 
-def probe(columns: Columns, target: Array, classes: int | None, fold: Array, seed: int, threads: int = 1) -> Probed:
+def probe(
+    columns: Columns,
+    target: Array,
+    classes: int | None,
+    fold: Array,
+    seed: int,
+    threads: int = 1,
+    weight: Array | None = None,
+) -> Probed:
     """Predict every row from a model that was fitted on the other folds.
 
     target: (rows,) class codes, or values where `classes` is None. fold: (rows,) numbers from 0.
     """
-    import lightgbm
-
-    several = classes is not None and classes > 2
-    objective = {"objective": "regression"} if classes is None else {"objective": "multiclass" if several else "binary"}
-    parameters = {**_PARAMETERS, **objective, "seed": seed % 2**31, "num_threads": threads}
-    if several:
-        parameters["num_class"] = classes
     prediction = np.full((len(target), classes) if classes is not None else len(target), np.nan)
     gain = np.zeros(columns.matrix.shape[1])
     for number in range(int(fold.max(initial=-1)) + 1):
         held = fold == number
-        data = lightgbm.Dataset(
-            columns.matrix[~held], target[~held], categorical_feature=list(columns.categorical), params=parameters
-        )
-        booster = lightgbm.train(parameters, data, ROUNDS)
-        part = np.asarray(booster.predict(columns.matrix[held]))
-        prediction[held] = np.stack([1 - part, part], axis=1) if classes == 2 else part
-        gain += booster.feature_importance("gain")
+        prediction[held], of_columns = _fitted(columns, target, classes, (~held, held), seed, threads, weight)
+        gain += of_columns
     total = float(gain.sum()) or 1.0
     return Probed(prediction, {name: float(each / total) for name, each in zip(columns.names, gain, strict=True)})
+
+
+def predicted(
+    columns: Columns, target: Array, classes: int | None, parts: tuple[Array, Array], seed: int, threads: int = 1
+) -> Array:
+    """Predictions for the rows of the second part (rows,) bool by a model that was fitted on those of the first."""
+    return _fitted(columns, target, classes, parts, seed, threads)[0]
+
+
+def _fitted(
+    columns: Columns,
+    target: Array,
+    classes: int | None,
+    parts: tuple[Array, Array],
+    seed: int,
+    threads: int,
+    weight: Array | None = None,
+) -> tuple[Array, Array]:
+    import lightgbm
+
+    several = classes is not None and classes > 2
+    objective = {"objective": "regression"} if classes is None else {"objective": "multiclass" if several else "binary"}
+    parameters: dict[str, Any] = {**_PARAMETERS, **objective, "seed": seed % 2**31, "num_threads": threads}
+    if several:
+        parameters["num_class"] = classes
+    training, held = parts
+    data = lightgbm.Dataset(
+        columns.matrix[training],
+        target[training],
+        weight=None if weight is None else weight[training],
+        categorical_feature=list(columns.categorical),
+        params=parameters,
+    )
+    booster = lightgbm.train(parameters, data, ROUNDS if not several else ROUNDS // 2)
+    part = np.asarray(booster.predict(columns.matrix[held]))
+    return np.stack([1 - part, part], axis=1) if classes == 2 else part, np.asarray(booster.feature_importance("gain"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """At most MOST_ROWS rows of the data that have a target, ready to be probed. rows: their positions in the data."""
+
+    rows: Array
+    columns: Columns
+    target: Array
+    classes: int | None
+    seed: int
+    threads: int
+
+    def folds(self, groups: Array | None = None) -> Array:
+        return folds_of(len(self.rows), self.seed, groups)
+
+    def out_of_fold(self, fold: Array, without: Sequence[str] = ()) -> Array:
+        """Predictions of every row, by models that see all columns but those `without`."""
+        columns = self.columns.without(*without)
+        return probe(columns, self.target, self.classes, fold, self.seed, self.threads).prediction
+
+    def score(self, prediction: Array, rows: Array | slice = slice(None)) -> float:
+        """ROC-AUC (mean over the classes), or R2."""
+        truth = self.target[rows]
+        if self.classes is not None:
+            return mean_auc(truth, prediction, 5)
+        spread = float(((truth - truth.mean()) ** 2).sum())
+        return 1.0 - float(((truth - prediction) ** 2).sum()) / spread if spread > 0 else float("nan")
+
+    def losses(self, prediction: Array, rows: Array | slice = slice(None)) -> Array:
+        """(rows,) log loss, or squared error."""
+        truth = self.target[rows]
+        return log_losses(truth, prediction) if self.classes is not None else (truth - prediction) ** 2
+
+    @property
+    def measure(self) -> str:
+        return "ROC-AUC" if self.classes is not None else "R2"
+
+    @property
+    def floor(self) -> float:
+        """The score of knowing nothing."""
+        return 0.5 if self.classes is not None else 0.0
+
+
+FEWEST_ROWS = 200
+ENOUGH_SECONDS = 15.0
+
+
+def affordable(case: Case) -> bool:
+    """Whether there is time for small models beside what is more important, and rows enough for them to say something."""
+    if not (case.trained or case.may_fit) or case.deadline.left_seconds() < ENOUGH_SECONDS:
+        return False
+    return case.dataset.rows >= FEWEST_ROWS and any(each.kind in READABLE for each in case.profile.features)
+
+
+def sample_of(case: Case) -> Sample | None:
+    """None where too few rows have a target."""
+    profile, frame = case.profile, case.dataset.frame
+    described = {"task": str(profile.task), "target_parse": profile.target_parse, "classes": list(profile.classes)}
+    target = encode_target(frame[profile.target], described)
+    rows = np.flatnonzero(target >= 0 if profile.task.is_classification else np.isfinite(target))
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(np.random.default_rng(case.plan.seed).choice(rows, MOST_ROWS, replace=False))
+    if len(rows) < FEWEST_ROWS:
+        return None
+    columns = columns_of(frame.iloc[rows].reset_index(drop=True), profile.features)
+    classes = len(profile.classes) if profile.task.is_classification else None
+    return Sample(rows, columns, target[rows], classes, case.plan.seed, case.plan.jobs)
+
+
+def loses(sample: Sample, easy: Array, hard: Array, units: Array) -> tuple[float, float]:
+    """What the harder split costs: the share of what the easier one gains over knowing nothing, and p that it costs nothing.
+
+    easy, hard: (rows,) losses of the same rows. units: (rows,) rows of one number do not stand for themselves.
+    """
+    if sample.classes is None:
+        of_nothing = float(np.var(sample.target))
+    else:
+        shares = np.bincount(sample.target, minlength=sample.classes) / len(sample.target)
+        of_nothing = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    difference = hard - easy
+    codes = np.unique(units, return_inverse=True)[1]
+    sums, sizes = np.bincount(codes, difference), np.bincount(codes)
+    mean = float(difference.mean())
+    error = float(np.sqrt(((sums - mean * sizes) ** 2).sum())) / len(difference)
+    p = 0.5 * math.erfc(mean / error / math.sqrt(2)) if error > 0 else float(mean <= 0)
+    gained = of_nothing - float(easy.mean())
+    return (mean / gained if gained > 0.02 * of_nothing else 0.0), p
 
 
 def mean_auc(target: Array, prediction: Array, fewest: int = 1) -> float:

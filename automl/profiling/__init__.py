@@ -23,7 +23,7 @@ from automl.profiling.cells import MISSING_DATE, Cells, cells_of
 from automl.profiling.describe import clean_column, describe
 from automl.profiling.duplicates import column_hash, duplicate_columns, find_duplicates
 from automl.profiling.kinds import ALL_MISSING, FORCEABLE, Verdict, forced, kind_of
-from automl.profiling.leaks import suspicions
+from automl.profiling.leaks import hidden, suspicions
 from automl.profiling.numbers import number_text
 from automl.profiling.target import Target, choose_target, examine_target
 
@@ -276,6 +276,8 @@ def _associated(examined: Examined, target: Target) -> tuple[Examined, list[Susp
             numbers[column.name] = part
     scores = associations(codes, truth, len(target.classes) if target.classes else None)
     leaks = suspicions(target.task, scores, numbers, truth, target.name)
+    named = {leak.column for leak in leaks}
+    leaks += [leak for leak in hidden(target.task, codes, truth, target.classes, target.name) if leak.column not in named]
     return examined.replaced({name: {"association": score} for name, score in scores.items()}), leaks
 
 

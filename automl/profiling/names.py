@@ -29,6 +29,23 @@ _SENSITIVE_PAIRS = (
     {"marital", "status"}, {"senior", "citizen"}, {"sexual", "orientation"}, {"skin", "color"}, {"skin", "colour"},
 )  # fmt: skip
 _AGE_COMPANIONS = frozenset({"age", "group", "band", "range", "cat", "category", "years", "year", "in"})
+_ENTITY_WORDS = frozenset(
+    {
+        "patient",
+        "subject",
+        "customer",
+        "client",
+        "user",
+        "person",
+        "household",
+        "device",
+        "machine",
+        "session",
+        "store",
+        "account",
+    }
+    | {"member", "student", "driver", "player", "sensor", "participant", "respondent", "vehicle", "company", "author", "speaker"}
+)
 TARGET_NAMES = ("target", "label", "labels", "class", "y", "outcome", "response")
 
 
@@ -68,3 +85,9 @@ def hints_sensitive(name: str) -> bool:
     if parts & _SENSITIVE_WORDS or any(pair <= parts for pair in _SENSITIVE_PAIRS) or parts == {"marital"}:
         return True
     return "age" in parts and parts <= _AGE_COMPANIONS
+
+
+def hints_entity(name: str) -> bool:
+    """A name that stands for one of many things, each of which may have several rows."""
+    parts = words(name)
+    return bool(parts) and (parts[-1] in _ENTITY_WORDS or (len(parts) > 1 and parts[0] in _ENTITY_WORDS and parts[-1] == "name"))

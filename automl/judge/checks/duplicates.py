@@ -8,10 +8,13 @@ import pandas as pd
 from automl.core.case import Case, Check
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric, metric
+from automl.core.profile import Role
 from automl.judge.bootstrap import HURRY_SECONDS
-from automl.judge.wording import called, count_text, number, percent_text, score_text, unit_of
+from automl.judge.probe import affordable, sample_of
+from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
+WORTH_MEASURING = 0.01
 FEWEST_ROWS = 50
 """A score on fewer rows without a copy would say nothing."""
 
@@ -49,7 +52,26 @@ def run(case: Case) -> list[Finding]:
             f"instead of {score_text(chosen, everything.value)}"
         )
         numbers |= {"score_all_rows": everything, "score_without_copies": alone}
+    remembered = _remembered(case) if duplicates.distinctive and duplicates.straddling_fraction >= WORTH_MEASURING else None
+    if remembered is not None:
+        measure, apart, together = remembered
+        sentence += (
+            f"; a small model has a {measure} of {figures_text(apart)} where copies are dealt out at random, and of"
+            f" {figures_text(together)} where they stay on one side"
+        )
+        numbers |= {"random_split": number(apart), "copies_together": number(together)}
     return [Finding("AML101", TITLE, severity, Section.DATA, f"{sentence}.", numbers=numbers, action=action)]
+
+
+def _remembered(case: Case) -> tuple[str, float, float] | None:
+    """(measure, score under random folds, score where copies stay together) of a small model; None for lack of time or rows."""
+    sample = sample_of(case) if affordable(case) else None
+    if sample is None:
+        return None
+    compared = [column.name for column in case.profile.features]
+    copies = pd.util.hash_pandas_object(case.dataset.frame[compared].iloc[sample.rows], index=False).to_numpy()
+    apart, together = (sample.score(sample.out_of_fold(sample.folds(groups))) for groups in (None, copies))
+    return sample.measure, apart, together
 
 
 def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | None:
@@ -60,7 +82,8 @@ def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | No
     hurried = case.deadline.left_seconds() < HURRY_SECONDS
     if hurried or case.dataset.test is not None or case.row_ids.max() >= len(frame):
         return None
-    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    compared = [column.name for column in case.profile.columns if column.role is not Role.IDENTIFIER]
+    hashes = pd.util.hash_pandas_object(frame[compared], index=False).to_numpy()
     outside = np.ones(len(frame), dtype=bool)
     outside[case.row_ids] = False
     alone = ~np.isin(hashes[case.row_ids], hashes[outside])

@@ -10,15 +10,13 @@ from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.core.groups import grouping
 from automl.core.profile import Kind, Role
-from automl.judge.bootstrap import HURRY_SECONDS
-from automl.judge.probe import MOST_ROWS, READABLE, columns_of, folds_of, mean_auc, probe
+from automl.judge.probe import MOST_ROWS, READABLE, affordable, columns_of, folds_of, mean_auc, probe
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import drop_command, figures_text, names_text, number
 from automl.profiling.association import associations, binned
 
 TITLE = "Proxies of the sensitive columns"
 WORTH_A_WORD, NEARLY_KNOWN = 0.7, 0.9
-FEWEST_ROWS = 100
 FEWEST_OF_A_GROUP = 30
 SHOWN = 5
 CARRIES = 0.1
@@ -36,16 +34,13 @@ class Proxied:
 def run(case: Case) -> list[Finding]:
     unseen = [name for name in case.plan.sensitive if case.profile.column(name).role is not Role.FEATURE]
     features = [column for column in case.profile.features if column.kind in READABLE]
-    hurried = case.trained and case.deadline.left_seconds() < HURRY_SECONDS
-    if not unseen or not features or hurried or case.dataset.rows < FEWEST_ROWS:
+    if not unseen or not features or not affordable(case):
         why = (
             "every sensitive column that was named is a feature itself (--exclude-sensitive keeps them out)"
             if case.plan.sensitive and not unseen
             else "no sensitive column was named"
             if not unseen
-            else "there was no time"
-            if hurried
-            else "there are too few rows or columns to learn it from"
+            else "that takes small models, for which there was no time, or there are too few rows or columns"
         )
         return not_applicable("AML117", TITLE, Section.DATA, f"Proxies of sensitive columns were not looked for, as {why}.")
     found = [each for name in unseen if (each := _proxied(case, name)) is not None]

@@ -9,14 +9,18 @@ import numpy as np
 from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.metrics import Metric, metric
+from automl.core.predictor import parse_column
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import score_replicates
-from automl.judge.wording import called, finite, number, quoted, score_text, unit_of
+from automl.judge.probe import Sample, affordable, loses, predicted, sample_of
+from automl.judge.wording import called, figures_text, finite, number, quoted, score_text, unit_of
 
 TITLE = "Order in time"
 PARTS = 4
 FEWEST_ROWS = 30
+FEWEST_AHEAD = 100
+NOTICEABLE, SIGNIFICANT = 0.1, 0.001
 
 
 def run(case: Case) -> list[Finding]:
@@ -41,6 +45,7 @@ def run(case: Case) -> list[Finding]:
     )
     numbers: dict[str, Number] = {}
     figures: tuple[Figure, ...] = ()
+    falls = False
     along = _scores_along_time(case, column) if case.trained and len(case.truth) else None
     if along is not None:
         chosen, labels, parts = along
@@ -50,11 +55,20 @@ def run(case: Case) -> list[Finding]:
             f"; within the judged rows the {called(chosen)} is {score_text(chosen, parts[0].value)} in the earliest quarter and "
             f"{score_text(chosen, parts[-1].value)} in the latest"
         )
+    ahead = _ahead(case, column)
+    if ahead is not None:
+        sample, random, temporal, cost, p = ahead
+        numbers |= {"random_split": number(random), "temporal_split": number(temporal)}
+        sentence += (
+            f"; a small model has a {sample.measure} of {figures_text(random)} on the latest third when trained on rows of all"
+            f" times, and of {figures_text(temporal)} when trained on earlier rows only"
+        )
+        falls = cost >= NOTICEABLE and p < SIGNIFICANT
     return [
         Finding(
             code="AML112",
             title=TITLE,
-            severity=Severity.ISSUE if profile.ordered_in_time == column.name else Severity.TIP,
+            severity=Severity.ISSUE if falls or profile.ordered_in_time == column.name else Severity.TIP,
             section=Section.DATA,
             sentence=f"{sentence}.",
             numbers=numbers,
@@ -67,6 +81,29 @@ def run(case: Case) -> list[Finding]:
     ]
 
 
+def _ahead(case: Case, column: ColumnProfile) -> tuple[Sample, float, float, float, float] | None:
+    """(sample, score of a random split, of a split in time, what that costs, p), both judged on the latest third, with as many
+    rows to train on; or None where it cannot be told."""
+    sample = sample_of(case) if affordable(case) else None
+    if sample is None:
+        return None
+    seconds = np.asarray(parse_column(case.dataset.frame[column.name].iloc[sample.rows], column.parse))
+    known = seconds != np.iinfo(np.int64).min
+    edge = np.quantile(seconds[known], 2 / 3) if known.any() else 0
+    late, early = known & (seconds > edge), known & (seconds <= edge)
+    if min(late.sum(), early.sum()) < FEWEST_AHEAD:
+        return None
+    if sample.classes is not None and len(np.unique(sample.target[early])) < sample.classes:
+        return None
+    without = (column.name,)  # a date of the future is beyond all that was seen
+    columns = sample.columns.without(*without)
+    mixed = sample.out_of_fold(sample.folds(), without)[late]
+    later = predicted(columns, sample.target, sample.classes, (early, late), sample.seed, sample.threads)
+    before, after = sample.losses(mixed, late), sample.losses(later, late)
+    cost, p = loses(sample, before, after, seconds[late])
+    return sample, sample.score(mixed, late), sample.score(later, late), cost, p
+
+
 def _span(column: ColumnProfile) -> str:
     first, last = (str(column.statistics.get(end) or "")[:10] for end in ("first", "last"))
     return f" ({first} to {last})" if first and last else ""
@@ -76,8 +113,6 @@ def _scores_along_time(case: Case, column: ColumnProfile) -> tuple[Metric, list[
     """The score in quarters of the judged rows by time, or None where it cannot be told."""
     if column.name not in case.judged.columns or len(case.truth) < PARTS * FEWEST_ROWS:
         return None
-    from automl.core.predictor import parse_column
-
     seconds = np.asarray(parse_column(case.judged[column.name], column.parse))
     known = np.flatnonzero(seconds != np.iinfo(np.int64).min)
     if len(known) < PARTS * FEWEST_ROWS or len(np.unique(seconds[known])) < PARTS:

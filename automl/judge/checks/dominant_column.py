@@ -1,0 +1,117 @@
+"""AML118: one column that alone predicts better than everything else together: a noisy copy of the target looks like that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.judge.probe import Sample, affordable, sample_of
+from automl.judge.scoring import not_applicable
+from automl.judge.wording import drop_command, figures_text, number
+
+TITLE = "One column against all others"
+MOST_LOOKED_AT = 2
+ALONE = {"ROC-AUC": 0.9, "R2": 0.85}
+"""Scores of a column alone from which it is worth a comparison."""
+NEARLY_ALL = 0.95
+SHARE_LEFT = 0.5
+"""A suspect leaves at most this share of the error that all other columns together leave."""
+FEWEST_OTHERS = 3
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Scores on rows that were not learned from, of a column alone, of all others together, and of all."""
+
+    column: str
+    alone: float
+    others: float
+    together: float
+
+    @property
+    def suspicious(self) -> bool:
+        return (1 - self.alone) <= SHARE_LEFT * (1 - self.others)
+
+
+def run(case: Case) -> list[Finding]:
+    measure = "ROC-AUC" if case.profile.task.is_classification else "R2"
+    known = {each.column for each in case.profile.suspected_leaks}
+    strong = [
+        column
+        for column in case.profile.features
+        if column.association is not None and column.association >= ALONE[measure] - 0.1 and column.name not in known
+    ]
+    strong = sorted(strong, key=lambda column: -(column.association or 0.0))[:MOST_LOOKED_AT]
+    if not strong or len(case.profile.features) <= FEWEST_OTHERS:
+        sentence = f"No column that is not suspected already predicts the target alone with a {measure} near {ALONE[measure]}."
+        return [Finding("AML118", TITLE, Severity.PASSED, Section.DATA, sentence)]
+    sample = sample_of(case) if affordable(case) else None
+    if sample is None:
+        return not_applicable("AML118", TITLE, Section.DATA, "No column was compared with all others, for lack of time or rows.")
+    found = _compared(sample, [column.name for column in strong if column.name in sample.columns.names], known)
+    suspects = [each for each in found if each.suspicious and each.alone >= ALONE[measure]]
+    if not found:
+        return not_applicable("AML118", TITLE, Section.DATA, "No strong column can be read by a small model.")
+    worst = max(suspects or found, key=lambda each: each.alone)
+    told = (
+        f'"{worst.column}" alone predicts the target with a {measure} of {figures_text(worst.alone)}, all other columns together'
+        " with"
+        f" {figures_text(worst.others)}"
+    )
+    told += ": it may not be known before the target is." if suspects else "; no single column outdoes the others by much."
+    return [
+        Finding(
+            code="AML118",
+            title=TITLE,
+            severity=_severity(suspects),
+            section=Section.DATA,
+            sentence=told,
+            numbers={each.column: number(each.alone) for each in suspects or found},
+            figures=(_figure(measure, found),),
+            table={
+                "columns": ["column", f"{measure} alone", "all others", "all together"],
+                "rows": [[each.column, each.alone, each.others, each.together] for each in found],
+            },
+            action=(
+                f'Ask when "{worst.column}" is written down; if after the target, fit again with'
+                f" `{drop_command([worst.column])}`."
+                if suspects
+                else ""
+            ),
+        )
+    ]
+
+
+def _severity(suspects: list[Compared]) -> Severity:
+    if not suspects:
+        return Severity.PASSED
+    return Severity.ISSUE if max(each.alone for each in suspects) >= NEARLY_ALL else Severity.TIP
+
+
+def _compared(sample: Sample, names: list[str], known: set[str]) -> list[Compared]:
+    fold = sample.folds()
+    together = sample.score(sample.out_of_fold(fold, tuple(known)))
+    found = []
+    for name in names:
+        others = [each for each in sample.columns.names if each != name]
+        alone = sample.score(sample.out_of_fold(fold, others))
+        rest = sample.score(sample.out_of_fold(fold, (name, *known)))
+        found.append(Compared(name, alone, rest, together))
+    return found
+
+
+def _figure(measure: str, found: list[Compared]) -> Figure:
+    labels = tuple(each.column for each in found)
+    series = (
+        Series("alone", labels, tuple(each.alone for each in found)),
+        Series("all others together", labels, tuple(each.others for each in found)),
+    )
+    how = (
+        f"Each pair is the {measure} of a small model that sees one column, and of one that sees all others, on rows that were"
+        " not learned from. A column that knows much more than the rest put together is rare in nature."
+    )
+    return Figure("dominant_column", "interval", TITLE, how, series, "column", measure)
+
+
+CHECK = Check("AML118", TITLE, Section.DATA, run, needs_model=False, independent=True)
