@@ -99,7 +99,7 @@ DATA_OPTIONS = _options(
     click.option("--cost-fn", type=float, metavar="COST", help="Price of a missed row of the positive class."),
     click.option("--min-precision", type=float, metavar="SHARE", help="Call as many as leave this precision."),
     click.option("--min-recall", type=float, metavar="SHARE", help="Call as few as find this share of the positive class."),
-    click.option("--mitigate", metavar="HOW", help="reweigh: weigh rows so that target and sensitive groups are independent."),
+    click.option("--mitigate", metavar="HOW", help="Weigh the rows to learn from: reweigh or equalised-odds."),
     click.option("--modality", metavar="NAME", help="tabular, text, image, ...; found out where it is left out."),
     click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),
     click.option("--id", "id_column", metavar="COLUMN", help="Column that says which series a row belongs to."),

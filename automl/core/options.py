@@ -69,7 +69,7 @@ class Options:
 
 _UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LISTS = ("features", "drop", "sensitive", "only", "skip", "known_ahead")
-MITIGATIONS = ("reweigh",)
+MITIGATIONS = ("reweigh", "equalised-odds")
 _LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0, "horizon": 1}
 
 

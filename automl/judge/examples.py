@@ -16,7 +16,7 @@ MOST_COLUMNS = 8
 MOST_CHARACTERS = 60
 MOST_EXPLAINED = 60
 """With more features than this no reasons are looked for: every one costs a prediction for each row."""
-REASONS = 3
+REASONS = 2
 LEAST_EFFECT = 0.01
 """Effects below this, in probability or in standard deviations of the target, are not told."""
 _PLAIN = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.DATETIME)
@@ -29,10 +29,11 @@ def class_name(case: Case, code: int) -> str:
 def table_of_rows(case: Case, rows: Array) -> dict[str, Any]:
     """The judged rows at these positions: truth, prediction, the reasons where they can be told, and their strongest columns."""
     features = [column for column in case.profile.features if column.name in case.judged.columns and column.kind is not Kind.TEXT]
-    features = sorted(features, key=lambda column: -(column.association or 0.0))[:MOST_COLUMNS]
+    features = sorted(features, key=lambda column: -(column.association or 0.0))
     classification = case.profile.task.is_classification
     why = reasons(case, rows)
     given = case.called if classification else case.prediction
+    features = features[: MOST_COLUMNS - 2 * bool(why)]
     lines = []
     for at, position in enumerate(rows.tolist()):
         line: list[Any] = [int(case.row_ids[position]) if len(case.row_ids) == len(case.truth) else position]

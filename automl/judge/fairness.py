@@ -33,8 +33,8 @@ MEASURES = {
     "absolute_error": "mean absolute error",
     "bias": "bias",
 }
-RESAMPLES, FEWEST_RESAMPLES = 1000, 200
-_CELLS = 4_000_000
+RESAMPLES, FEWEST_RESAMPLES = 500, 100
+_CELLS = 2_000_000
 """Rows x resamples above which fewer are drawn."""
 
 

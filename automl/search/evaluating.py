@@ -62,7 +62,7 @@ def evaluate(
 def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Array | None:
     """What the judged model would predict for the sealed rows had it been trained without mitigation.
 
-    None where nothing was mitigated, no part was sealed, or there is no time to fit it once more.
+    None where nothing was mitigated, no part was sealed, or it cannot be fitted once more.
     """
     context = prepared.context
     needed = 1.5 * float(shipped.facts.get("seconds", 0.0))
@@ -70,9 +70,12 @@ def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Ar
         return None
     if needs_worker(context, shipped.trial):
         return None
-    with failing_as_training_error():
-        plain = replace(context, fitting_weight=None)
-        return fit_and_predict(plain, shipped.trial, context.training_rows, prepared.sealed)
+    plain = replace(context, fitting_weight=None)
+    try:
+        with failing_as_training_error():
+            return fit_and_predict(plain, shipped.trial, context.training_rows, prepared.sealed)
+    except AutomlError:  # a comparison beside the run, which the finding then says was not made
+        return None
 
 
 def case_of(

@@ -55,7 +55,7 @@ def run(case: Case) -> list[Finding]:
             numbers={_label(key): _number(gap, unit) for key, gap in found.items()},
             figures=(_figure(found, case),),
             table=_table(found, real),
-            action=_action(case) if issues or tips else "",
+            action=_action(case, issues or tips) if issues or tips else "",
         )
     ]
 
@@ -144,14 +144,19 @@ def _table(found: dict[Key, Gap], real: set[Key]) -> dict[str, Any]:
     return {"columns": [*columns, "highest", "its rate", "lowest", "its rate "], "rows": rows}
 
 
-def _action(case: Case) -> str:
+def _action(case: Case, notable: list[Key]) -> str:
+    named = quoted_list(case.plan.sensitive)
     if case.profile.task is Task.REGRESSION:
         return "Look at how the rows of the worse group came about; more rows of it would help most."
     if case.plan.mitigate:
-        return "Reweighing did not close the gap: ask for the reason in the data, and collect more rows of the groups that lose."
+        return "Weighing the rows left a gap: look for the reason in the data, and for more rows of the groups that lose."
+    odds = any(measure != "selection" for _, measure in notable)
+    how, aim = ("equalised-odds", "each class is found equally often in every group")
+    if not odds:
+        how, aim = ("reweigh", "the target does not depend on the groups")
     return (
-        "If such a difference is not wanted, weigh the rows so that the target does not depend on the groups, and see the price:"
-        f" fit again with `--sensitive {quoted_list(case.plan.sensitive)} --mitigate reweigh`."
+        f"If such a difference is not wanted, weigh the training rows so that {aim}, and see the price: fit again with"
+        f" `--sensitive {named} --mitigate {how}`."
     )
 
 

@@ -18,8 +18,8 @@ from automl.judge.scoring import headline_metric, judged_on, not_applicable
 from automl.judge.wording import called, count_text, finite, interval_text, names_text, number, score_text, unit_of
 
 TITLE = "Scores of the sensitive groups"
-RESAMPLES, FEWEST_RESAMPLES = 400, 100
-_CELLS = 2_000_000
+RESAMPLES, FEWEST_RESAMPLES = 200, 100
+_CELLS = 1_000_000
 MOST_GROUPS = 60
 
 
