@@ -31,6 +31,10 @@ FOLDS_BYTES, BYTES_A_CELL = 1 << 30, 8
 MOST_FOLDS = 5
 NET_STARTS_SECONDS = 9.0
 FEWEST_SECONDS_FOR_A_NET = 45.0
+FEWEST_SECONDS_FOR_NETS = 90.0
+"""Below this budget one net is tried; each takes seconds to compile, and again to be tested and shipped."""
+ONE_NET_SHARE = 0.7
+"""What that net may be expected to take at most; the expectation is for the whole schedule, most stop earlier."""
 _MANY_CELLS = 5_000_000
 _LEAST_ROWS_OF_A_CLASS = 3
 _TRIAL_WEIGHTS = {1: 1.0, 2: 3.0}
@@ -145,12 +149,30 @@ def _ladder(profile: Profile, options: Options) -> tuple[Rung, ...]:
                     f'{option}: there is no rung called "{name}"', nearest(name, names) or f"known: {', '.join(names)}"
                 )
     rungs = tuple(_rung(architecture, profile, options) for architecture in architectures)
+    rungs = _one_net(rungs, {each.name for each in architectures if each.needs_tensorflow}, options)
     if all(rung.refused for rung in rungs if rung.rung > 0) and set(options.only) - {names[0]}:
         refusals = "; ".join(
             f"{rung.architecture}: {rung.refused}" for rung in rungs if rung.architecture in options.only and rung.refused
         )
         raise InputError("no rung is left to try", refusals or "give --only and --skip other rungs")
     return rungs
+
+
+def _one_net(rungs: tuple[Rung, ...], nets: set[str], options: Options) -> tuple[Rung, ...]:
+    """A short budget pays for one net: the highest that may fit, or the cheapest; the others say so."""
+    seconds = options.budget_seconds
+    found = [rung for rung in rungs if rung.architecture in nets and rung.refused is None]
+    if seconds is None or seconds >= FEWEST_SECONDS_FOR_NETS or len(found) < 2 or options.only:
+        return rungs
+    fitting = [rung for rung in found if rung.expected_seconds <= ONE_NET_SHARE * seconds]
+    kept = fitting[-1] if fitting else min(found, key=lambda rung: rung.expected_seconds)
+    why = f"a budget of {seconds:g} s pays for one net on this table, and {kept.title} promises more here"
+    return tuple(
+        dataclasses.replace(rung, refused=why, reason="", expected_seconds=0.0, expected_bytes=0)
+        if rung in found and rung is not kept
+        else rung
+        for rung in rungs
+    )
 
 
 def _modality_named(name: str) -> Modality:

@@ -50,6 +50,7 @@ class FoldsResult:
     training_predictions: like predictions, of the training rows.
     settings: as used, where the learner changed or completed them (a schedule compressed to fit the deadline);
         `fit` with these repeats the training.
+    compile_seconds: what compiling took of the time, which another fit of the same structure does not need.
     """
 
     predictions: list[Any]
@@ -57,6 +58,7 @@ class FoldsResult:
     rounds: int = 0
     curve: tuple[tuple[float, float], ...] = ()
     settings: Settings | None = None
+    compile_seconds: float = 0.0
 
 
 class Fitted(Protocol):

@@ -8,8 +8,11 @@ from automl.search.trial import Outcome
 
 FIT_SHARE = 0.35
 """A fit on all rows against a trial over five folds, at most."""
-EXPORT_SECONDS = {False: 0.7, True: 6.0}
-"""Writing and checking one graph, by whether it comes from TensorFlow."""
+EXPORT_SECONDS = {False: 0.7, True: 2.5}
+"""Writing and checking one graph, by whether it comes from TensorFlow, on two cores that do nothing else."""
+IMPORT_SECONDS = 8.0
+"""What the worker's libraries take to be imported there: the measure of how slow the machine is in this run."""
+MOST_SLOWNESS = 4.0
 EXPORT_SHARE = 0.4
 JUDGING_SECONDS = 2.0
 JUDGING_SHARE = 1.5
@@ -43,12 +46,25 @@ def fit_share(folds: int, samples: bool = False) -> float:
 
 
 def shipping_seconds(
-    champion: Outcome | None, tensorflow: bool, fits: int, preparing: float = 0.0, share: float = FIT_SHARE
+    champion: Outcome | None,
+    tensorflow: bool,
+    fits: int,
+    preparing: float = 0.0,
+    share: float = FIT_SHARE,
+    slowness: float = 1.0,
 ) -> float:
-    """Time for `fits` fits of the champion on (nearly) all rows with their exports. share: as `fit_share` tells it."""
+    """Time for `fits` fits of the champion on (nearly) all rows with their exports.
+
+    share: as `fit_share` tells it; slowness: of the machine in this run, see `slowness_of`.
+    """
     if champion is None:
         return 0.0
-    return fits * (share * champion.seconds + EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+    return fits * (share * champion.again_seconds + slowness * EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+
+
+def slowness_of(import_seconds: float) -> float:
+    """How many times slower the machine is than two idle cores, from what importing the worker's libraries took."""
+    return min(MOST_SLOWNESS, max(1.0, import_seconds / IMPORT_SECONDS))
 
 
 def nesting_seconds(candidates: Iterable[Outcome], folds: int) -> float:
@@ -58,4 +74,4 @@ def nesting_seconds(candidates: Iterable[Outcome], folds: int) -> float:
 
 def finals_seconds(finalists: Iterable[Outcome], repeats: int) -> float:
     """Time to run the finalists again on `repeats` sets of fresh folds."""
-    return sum(repeats * outcome.seconds for outcome in finalists)
+    return sum(repeats * outcome.again_seconds for outcome in finalists)

@@ -221,7 +221,14 @@ class Climb:
         """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
         fits = most_fits if self.context.plan.refit and self._has_sealed_rows else 1
         return sum(
-            budget.shipping_seconds(each, self._is_net(each.trial.architecture), fits, self.preparing_seconds, self._fit_share)
+            budget.shipping_seconds(
+                each,
+                self._is_net(each.trial.architecture),
+                fits,
+                self.preparing_seconds,
+                self._fit_share,
+                self.workshop.slowness,
+            )
             for each in self._parts([outcome])
         )
 
@@ -273,7 +280,7 @@ class Climb:
             if all(self.context.architecture(each.trial.architecture).rung == 0 for each in self.finalists()):
                 fits = 1  # without this rung there is only the baseline: fresh folds and the fit on all rows can wait
             shares = 0.5 * fits + 0.5 + fits * self._fit_share
-            allowed = (left - fits * budget.EXPORT_SECONDS[True]) / shares
+            allowed = (left - fits * self.workshop.slowness * budget.EXPORT_SECONDS[True]) / shares
             return self.deadline.until(share=allowed / self.deadline.left_seconds()) if allowed >= LEAST_NET_SECONDS else None
         essential = self.essential()
         enough = self.deadline.searching_seconds(essential) > LEAST_PROBE_SECONDS

@@ -35,11 +35,20 @@ MOST_MESSAGE = 300
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took."""
+    """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took.
+
+    compile_seconds: the part of them that went into compiling.
+    """
 
     trial: Trial
     predictions: Array | None
     seconds: float
+    compile_seconds: float = 0.0
+
+    @property
+    def again_seconds(self) -> float:
+        """What the same training takes once more, when everything is compiled."""
+        return self.seconds - self.compile_seconds
 
 
 def space_of(context: Context, architecture: Architecture) -> Space:
@@ -73,11 +82,11 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     """
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
-    predictions = None
+    predictions, compiling = None, 0.0
     try:
         if best is not None and _worth_a_look(context, architecture, trial, best):
             _look_at_first_fold(context, architecture, trial, best, deadline)
-        trial, predictions = _train(context, architecture, trial, deadline)
+        trial, predictions, compiling = _train(context, architecture, trial, deadline)
     except _Hopeless as error:
         trial = replace(trial, status="stopped", message=str(error))
     except OutOfTimeError as error:
@@ -88,7 +97,7 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
         trial = replace(trial, status="failed", message=in_one_line(error))
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
-    return Outcome(trial, predictions, time.monotonic() - started)
+    return Outcome(trial, predictions, time.monotonic() - started, compiling)
 
 
 LEAST_SECONDS_TO_LOOK = 2.0
@@ -143,7 +152,7 @@ def failing_as_training_error() -> Iterator[None]:
         raise TrainingError(in_one_line(error)) from error
 
 
-def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array]:
+def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array, float]:
     rows = list(context.searched(trial.rows))
     encoded = encode_folds(context, architecture, trial.settings, rows)
     learner = learner_of(context, architecture)
@@ -165,7 +174,7 @@ def _train(context: Context, architecture: Architecture, trial: Trial, deadline:
         rounds=result.rounds,
         curve=tuple((float(step), float(loss)) for step, loss in result.curve),
     )
-    return finished, gather(context, rows, predictions)
+    return finished, gather(context, rows, predictions), getattr(result, "compile_seconds", 0.0)
 
 
 def _kept(settings: Settings) -> Settings:
@@ -229,15 +238,27 @@ def fit_trial(context: Context, trial: Trial, rows: Array, rounds: Callable[[Tri
     return Blend(tuple(fitted), tuple(member.weight for member in trial.members), tuple(names))
 
 
-def run_fresh(context: Context, trial: Trial, rows: FoldRows, deadline: Deadline) -> Array:
-    """What a trial's settings predict for a fresh fold: fixed rounds, nothing stopped or chosen there."""
+def run_fresh(context: Context, trial: Trial, fold: int, deadline: Deadline) -> dict[int, Array]:
+    """What a trial's settings predict for a fresh fold, by its number: fixed rounds, nothing stopped or chosen there.
+
+    A learner that trains folds together (`predict_folds`) does so: then all folds of that shuffling are there.
+    """
     if deadline.expired:
         raise OutOfTimeError("there was no time left")
+    rows = context.fresh_folds[fold]
+    architecture = context.architecture(trial.architecture)
+    learner: Any = None if trial.members else learner_of(context, architecture)
+    if hasattr(learner, "predict_folds") and not context.samples:
+        numbers = [number for number, each in enumerate(context.fresh_folds) if each.repeat == rows.repeat]
+        encoded = encode_folds(context, architecture, trial.settings, [context.fresh_folds[number] for number in numbers])
+        found = learner.predict_folds(encoded.folds, context.problem, trial.settings, trial.rounds, trial.seed)
+        pairs = zip(found, encoded.scales, strict=True)
+        return {number: as_prediction(part, scale) for number, (part, scale) in zip(numbers, pairs, strict=True)}
     learned = context.sample(rows.training, trial.most_rows)
     pipeline = fit_trial(
         context, trial, learned, (lambda part: scaled_rounds(context, part, learned)) if context.samples else None
     )
-    return pipeline.predict(context.table.take(rows.validation))
+    return {fold: pipeline.predict(context.table.take(rows.validation))}
 
 
 def scaled_rounds(context: Context, trial: Trial, rows: Array) -> int:

@@ -157,16 +157,17 @@ class Session:
     def __init__(self) -> None:
         self.context: Any = None
         self.recorded: dict[str, list[Trial]] = {}
+        self.fresh_predictions: dict[tuple[str, int], Any] = {}
         self.folder = Path()
 
     def answer(self, job: dict[str, Any]) -> dict[str, Any]:
         if job["do"] == "open":
-            import automl.search.tuning  # noqa: F401  (the slow import that the caller waits for)
             from automl.search.context import load_context
 
+            seconds = _import_libraries()
             self.folder = Path(job["folder"])
-            self.context, self.recorded = load_context(self.folder), {}
-            return {"ready": True}
+            self.context, self.recorded, self.fresh_predictions = load_context(self.folder), {}, {}
+            return {"ready": True, "import_seconds": seconds}
         until = job.get("until")
         deadline = Deadline(None if until is None else max(0.0, until - time.time()) / INNER_FRACTION)
         handlers = {"trial": self.trial, "again": self.again, "fresh": self.fresh, "export": self.export}
@@ -207,16 +208,22 @@ class Session:
 
         if outcome.predictions is not None:
             np.save(self.folder / "trial.npy", outcome.predictions)
-        return {"trial": outcome.trial, "seconds": outcome.seconds, "predictions": outcome.predictions is not None}
+        seconds = {"seconds": outcome.seconds, "compile_seconds": outcome.compile_seconds}
+        return {"trial": outcome.trial, **seconds, "predictions": outcome.predictions is not None}
 
     def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """The predictions of one fresh fold; those that were trained together with it are kept for the next jobs."""
         import numpy as np
 
         from automl.search.trial import run_fresh
 
-        rows = self.context.fresh_folds[job["fold"]]
-        np.save(self.folder / "fresh.npy", run_fresh(self.context, decode(Trial, job["trial"]), rows, deadline))
-        return {"predicted": len(rows.validation)}
+        trial, fold = decode(Trial, job["trial"]), int(job["fold"])
+        if (trial.id, fold) not in self.fresh_predictions:
+            found = run_fresh(self.context, trial, fold, deadline)
+            self.fresh_predictions.update({(trial.id, number): prediction for number, prediction in found.items()})
+        prediction = self.fresh_predictions[trial.id, fold]
+        np.save(self.folder / "fresh.npy", prediction)
+        return {"predicted": len(prediction)}
 
     def export(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         import numpy as np
@@ -235,7 +242,7 @@ def main() -> None:
     """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    threading.Thread(target=_preload, daemon=True).start()
+    threading.Thread(target=_import_libraries, daemon=True).start()
     folder = Path(sys.argv[1])
     threading.Thread(target=_follow, args=(os.getppid(), folder), daemon=True).start()
     session = Session()
@@ -269,9 +276,19 @@ def _leave(folder: Path) -> None:
     os._exit(1)
 
 
-def _preload() -> None:
-    """Import the slow libraries at once, while the parent still reads and profiles."""
-    import automl.search.tuning  # noqa: F401
+_importing = threading.Lock()
+_import_seconds: list[float] = []
+
+
+def _import_libraries() -> float:
+    """Import the slow libraries, at once while the parent still reads and profiles. Returns the seconds that it took."""
+    with _importing:
+        if not _import_seconds:
+            started = time.monotonic()
+            import automl.search.tuning  # noqa: F401
+
+            _import_seconds.append(time.monotonic() - started)
+    return _import_seconds[0]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
+from automl.search.budget import slowness_of
 from automl.search.context import Context, save_context
 from automl.search.pipeline import blended
 from automl.search.pricing import price_of
@@ -40,6 +41,7 @@ class Workshop:
     """Runs trials, fresh folds and exports of any architecture, wherever it has to run.
 
     worker: None where the budget leaves no time for one; architectures that need TensorFlow fail there.
+    slowness: of the machine against two idle cores, known once the worker has its libraries.
     heard: trials of each architecture that the worker knows of.
     predicted: what a trial predicted on a fresh fold, which an ensemble needs again.
     """
@@ -50,6 +52,7 @@ class Workshop:
     opened: bool = field(default=False, init=False)
     opening: bool = field(default=False, init=False)
     broken: bool = field(default=False, init=False)
+    slowness: float = field(default=1.0, init=False)
     heard: dict[str, int] = field(default_factory=dict, init=False)
     predicted: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
 
@@ -97,7 +100,7 @@ class Workshop:
         if answer.get("exhausted"):
             return None
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
-        return Outcome(decode(Trial, answer["trial"]), predictions, answer["seconds"])
+        return Outcome(decode(Trial, answer["trial"]), predictions, answer["seconds"], answer["compile_seconds"])
 
     def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         number, space = next_number(recorded), space_of(self.context, declared)
@@ -131,7 +134,8 @@ class Workshop:
             self.predicted[key] = np.load(self.folder / "fresh.npy")
         else:
             with failing_as_training_error():
-                self.predicted[key] = run_fresh(self.context, trial, self.context.fresh_folds[fold], deadline)
+                found = run_fresh(self.context, trial, fold, deadline)
+            self.predicted.update({(trial.id, number): prediction for number, prediction in found.items()})
         return self.predicted[key]
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
@@ -164,7 +168,7 @@ class Workshop:
         worker = self._begin_opening()
         if not self.opened:
             self.opening = False
-            worker.answer(deadline, optional)
+            self.slowness = slowness_of(worker.answer(deadline, optional)["import_seconds"])
             self.opened = True
 
     def ready(self) -> bool:

@@ -178,6 +178,7 @@ class NetLearner:
         self.defaults = {**DEFAULTS, **(defaults or {})}
         self.factors = factors
         self.programs: dict[tuple[Any, ...], Program] = {}
+        self.made: list[Program] = []
 
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
         """Train on every fold in turn; the stopping epoch is the best of the mean validation curve.
@@ -188,12 +189,14 @@ class NetLearner:
 
         Raises TrainingError where not even that fits, or where the loss is not finite.
         """
+        self.made = []
         rows = len(folds[0].training.target)
         used = self._complete(settings, rows)
         pace = Pace(deadline, len(folds), int(used["epochs"]))
         result, used = within(pace, used, rows, lambda fitting: self._fit_folds(folds, problem, fitting, seed, pace))
         kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
-        return replace(result, settings={**settings, **kept})
+        compiling = sum(program.compile_seconds for program in self.made)
+        return replace(result, settings={**settings, **kept}, compile_seconds=compiling)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
@@ -269,6 +272,7 @@ class NetLearner:
             capacity = rows if rows > EXACT_ABOVE_ROWS else math.ceil(CAPACITY_FACTOR * rows / 256) * 256
             layout = Layout(capacity, int(used["batch_size"]), str(used["optimizer"]), loss, bool(used["jit"]))
             program = Program(net, layout, self.factors)
+            self.made.append(program)
         self.programs[key] = program
         if len(self.programs) > KEPT_PROGRAMS:
             self.programs.pop(next(iter(self.programs)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,9 +61,23 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any], jit: bool, **options: Any) -> None:
         self.function, self.jit = function, jit
+        self.seconds: list[float] = []
         self.call = tensorflow().function(function, jit_compile=jit, autograph=False, **options)
 
+    @property
+    def compile_seconds(self) -> float:
+        """By how much the first call was slower than the second; 0 until there are two."""
+        return max(0.0, self.seconds[0] - self.seconds[1]) if len(self.seconds) > 1 else 0.0
+
     def __call__(self, *arguments: Any) -> Any:
+        started = time.monotonic()
+        outputs = self._called(arguments)
+        if len(self.seconds) < 2:
+            tensorflow().nest.map_structure(lambda tensor: tensor.numpy(), outputs)  # waits until it is computed
+            self.seconds.append(time.monotonic() - started)
+        return outputs
+
+    def _called(self, arguments: tuple[Any, ...]) -> Any:
         tf = tensorflow()
         try:
             return self.call(*arguments)
@@ -104,6 +119,11 @@ class Program:
         for slot in self.slots:
             for variable in slot:
                 variable.assign(self.tf.zeros_like(variable))
+
+    @property
+    def compile_seconds(self) -> float:
+        """What compiling the training took, so far as it is known: from the second epoch on."""
+        return self._epoch.compile_seconds
 
     def state(self) -> list[Array]:
         """A copy of the weights, in the order of the net's `get_weights()`."""

@@ -83,6 +83,18 @@ def test_group_and_time_decide_the_split() -> None:
         plan_of(frame, time_column="category")
 
 
+def test_a_short_budget_pays_for_one_net_and_the_others_say_so() -> None:
+    nets = {"mlp", "realmlp", "tabm"}
+    short = plan_of(made_up(600), time=60)
+    kept = [rung.architecture for rung in short.ladder if rung.architecture in nets]
+    assert len(kept) == 1
+    refused = [rung.refused or "" for rung in short.rungs if rung.architecture in nets - set(kept)]
+    assert all("pays for one net" in each for each in refused)
+    assert {rung.architecture for rung in plan_of(made_up(600), time=120).ladder} >= nets
+    asked = plan_of(made_up(600), time=60, only=("mlp", "tabm"))
+    assert {rung.architecture for rung in asked.ladder} >= {"mlp", "tabm"}
+
+
 @pytest.mark.parametrize("trials", [1, 2, 3, 4, 7, 20, 101])
 def test_trials_are_dealt_out_exactly(trials: int) -> None:
     plan = plan_of(made_up(), trials=trials)
@@ -103,7 +115,7 @@ def test_a_short_budget_refuses_nets_and_says_why() -> None:
     refusals = {rung.architecture: rung.refused for rung in plan.rungs}
     assert refusals["mlp"] == "a budget of 20 s leaves no time for a net (its library alone takes about 9 s to start)"
     assert refusals["boosting"] is None
-    assert "mlp" in [rung.architecture for rung in plan_of(made_up(), time=60.0).ladder]
+    assert {"mlp", "realmlp", "tabm"} & {rung.architecture for rung in plan_of(made_up(), time=60.0).ladder}
     assert "mlp" not in [rung.architecture for rung in plan_of(made_up(), preset="fast").ladder]
 
 

@@ -81,6 +81,7 @@ class MadeUpWorkshop:
     worker: object | None = None
     asked: list[tuple[str, str, float]] = field(default_factory=list)
     broken: bool = False
+    slowness: float = 1.0
 
     def ready(self) -> bool:
         return self.worker is not None

@@ -71,6 +71,21 @@ def test_fit_repeats_the_first_fold_so_nets_of_a_pack_never_touch(learner: Packe
     np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-4)
 
 
+def test_fresh_folds_trained_together_repeat_the_trial_with_what_it_compiled(learner: PackedLearner) -> None:
+    parts = folds(rows(200))
+    result = learner.fit_folds(parts, BINARY, {**PLAIN, "nets": 2, "epochs": 4}, 3, Deadline(None))
+    assert result.settings is not None
+    assert result.compile_seconds >= 0.0
+    programs = len(learner.programs)
+    again = learner.predict_folds(parts, BINARY, result.settings, result.rounds, 3)
+    assert len(learner.programs) == programs
+    for ours, theirs in zip(again, result.predictions, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    mirrored = [Fold(fold.training, part(fold.validation, slice(None, None, -1))) for fold in parts]
+    for ours, theirs in zip(learner.predict_folds(mirrored, BINARY, result.settings, result.rounds, 3), again, strict=True):
+        np.testing.assert_allclose(ours[::-1], theirs, atol=1e-6)
+
+
 def test_trials_that_differ_in_scalars_share_the_compiled_program(learner: PackedLearner) -> None:
     training = rows(80)
     first = learner.fit(training, BINARY, PLAIN, 1, 1)

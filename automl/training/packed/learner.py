@@ -111,6 +111,7 @@ class PackedLearner:
         self.build, self.factors, self.epochs_for, self.settings_for = build, factors, epochs_for, settings_for
         self.defaults = {**DEFAULTS, **defaults}
         self.programs: dict[tuple[Any, ...], PackedProgram] = {}
+        self.made: list[PackedProgram] = []
 
     def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
         """Train all folds at once; the stopping epoch is the best of the mean validation curve.
@@ -118,6 +119,7 @@ class PackedLearner:
         Where the schedule does not fit into the deadline it is compressed: fewer epochs, then fewer rows.
         `FoldsResult.settings` are those that were used. Raises as NetLearner.fit_folds does.
         """
+        self.made = []
         rows = len(folds[0].training.target)
         shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
         if self.settings_for is not None and deadline.budget_seconds is not None:
@@ -129,7 +131,23 @@ class PackedLearner:
         pace = Pace(deadline, 1, int(used["epochs"]))
         result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
-        return replace(result, settings={**settings, **{name: used[name] for name in taken if name in used}})
+        settings = {**settings, **{name: used[name] for name in taken if name in used}}
+        return replace(result, settings=settings, compile_seconds=sum(each.compile_seconds for each in self.made))
+
+    def predict_folds(self, folds: list[Fold], problem: Problem, settings: Settings, rounds: int, seed: int) -> list[Array]:
+        """Train all folds at once for `rounds` epochs, without looking at their validation rows, which are predicted then.
+
+        The program that `fit_folds` compiled for as many folds serves again.
+        """
+        rows, nets = len(folds[0].training.target), int({**self.defaults, **settings}["nets"])
+        shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
+        used = self._complete(settings, rows, problem)
+        parts = [fold.training for fold in folds for _ in range(nets)]
+        most = max(len(fold.training.target) + len(fold.validation.target) for fold in folds)
+        _, trainer = self._trainer(parts, shapes, problem, used, seed, most)
+        for _ in range(rounds):
+            trainer.epoch()
+        return _predict(trainer.program, folds, [fold.validation for fold in folds], nets)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train `nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
@@ -213,6 +231,7 @@ class PackedLearner:
             capacity = rows if rows > EXACT_ABOVE_ROWS else math.ceil(CAPACITY_FACTOR * rows / 256) * 256
             layout = Layout(capacity, int(used["batch_size"]), str(used["optimizer"]), loss, bool(used["jit"]))
             program = PackedProgram(net, nets, layout)
+            self.made.append(program)
         self.programs[key] = program
         if len(self.programs) > KEPT_PROGRAMS:
             self.programs.pop(next(iter(self.programs)))
@@ -233,15 +252,19 @@ class _PackedTrainer:
         self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
 
     def rehearse(self) -> float:
-        """Seconds that an epoch will take, by a few steps after the one that compiles; the weights stay as they were."""
+        """Seconds that an epoch will take, by a few steps after the one that compiles; the weights stay as they were.
+
+        What a call takes besides its steps is told apart by one of a single step.
+        """
         weights = self.program.state()
-        few = min(REHEARSED_STEPS, self.steps)
-        for steps in (1, few):
+        few, taken = min(REHEARSED_STEPS, self.steps), []
+        for steps in (1, 1, few):
             started = time.monotonic()
             self._train(steps, [np.arange(rows) for rows in self.data.rows], 0)
-        seconds = (time.monotonic() - started) * self.steps / few
+            taken.append(time.monotonic() - started)
         self.program.load(weights)
-        return seconds
+        one, several = taken[1:]
+        return max(several, one + (self.steps - 1) * max(0.0, several - one) / max(1, few - 1))
 
     def epoch(self) -> None:
         """Train one more epoch. Raises TrainingError where a loss is not finite."""

@@ -64,6 +64,11 @@ class PackedProgram:
             for variable in slot:
                 variable.assign(self.tf.zeros_like(variable))
 
+    @property
+    def compile_seconds(self) -> float:
+        """What compiling the training took, so far as it is known: from the second epoch on."""
+        return self._epoch.compile_seconds
+
     def state(self) -> list[Array]:
         """A copy of the weights, in the order of the net's `get_weights()`."""
         return [np.array(variable.numpy()) for variable in self.weights]
