@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import pkgutil
 import signal
 import sys
 import tempfile
@@ -36,6 +37,9 @@ USER_ERRORS = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG, errno.EFBIG,
 }  # fmt: skip
 """Failures of the system that are about the user's files and disks, not about automl."""
+
+
+MODALITIES = [info.name for info in pkgutil.iter_modules([str(Path(__file__).parent / "modalities")])]
 
 
 class Suggesting(click.Group):
@@ -100,7 +104,7 @@ DATA_OPTIONS = _options(
     click.option("--min-precision", type=float, metavar="SHARE", help="Call as many as leave this precision."),
     click.option("--min-recall", type=float, metavar="SHARE", help="Call as few as find this share of the positive class."),
     click.option("--mitigate", metavar="HOW", help="Weigh the rows to learn from: reweigh or equalised-odds."),
-    click.option("--modality", metavar="NAME", help="tabular, text, image, ...; found out where it is left out."),
+    click.option("--modality", metavar="NAME", help=f"{', '.join(MODALITIES)}; found out where it is left out."),
     click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),
     click.option("--id", "id_column", metavar="COLUMN", help="Column that says which series a row belongs to."),
     click.option("--known-ahead", type=Names(), multiple=True, help="Columns whose future values are known, for a forecast."),
@@ -127,11 +131,14 @@ PLAN_OPTIONS = _options(
 @click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, package_name="automl", message="automl %(version)s")
 def cli() -> None:
-    """Find the simplest model for a table that the evidence supports, and a report to trust.
+    """Find the simplest model for your data that the evidence supports, and a report to trust.
+
+    The data is a table, images, texts, sounds, time series (also to be forecast), or a mixture of them.
 
     \b
     automl fit data.csv                                      look, train, judge, report
     automl predict runs/data-1 new.csv -o predictions.csv    use the model
+    automl fit photos/                                       a folder of images or sounds, a folder a class
     """
 
 
@@ -150,8 +157,9 @@ def cli() -> None:
 def fit(data: str | None, test: str | None, recipe: str | None, out: str | None, fresh: bool, **choices: Any) -> int:
     """Find a model for DATA, judge it and write a report.
 
-    DATA is CSV, TSV, Parquet or JSON lines (also .gz and .xz). The run folder holds the model, the report and everything
-    that they rest on.
+    DATA is CSV, TSV, Parquet or JSON lines (also .gz and .xz), of which cells may be texts or paths of images and sounds; or a
+    folder of images or sounds, with a folder a class. The run folder holds the model, the report and everything that they
+    rest on.
     """
     from automl import run
     from automl.terminal import Progress, describe_run, interruptible
@@ -162,7 +170,7 @@ def fit(data: str | None, test: str | None, recipe: str | None, out: str | None,
     deadline = Deadline(options.budget_seconds, spent_seconds=process_age_seconds())
     with Progress(deadline, quiet=quiet) as progress, interruptible(deadline, progress) as interruption:
         result = run.fit(source, options, out=place, fresh=fresh, listener=progress, started=deadline, test=test, recipe=plan)
-    following = f"automl predict {_quoted(result.folder)} new.csv -o predictions.csv"
+    following = f"automl predict {_quoted(result.folder)} {result.profile.new_data} -o predictions.csv"
     _answer(as_json, lambda: _run_document(result, following), lambda: f"{describe_run(result)}\n\nnext: {following}")
     return 130 if interruption.asked else 0
 
@@ -251,7 +259,12 @@ def recommend(data: str, save: str | None, force: bool, as_json: bool, **choices
 @click.option("-o", "--output", required=True, metavar="FILE", help="CSV file to write; - is stdout.")
 @JSON
 def predict(run: str, data: str, output: str, as_json: bool) -> None:
-    """Predict the rows of DATA with the model of RUN (a run folder or a model folder)."""
+    """Predict the rows of DATA with the model of RUN (a run folder or a model folder).
+
+    DATA has the form of the training data, the target aside; for a model of images or sounds it may also be a folder of
+    files, or one file. For a forecast it has the history and then rows with an empty target, or rows to forecast alone,
+    which then follow the history that the model was trained on.
+    """
     from automl.core.model import load
 
     to_stdout = output == "-"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from automl.core.predictor import EXTENSIONS, Columns, PredictorError
+from automl.core.predictor import EXTENSIONS, Columns, PredictorError, not_a_table
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 AUDIO_SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".aiff", ".aif")
@@ -62,7 +62,7 @@ def rows_of_folder(path: Path, contract: Mapping[str, Any]) -> Columns:
         if any(feed["parse"]["as"] in ("image", "audio") for feed in column.get("feeds", [column]))
     ]
     if len(names) != 1 or len(contract["columns"]) != 1:
-        raise PredictorError(f"{path} is a directory, and this model takes a table; name a file")
+        raise not_a_table(path)
     if path.is_dir():
         _, files, _ = media_files(path)
         root = path

@@ -37,15 +37,19 @@ class Media(Parser):
 
     def column(self, values: Any, root: str = "") -> np.ndarray[Any, Any]:
         """(rows, *shape). root: the folder that relative paths in the cells are below, "" where that is not known."""
+        found, self.problems = self.read(values, root)
+        return found
+
+    def read(self, values: Any, root: str = "") -> tuple[np.ndarray[Any, Any], dict[int, str]]:
         cells = _cells(values)
         found = np.zeros((len(cells), *self.shape), self.dtype)
-        self.problems = {}
+        problems = {}
         for row, cell in enumerate(cells):
             try:
                 found[row] = self.decoded(cell, root)
             except Unreadable as error:
-                self.problems[row] = str(error)
-        return found
+                problems[row] = str(error)
+        return found, problems
 
     def decoded(self, cell: Any, root: str) -> np.ndarray[Any, Any]:
         """One cell as an array of `shape`. Raises Unreadable."""
@@ -337,8 +341,8 @@ class Image(Media):
         self.white = float(parse.get("white", 65535))
         self.shape = (self.height, self.width, self.channels)
 
-    def column(self, values: Any, root: str = "") -> np.ndarray[Any, Any]:
-        """(rows, height, width, channels); several cells are decoded at the same time."""
+    def read(self, values: Any, root: str = "") -> tuple[np.ndarray[Any, Any], dict[int, str]]:
+        """(rows, height, width, channels), and what could not be read; several cells are decoded at the same time."""
         from concurrent.futures import ThreadPoolExecutor
 
         cells = _cells(values)
@@ -354,8 +358,7 @@ class Image(Media):
         pillow()
         with ThreadPoolExecutor(DECODERS) as pool:
             list(pool.map(put, range(len(cells)), chunksize=16))
-        self.problems = dict(sorted(problems.items()))
-        return found
+        return found, dict(sorted(problems.items()))
 
     def decoded(self, cell: Any, root: str) -> np.ndarray[Any, Any]:
         picture = open_image(cell, root, (self.width, self.height), self.white)

@@ -34,9 +34,13 @@ MISSING_DATE = int(np.iinfo(np.int64).min)
 DELIMITERS = (",", ";", "\t", "|")
 FREE_EXPANSION_BYTES = 1 << 28
 EXPANSION_LIMIT = 500
+MOST_UNREAD = 0.5
+"""Where files are all that a row has, more of them that cannot be read are an error."""
 
 Array = np.ndarray[Any, Any]
 Parse = Mapping[str, Any]
+Unread = dict[str, dict[int, tuple[Any, str]]]
+"""{column of files: {row: (cell, why it could not be read)}}"""
 
 
 class PredictorError(ValueError):
@@ -47,7 +51,8 @@ class Columns(dict[str, Any]):
     """Named columns of equal length (lists or arrays): what a file is read into.
 
     root: the folder that relative paths in cells refer to. notes: what a reader of the predictions should know about the
-    file, such as that its numbers are written in another way than those of the training data.
+    file, such as that its numbers are written in another way than those of the training data; the files that could not be
+    read are added when the rows are predicted.
     """
 
     root: str = ""
@@ -165,7 +170,7 @@ class Parser:
     def column(self, values: Any, root: str = "") -> Array:
         """(rows,) clean values; (rows, ...) where a cell becomes an array.
 
-        A step that takes files leaves in `problems` why the cells at some positions could not be read.
+        A step that takes files leaves in `problems` what `read` says of them.
         """
         if str(getattr(values, "dtype", "")) == "category":
             levels = self.column(_categorical(values).categories)
@@ -174,6 +179,10 @@ class Parser:
         if isinstance(plain, list):
             return self.cells(plain)
         return self.dates(plain) if plain.dtype.kind == "M" else self.numbers(plain)
+
+    def read(self, values: Any, root: str = "") -> tuple[Array, dict[int, str]]:
+        """What `column` gives, and why the files that the cells at some positions name could not be read."""
+        return self.column(values), {}
 
     def cells(self, cells: list[Any]) -> Array:
         """Of Python values. Equal cells are parsed once, unless True could be taken for 1."""
@@ -408,12 +417,16 @@ class Predictor:
     folder: holds model.onnx and contract.json. Nothing of it is executed.
     root: the folder that relative paths in cells refer to, where the rows themselves do not know.
     threads: how many chunks of a large input are worked on at the same time; None is one a core.
+    most_unread: where files are all that a row has, predicting raises PredictorError if a larger share cannot be read.
     Raises PredictorError where the folder is incomplete, damaged, newer than this file or refers to files outside.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None, root: str = "") -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], threads: int | None = None, root: str = "", most_unread: float = MOST_UNREAD
+    ) -> None:
         self.folder = Path(folder)
         self.root = root
+        self.most_unread = most_unread
         self.threads = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
         self.contract = load_contract(self.folder)
         self._session = _open_session(self.folder / "model.onnx")
@@ -452,16 +465,24 @@ class Predictor:
         """What the graph takes: input name to an array (rows, 1)."""
         rows = self.arranged(rows)
         if isinstance(rows, Mapping) and not _holds_columns(rows):
-            return self._feeds_of_row(rows)
+            return self._feeds_of_row(rows, {})
+        return self._feeds(rows, {})
+
+    def _feeds(self, rows: Any, unread: Unread, start: int = 0) -> dict[str, Array]:
+        """`feeds` of rows from `start` on; files that cannot be read are entered in `unread`."""
         columns = self._columns(rows)
         root = getattr(rows, "root", "") or self.root
         for column, _, _, _ in self._inputs:
             if getattr(columns[column], "ndim", 1) != 1:
                 raise PredictorError(f'the new data has more than one column "{column}"')
-        return {
-            name: _feed(parser.column(columns[column], root) if parser.takes_files else parser.column(columns[column]), dtype)
-            for column, name, dtype, parser in self._inputs
-        }
+        feeds = {}
+        for column, name, dtype, parser in self._inputs:
+            values, problems = parser.read(columns[column], root)
+            feeds[name] = _feed(values, dtype)
+            if problems:
+                cells = plain_values(columns[column])
+                unread.setdefault(column, {}).update({start + row: (cells[row], why) for row, why in problems.items()})
+        return feeds
 
     def arranged(self, rows: Any) -> Any:
         """`rows` with one row an example, where the model was trained on examples made of several rows or columns."""
@@ -472,13 +493,23 @@ class Predictor:
         return EXTENSIONS["arrange"](as_table(rows), arrangement)
 
     def _run(self, rows: Any, outputs: list[str]) -> list[Array]:
-        rows = self.arranged(rows)
+        rows, unread = self.arranged(rows), Unread()
         if isinstance(rows, Mapping) and not _holds_columns(rows):
-            return list(self._session.run(outputs, self._feeds_of_row(rows)))
+            feeds = self._feeds_of_row(rows, unread)
+            self._notes_on_unread(unread, 1)
+            return list(self._session.run(outputs, feeds))
         rows = as_table(rows)
-        total, chunk = _row_count(rows), self._chunk_rows
+        total = _row_count(rows)
+        found = self._run_in_chunks(rows, total, outputs, unread)
+        notes = self._notes_on_unread(unread, total)
+        if isinstance(rows, Columns):
+            rows.notes = tuple(dict.fromkeys((*rows.notes, *notes)))
+        return found
+
+    def _run_in_chunks(self, rows: Any, total: int, outputs: list[str], unread: Unread) -> list[Array]:
+        chunk = self._chunk_rows
         if total <= chunk:
-            return list(self._session.run(outputs, self.feeds(rows)))
+            return list(self._session.run(outputs, self._feeds(rows, unread)))
         starts = range(0, total, chunk)
         if chunk < CHUNK_ROWS:  # cells that become large arrays are parsed a chunk at a time
             columns = self._columns(rows)
@@ -488,9 +519,9 @@ class Predictor:
             def feeds_from(start: int) -> dict[str, Array]:
                 piece = Columns({name: values[start : start + chunk] for name, values in given.items()})
                 piece.root = root
-                return self.feeds(piece)
+                return self._feeds(piece, unread, start)
         else:
-            whole = self.feeds(rows)
+            whole = self._feeds(rows, unread)
 
             def feeds_from(start: int) -> dict[str, Array]:
                 return {name: values[start : start + chunk] for name, values in whole.items()}
@@ -504,14 +535,43 @@ class Predictor:
                 parts = list(pool.map(lambda start: self._session.run(outputs, feeds_from(start)), starts))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
-    def _feeds_of_row(self, row: Mapping[str, Any]) -> dict[str, Array]:
+    def _notes_on_unread(self, unread: Unread, total: int) -> list[str]:
+        """One sentence for each column of files of which some could not be read.
+
+        Raises PredictorError where files are all that the `total` rows have, and most of them could not be read.
+        """
+        alone = all(parser.takes_files for _, _, _, parser in self._inputs)
+        columns = {column for column, _, _, _ in self._inputs}
+        refused = alone and sum(map(len, unread.values())) > self.most_unread * total * len(columns)
+        told = []
+        for column, cells in unread.items():
+            # Beside other columns an empty cell is a missing value like any other.
+            rows = sorted(row for row, (cell, _) in cells.items() if alone or not _is_empty(cell))
+            if not rows:
+                continue
+            cell, why = cells[rows[0]]
+            first = f"{cell if isinstance(cell, str) and not _is_empty(cell) else f'row {rows[0] + 1:,}'}: {why}"
+            counted = f'{len(rows):,} of {total:,} files in column "{column}" could not be read'
+            if refused:
+                raise PredictorError(f"{counted} (first: {first})" if total > 1 else f"the file cannot be read: {first}")
+            meaning = "their predictions say nothing of them" if alone else "they count as missing"
+            told.append(f"{counted} (first: {first}); {meaning}")
+        return told
+
+    def _feeds_of_row(self, row: Mapping[str, Any], unread: Unread) -> dict[str, Array]:
         if not all(column in row for column, _, _, _ in self._inputs):
             row = dict(zip(header_names(list(row)), row.values(), strict=True))
             if not all(column in row for column, _, _, _ in self._inputs):
                 raise self._missing_columns(row)
         feeds = {}
         for column, name, dtype, parser in self._inputs:
-            value = parser.value(row[column], self.root) if parser.takes_files else parser.value(row[column])
+            if parser.takes_files:
+                values, problems = parser.read([row[column]], self.root)
+                value = values[0]
+                if problems:
+                    unread[column] = {0: (row[column], problems[0])}
+            else:
+                value = parser.value(row[column])
             if isinstance(value, np.ndarray):
                 feeds[name] = value[np.newaxis].astype(dtype, copy=False)
                 continue
@@ -550,6 +610,10 @@ class Predictor:
         return output.astype(np.int64 if kind == "int64" else object)
 
 
+def _is_empty(cell: Any) -> bool:
+    return is_missing(cell) or (isinstance(cell, str) and not cell.strip())
+
+
 _FEED_DTYPES: dict[str, Any] = {
     "float32": np.float32,
     "float64": np.float64,
@@ -574,7 +638,9 @@ def _feed(values: Array, dtype: Any) -> Array:
     return values.astype(dtype, copy=False).reshape(-1, 1)
 
 
-def open_predictor(folder: str | os.PathLike[str], threads: int | None = None, root: str = "") -> Any:
+def open_predictor(
+    folder: str | os.PathLike[str], threads: int | None = None, root: str = "", most_unread: float = MOST_UNREAD
+) -> Any:
     """What predicts with a model folder: a Predictor, or what an extension brings for a forecast.
 
     Raises PredictorError as Predictor does.
@@ -582,7 +648,7 @@ def open_predictor(folder: str | os.PathLike[str], threads: int | None = None, r
     contract = load_contract(Path(folder))
     if contract["task"] == "forecast":
         return EXTENSIONS["forecast"](folder, contract, threads)
-    return Predictor(folder, threads, root)
+    return Predictor(folder, threads, root, most_unread)
 
 
 def _row_count(rows: Any) -> int:
@@ -745,6 +811,8 @@ def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
     Raises PredictorError where the file cannot be read.
     """
     path = Path(path)
+    if path.is_dir() and not _takes_files(contract):
+        raise not_a_table(path)
     if "folder" in EXTENSIONS and _takes_files(contract) and (path.is_dir() or path.suffix.lower() in MEDIA_SUFFIXES):
         return EXTENSIONS["folder"](path, contract)
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -762,6 +830,14 @@ def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
         wanted = [column["name"] for column in contract["columns"]]
         rows = _in_style_of_training(parse_csv(text, choose_delimiter(text, wanted), path.name), contract)
     return _rooted(rows, path)
+
+
+def not_a_table(path: Path) -> PredictorError:
+    """What to say of a folder, or of a file of an image or a sound, where the model takes a table."""
+    form = "a CSV, TSV, JSON lines or Parquet file with the columns of the training data"
+    return PredictorError(
+        f"{path} is {'a directory' if path.is_dir() else 'no table'}, and this model takes a table; name {form}"
+    )
 
 
 def _rooted(rows: Columns, path: Path) -> Columns:
@@ -1080,12 +1156,15 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     """Predict `frame` and write a CSV: the id columns, `prediction` and `probability_<class>`, rows in order.
 
     path: the file, which is there whole or not at all; None is standard output.
-    frame: a DataFrame, a list of dicts or Columns. Returns the number of rows.
+    frame: a DataFrame, a list of dicts or Columns, whose notes then tell which files could not be read.
+    Returns the number of rows.
     """
     if hasattr(predictor, "write"):
         return int(predictor.write(path, frame))
-    frame = as_table(predictor.arranged(frame))
+    given, frame = frame, as_table(predictor.arranged(frame))
     columns = predictor._run(frame, predictor._names)
+    if isinstance(given, Columns):
+        given.notes = frame.notes
     labels = predictor._labels(columns[0])
     ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
     taken = {"prediction"} | {f"probability_{label}" for label in predictor.contract.get("classes", ())}
@@ -1160,7 +1239,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import argparse
 
     parser = argparse.ArgumentParser(prog="predict.py", description="Predict new rows with the model in this folder.")
-    parser.add_argument("data", help="CSV, TSV, JSON lines (also .gz, .xz) or Parquet file")
+    parser.add_argument(
+        "data",
+        help="CSV, TSV, JSON lines (also .gz, .xz) or Parquet file; for a model of images or sounds also a folder or one of them",
+    )
     parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
     choices = parser.parse_args(arguments)
     try:

@@ -135,6 +135,13 @@ class Profile:
     def features_of(self, *kinds: Kind) -> tuple[ColumnProfile, ...]:
         return tuple(column for column in self.features if column.kind in kinds)
 
+    @property
+    def new_data(self) -> str:
+        """What an example of a command calls the rows to predict: a folder where images or sounds are all that a row has."""
+        kinds = [column.kind for column in self.features]
+        folders = {Kind.IMAGE: "new_images/", Kind.AUDIO: "new_sounds/"}
+        return folders.get(kinds[0], "new.csv") if len(kinds) == 1 else "new.csv"
+
     @cached_property
     def _by_name(self) -> dict[str, ColumnProfile]:
         return {column.name: column for column in self.columns}

@@ -173,9 +173,9 @@ def _start(opened: Report) -> str:
         "## How to Get Started with the Model",
         "The folder `model/` stands alone: it needs no more than its `requirements.txt` says (for a table numpy, pandas and "
         "onnxruntime).",
-        "```\npython predict.py new.csv -o predictions.csv\n```",
+        f"```\npython predict.py {opened.profile.new_data} -o predictions.csv\n```",
     ]
-    commands = [command for _, command in next_commands(opened.content)]
+    commands = [command for _, command in next_commands(opened)]
     if commands:
         lines += ["With automl installed:", "```\n" + "\n".join(_code(command) for command in commands) + "\n```"]
     return _joined(lines)

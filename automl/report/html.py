@@ -130,7 +130,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
         "headline": _headline(opened),
         "model": _model(content["model"]),
         "actions": [{**each, "anchor": places[each["code"], each["because"]]} for each in content["actions"]],
-        "commands": next_commands(content),
+        "commands": next_commands(opened),
         "sections": {each["name"]: each for each in sections},
         "counts": _counts(opened.findings),
         "ladder": _ladder(opened, limits),

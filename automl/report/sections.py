@@ -119,23 +119,23 @@ def summary(content: dict[str, Any]) -> list[str]:
     lines += [f"  {each.severity.value:<5} {each.code}  {' '.join(each.sentence.split())}" for each in grave[:3]]
     if len(grave) > 3:
         lines.append(f"  and {len(grave) - 3} more in the report")
-    following = next_commands(content)
+    following = next_commands(opened)
     action = next((each["text"] for each in content["actions"]), following[0][1] if following else "")
     if action:
         lines.append(f"Next: {' '.join(action.split())}")
     return lines
 
 
-def next_commands(content: dict[str, Any]) -> list[tuple[str, str]]:
+def next_commands(opened: Report) -> list[tuple[str, str]]:
     """What a user can do with the run now, as (purpose, command)."""
-    folder = content["facts"].get("run_folder")
-    if not folder or not content["model"]["architecture"]:
+    folder = opened.facts.get("run_folder")
+    if not folder or not opened.content["model"]["architecture"]:
         return []
     quoted = f'"{folder}"' if " " in str(folder) else str(folder)
-    target = content["plan"]["target"] if isinstance(content["plan"], dict) else content["plan"].target
+    new = opened.profile.new_data
     return [
-        ("Predict new rows", f"automl predict {quoted} new.csv -o predictions.csv"),
-        (f'Score new rows in which "{target}" is known', f"automl score {quoted} new.csv"),
+        ("Predict new rows", f"automl predict {quoted} {new} -o predictions.csv"),
+        (f'Score new rows in which "{opened.plan.target}" is known', f"automl score {quoted} {new}"),
     ]
 
 

@@ -157,7 +157,7 @@ def sealed_baseline(prepared: Prepared, simplest: Trial) -> Array:
 
 def _predict_with(folder: Path, prepared: Prepared) -> Callable[[Any], Array]:
     """Raw rows to the probabilities, or the values, of the model in a folder."""
-    predictor: Any = open_predictor(folder, root=prepared.context.profile.root)
+    predictor: Any = open_predictor(folder, root=prepared.context.profile.root, most_unread=1.0)
     found: Callable[[Any], Array] = predictor.predict
     return found if prepared.context.rolling or predictor.is_regression else predictor.predict_proba
 

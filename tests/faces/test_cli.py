@@ -18,6 +18,7 @@ import pytest
 
 import automl
 from automl.cli import cli
+from automl.core.discovery import declarations
 from automl.core.errors import InputError
 
 
@@ -41,6 +42,15 @@ def test_every_command_explains_itself_and_takes_json(command, name):
     answer = command(name, "--help")
     assert answer.code == 0
     assert "--json" in answer.out
+
+
+def test_help_speaks_of_every_kind_of_data(command):
+    told = " ".join(command("fit", "--help").out.split())
+    assert all(modality.name in told for modality in declarations("automl.modalities", "MODALITY"))
+    assert "folder of images or sounds" in told
+    told = " ".join(command("predict", "--help").out.split())
+    assert "folder of files" in told
+    assert "empty target" in told
 
 
 def test_version(command):
@@ -93,6 +103,12 @@ def test_new_data_lacking_a_column_is_refused_and_nothing_is_written(finished, c
     assert answer.code == 2
     assert "mean_radius" in one_sentence(answer.err)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_folder_where_a_table_is_wanted_is_refused_with_the_form_that_is(finished, command, tmp_path):
+    answer = command("predict", finished.folder, tmp_path, "-o", tmp_path / "out.csv")
+    assert answer.code == 2
+    assert "is a directory, and this model takes a table; name a CSV" in one_sentence(answer.err)
 
 
 def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_path):

@@ -30,7 +30,7 @@ def run(case: Case) -> list[Finding]:
     action = (
         "If this is too large, compare with a lower rung: `--only linear`."
         if large
-        else "Try it in the model folder: `python predict.py new.csv`."
+        else f"Try it in the model folder: `python predict.py {case.profile.new_data}`."
     )
     severity = Severity.TIP if large else Severity.PASSED
     return [Finding("AML701", TITLE, severity, Section.DEPLOY, sentence, "evaluated", numbers, action=action)]
