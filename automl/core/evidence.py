@@ -10,7 +10,10 @@ from automl.core.readout import Readout
 
 @dataclass(frozen=True)
 class Member:
-    """A trial that is part of an ensemble, with what fitting it again takes. The weights of an ensemble sum to one."""
+    """A trial that is part of an ensemble, with what fitting it again takes. The weights of an ensemble sum to one.
+
+    rows: as of the Trial.
+    """
 
     architecture: str
     number: int
@@ -18,10 +21,11 @@ class Member:
     seed: int
     rounds: int
     weight: float
+    rows: int | None = None
 
     @property
     def trial(self) -> Trial:
-        return Trial(self.architecture, self.number, self.settings, self.seed, rounds=self.rounds)
+        return Trial(self.architecture, self.number, self.settings, self.seed, rounds=self.rounds, rows=self.rows)
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,9 @@ def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], af
 
 
 def _value(context: Context, rows: Sequence[Array], predictions: Sequence[Array]) -> float:
-    """The mean score over folds, greater is better."""
+    """The mean score over the folds on which it is defined, greater is better."""
     scores = [context.score(each, prediction) for each, prediction in zip(rows, predictions, strict=True)]
-    return context.metric.gain(float(np.nanmean(scores)), 0.0)
+    return context.metric.gain(float(np.nanmean(scores)), 0.0) if np.isfinite(scores).any() else -np.inf
 
 
 def _candidates(context: Context, pool: Sequence[Outcome], rows: Sequence[Array]) -> tuple[Outcome, ...]:
@@ -167,7 +167,7 @@ def _members(context: Context, shipped: _Choice, fits: int) -> tuple[Member, ...
         trial, count = outcome.trial, fits if _varies(context, outcome.trial) else 1
         for number in range(count):
             seed = (trial.seed + number) % 2**31
-            found.append(Member(trial.architecture, trial.number, trial.settings, seed, trial.rounds, weight / count))
+            found.append(Member(trial.architecture, trial.number, trial.settings, seed, trial.rounds, weight / count, trial.rows))
     return tuple(found)
 
 

@@ -172,6 +172,15 @@ def test_what_cannot_be_afforded_is_left_out_and_said() -> None:
     assert isinstance(combine(prepared.context, "ensemble", copies, everything), str)
 
 
+def test_members_of_a_sample_keep_its_rows() -> None:
+    prepared = prepared_of(frame_of(200), trials=3)[1]
+    pool = [replace(each, trial=replace(each.trial, rows=90)) for each in noise(prepared, 6)]
+    found = combine(prepared.context, "ensemble", pool, everything)
+    assert isinstance(found, Outcome)
+    assert {member.trial.rows for member in found.trial.members} == {90}
+    assert found.trial.most_rows == 90
+
+
 def test_an_ensemble_with_a_net_is_fitted_where_tensorflow_is() -> None:
     prepared = prepared_of(frame_of(300), trials=3)[1]
     found = combine(prepared.context, "ensemble", noise(prepared, 12), everything)
