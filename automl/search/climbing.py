@@ -30,6 +30,8 @@ USUAL = 1.2
 """A trial is begun only where this multiple of what its rung usually takes would still fit; it is cut where it takes longer."""
 MOST_WAITING_SECONDS = 3.0
 """While a net waits for the training worker, only trials are begun that are usually done in this time."""
+FEWEST_STARTS, CHEAP_SHARE = 3, 0.05
+"""A rung that is behind after its default settings still gets so many starts where each takes such a share of the time left."""
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
@@ -351,12 +353,17 @@ class Climb:
     def _next_rung(self, most_seconds: float = math.inf) -> str | None:
         """The rung near the champion that has had the least search time and whose next trial still fits."""
         left = min(most_seconds, self.deadline.searching_seconds(self.reserve()))
-        near = [each.trial.architecture for each in self.finalists() if not self._hopeless(each)]
+        near = [each.trial.architecture for each in self.finalists() if not self._hopeless(each) or self._is_young(each, left)]
         near = [name for name in near if self.context.architecture(name).rung > 0 and name not in self.exhausted]
         if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
             return None
         fitting = [name for name in near if USUAL * self._usual_seconds(name) < left]
         return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+
+    def _is_young(self, outcome: Outcome, left: float) -> bool:
+        """Whether a rung has not tried its first few starts, which differ much, and one takes a small share of the time."""
+        name = outcome.trial.architecture
+        return len(self._of(name)) < FEWEST_STARTS and self._usual_seconds(name) < CHEAP_SHARE * left
 
     def _usual_seconds(self, architecture: str) -> float:
         """What a trial of the rung takes that is not stopped early."""

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from automl.core.clock import Deadline
+from automl.core.readout import Readout
 from automl.search.context import Context
 from automl.search.pipeline import build_graph, encode_fold, fit_pipeline
 from automl.search.trial import learner_of, run_trial, space_of
@@ -62,7 +63,7 @@ def test_the_whole_pipeline_is_one_graph(task: str) -> None:
     boosting = context.architecture("boosting")
     settings = {**space_of(context, boosting).default(), "features": "crossed"}
     pipeline = fit_pipeline(context, boosting, learner_of(context, boosting), settings, 20, 0, context.training_rows)
-    session = onnxruntime.InferenceSession(build_graph(pipeline, context).SerializeToString())
+    session = onnxruntime.InferenceSession(build_graph(pipeline, context, Readout()).SerializeToString())
     inputs = {}
     for column in pipeline.encoder.inputs:
         values = context.parity.columns[column.name]

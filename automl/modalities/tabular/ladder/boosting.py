@@ -50,7 +50,7 @@ def space(profile: Profile) -> Space:
         "learning_rate": Float(0.015, 0.15, 0.05, log=True),
         "num_leaves": Int(4, 128, 31, log=True),
         "min_data_in_leaf": Int(1, 64, 20, log=True),
-        "feature_fraction": Float(0.4, 1.0, 1.0) if len(profile.features) <= VERY_WIDE else Float(0.05, 0.5, 0.2),
+        "feature_fraction": _feature_fraction(len(profile.features)),
         "bagging_fraction": Float(0.6, 1.0, 1.0),
         "lambda_l1": Float(1e-4, 2.0, 1e-4, log=True),
         "lambda_l2": Float(1e-4, 10.0, 1e-4, log=True),
@@ -71,6 +71,8 @@ def space(profile: Profile) -> Space:
     fitting: list[dict[str, Any]] = []
     for start in starts:
         start = {**start, "features": _nearest(start.get("features", "plain"), found)}
+        fraction = start.get("feature_fraction", 1.0)
+        start["feature_fraction"] = 1.0 if isinstance(dimensions["feature_fraction"], Choice) else fraction
         start = {name: value for name, value in start.items() if name in dimensions}
         fitting += [start] if start not in fitting else []
     return Space(dimensions, tuple(fitting))
@@ -79,6 +81,17 @@ def space(profile: Profile) -> Space:
 def _nearest(features: str, found: tuple[str, ...]) -> str:
     """What a start asks for, or as much of it as this table has."""
     return features if features in found else "arithmetic" if features == "crossed" and "arithmetic" in found else "plain"
+
+
+FEWEST_SAMPLED = 5
+"""Below so many columns every tree sees all of them: one that sees a single category of many levels learns it by heart."""
+
+
+def _feature_fraction(columns: int) -> Dimension:
+    """The share of the columns that a tree may split on."""
+    if columns < FEWEST_SAMPLED:
+        return Choice((1.0,), 1.0)
+    return Float(0.4, 1.0, 1.0) if columns <= VERY_WIDE else Float(0.05, 0.5, 0.2)
 
 
 def enrichments(profile: Profile) -> tuple[str, ...]:
