@@ -214,6 +214,19 @@ def inspect(source: Any, options: Options = Options(), listener: Listener = sile
     return profile, judge(Case(dataset, profile, recommend(profile, options)), listener)
 
 
+def _as_shipped(evidence: Evidence, evaluated: Any) -> Evidence:
+    """The evidence with the trial that is shipped for a champion, which the export or the gate may have refused."""
+    trial = evaluated.trial
+    return dataclasses.replace(
+        evidence,
+        champion=trial.architecture,
+        champion_trial=trial.number,
+        rounds=evaluated.facts.get("rounds", trial.rounds),
+        readout=evaluated.readout,
+        unshipped=evaluated.refused,
+    )
+
+
 LEAST_SECONDS_FOR_WORKER = 45.0
 """Below this budget the worker's libraries would eat the time they are meant to use."""
 
@@ -320,7 +333,7 @@ class Sitting:
                 evaluated = search.ship(dataset, prepared, chosen, rows, workshop, place, self.deadline, read_out)
             except TrainingError as error:
                 raise StoppedByCheck(str(error)) from error
-        evidence = self.note_refusals(evidence, evaluated)
+        evidence = _as_shipped(evidence, evaluated)
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop, len(rows))
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging"):
@@ -343,24 +356,6 @@ class Sitting:
     def preparing_seconds(self) -> float:
         """What profiling and splitting took, as both go through the columns: the measure of what judging them will take."""
         return sum(self.seconds.get(name, 0.0) for name in ("profile", "split"))
-
-    def note_refusals(self, evidence: Evidence, evaluated: Any) -> Evidence:
-        """A champion that could not be exported is replaced, and the report says so."""
-        for name, why in evaluated.refused.items():
-            sentence = f"{name} was chosen but not shipped ({why}); {evaluated.trial.architecture} is shipped instead."
-            self.notes.append(
-                Finding(
-                    "AML306", "Export refused", Severity.ISSUE, Section.TRUST, sentence, "evaluated", action="report this run"
-                )
-            )
-        trial = evaluated.trial
-        return dataclasses.replace(
-            evidence,
-            champion=trial.architecture,
-            champion_trial=trial.number,
-            rounds=evaluated.facts.get("rounds", trial.rounds),
-            readout=evaluated.readout,
-        )
 
     def refit(
         self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any, learned: int

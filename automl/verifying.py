@@ -36,7 +36,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 ROUNDED = 1e-4
 """Scores of a search were computed before its predictions were rounded to what the folder keeps (float32)."""
 CLOCKED = re.compile(r"seconds|milliseconds")
-NOTED_WHILE_RUNNING = ("AML306", "AML307", "AML308", "AML309")
+NOTED_WHILE_RUNNING = ("AML307", "AML308", "AML309")
 """Findings about what happened in the run itself; they are taken as they stand."""
 LEFT_ASIDE = (
     "what was measured by the clock: seconds, milliseconds a row, the price of a climb",

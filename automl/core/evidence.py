@@ -109,6 +109,19 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A trial that was to be shipped and could not be.
+
+    cause: "time" where that ran out, "limit" where the model is larger or slower than allowed, else "fault".
+    why: the sentence that the export or the gate gave.
+    """
+
+    architecture: str
+    cause: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that the choice of the model rests on.
 
@@ -116,6 +129,7 @@ class Evidence:
     champion: the architecture that was chosen; champion_trial: the number of its trial.
     failures: architecture to the sentence why it was left out after it failed.
     skipped: architecture to the sentence why there was no time for it.
+    unshipped: what was to be shipped before `champion` and could not be, the chosen trial first.
     nested: fold scores of the repeated nested cross-validation (small data), else empty.
     readout: what is made of the probabilities of the model: calibrator and threshold, with what was tried.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
@@ -135,10 +149,11 @@ class Evidence:
     learning_curve: tuple[tuple[float, float, float, float], ...] = ()
     stopped: str = ""
     readout: Readout = field(default_factory=Readout)
+    unshipped: tuple[Refusal, ...] = ()
 
     def best_trial(self, architecture: str) -> Trial | None:
         """The trial that the rung went on with, or None."""
-        chosen = {final.architecture: final.trial for final in self.finals}
+        chosen = {**{final.architecture: final.trial for final in self.finals}, self.champion: self.champion_trial}
         for trial in self.trials:
             if trial.architecture == architecture and trial.number == chosen.get(architecture):
                 return trial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automl.core.case import Case
+from automl.core.evidence import Refusal
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale, with_threshold
 
@@ -37,6 +38,31 @@ def judged_on(case: Case) -> str:
 def title_of(case: Case, architecture: str) -> str:
     """The title of a rung, such as "Gradient boosting"."""
     return next((rung.title for rung in case.plan.rungs if rung.architecture == architecture), architecture)
+
+
+def ships_baseline(case: Case) -> bool:
+    """Whether the judged model is the bottom rung itself."""
+    bottom = {rung.architecture for rung in case.plan.rungs if rung.rung == 0}
+    return case.evidence is not None and case.evidence.champion in bottom
+
+
+def more_effort(case: Case) -> str:
+    """The action that gives a run more of what it lacked."""
+    if case.plan.trials is not None:
+        return f"Give it more trials: `--trials {2 * case.plan.trials}`."
+    return more_time(case)
+
+
+def more_time(case: Case) -> str:
+    return f"Give it more time: `--time {3 * (case.plan.budget_seconds or 100.0):.0f}`."
+
+
+def remedy(case: Case, refusal: Refusal) -> str:
+    """What to do about a model that could not be shipped."""
+    return {
+        "time": more_time(case),
+        "limit": "Allow a larger or slower model (--max-size-mb, --max-latency-ms), or keep the one that is shipped.",
+    }.get(refusal.cause, "Report this run, with log.txt of its folder.")
 
 
 def fold_ratio(case: Case) -> float:

@@ -108,7 +108,7 @@ class TreesLearner:
         Raises TrainingError where the time is up before every fold has one round.
         """
         workers = max(1, min(problem.jobs, len(folds)))
-        with ThreadPoolExecutor(workers) as pool:
+        with _threads(workers) as pool:
             threads = max(1, problem.jobs // workers) if len(folds[0].training.target) >= ROWS_FOR_THREADS else 1
             races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
             hastened = _hastened(races, settings, deadline, pool.map)
@@ -241,6 +241,16 @@ def _library() -> Any:
 
     lightgbm.register_logger(_Logger())
     return lightgbm
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """Threads in which LightGBM is silent: each has a log level of its own, and the logger belongs to one thread alone."""
+    return ThreadPoolExecutor(count, initializer=_silence)
+
+
+def _silence() -> None:
+    """Set the log level of this thread, which LightGBM does only while it reads the parameters of something it makes."""
+    _library().Dataset(np.zeros((2, 1)), params={"verbosity": -1}).construct()
 
 
 def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:

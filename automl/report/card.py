@@ -199,6 +199,7 @@ def _training(opened: Report) -> str:
     rungs = []
     for row in opened.content["ladder"]:
         said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]
+        said += f" It could not be shipped: {row['unshipped'].rstrip('.')}." if row.get("unshipped") else ""
         rungs.append(f"- {_plain(row['title'])}{' (chosen)' if row['chosen'] else ''}: {_said(said)}")
     if opened.content["model"]["refitted"]:
         rungs.append("- The shipped model was fitted again on all rows; the scores are those of the model judged before.")

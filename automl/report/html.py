@@ -344,15 +344,18 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
     metric = METRICS[opened.plan.metric]
     titles = {rung.architecture: rung.title for rung in opened.plan.rungs}
     rows = [_rung(each, titles, metric.unit) for each in opened.content["ladder"]]
+    searched = any(each.get("folds") == "search" for each in opened.content["ladder"])
+    folds = "the folds of the search" if searched else "fresh folds"
     untested = [each["title"] for each in opened.content["ladder"] if each["p_value"] is not None and each["score"] is None]
     missing = f" Not shown, as it was not run on fresh folds: {', '.join(untested)}." if untested else ""
     scored, left_out = _told_apart([each for each in opened.content["ladder"] if numbers.is_number(each["score"])])
     figure = Figure(
         name="ladder",
         kind="interval",
-        title=f"{metric.short or metric.title} on fresh folds, simplest rung first",
+        title=f"{metric.short or metric.title} on {folds}, simplest rung first",
         how_to_read=(
-            f"Each dot is a rung's mean score on folds that its settings were not searched on, the line its 95 % interval; "
+            f"Each dot is a rung's mean score on folds that its settings were {'' if searched else 'not '}searched on, the line"
+            " its 95 % interval; "
             f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
             f"told by the gain and its p in the table, not by whether two lines overlap.{left_out}"
             f"{missing}"
@@ -376,6 +379,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         "direction": "higher is better" if metric.greater_is_better else "lower is better",
         "figure": _figure(figure, "ladder-figure", limits) if len(scored) > 1 else None,
         "folds": opened.evidence.fresh_folds if opened.evidence else 0,
+        "searched": searched,
         "obeyed": opened.plan.preset != "best",
         "tests": list(dict.fromkeys(each["test"] for each in opened.content["ladder"] if each["test"])),
         "trials": [_trial(each, titles, metric.unit) for each in trials[: limits.trials]],
@@ -389,7 +393,7 @@ def _told_apart(scored: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str
     """The rungs that a figure shows: without the baseline where it is so far off that the others would fall together."""
     others = [each for each in scored if each["architecture"] != BASELINE]
     base = [each for each in scored if each["architecture"] == BASELINE]
-    if len(others) < 2 or not base:
+    if len(others) < 2 or not base or base[0]["chosen"]:
         return scored, ""
     levels = [each["score"] for each in others]
     away = min(abs(level - base[0]["score"]) for level in levels)
@@ -407,6 +411,8 @@ def _rung(row: dict[str, Any], titles: dict[str, str], unit: str) -> dict[str, A
         outcome = "left out"
     elif row["failed"]:
         outcome = "failed"
+    elif row.get("unshipped"):
+        outcome = "not shipped"
     elif row["chosen"]:
         outcome = "chosen"
     elif row["accepted"] is None:
@@ -415,6 +421,7 @@ def _rung(row: dict[str, Any], titles: dict[str, str], unit: str) -> dict[str, A
     else:
         outcome = "accepted" if row["accepted"] else "not accepted"
     said = row["refused"] or row["failed"] or row["sentence"] or row.get("skipped") or row["reason"]
+    said += f" It could not be shipped: {row['unshipped'].rstrip('.')}." if row.get("unshipped") else ""
     incumbent = titles.get(row["incumbent"] or "", row["incumbent"] or "")
     return {
         **row,

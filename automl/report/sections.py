@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from automl.core.metrics import METRICS
 from automl.core.plan import Plan, Rung
 from automl.core.profile import Kind, Profile
 from automl.report.numbers import beside, is_number, mean_interval, measured, milliseconds, size
-from automl.report.verdict import verdict
+from automl.report.verdict import NOT_BETTER_THAN_BASELINE, verdict
 
 FORMAT = 1
 HEADLINE = "AML201"
@@ -222,9 +223,10 @@ def again(command: str | None, options: str) -> str:
 
 
 def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[str, str]]:
-    """What the findings ask for, the gravest first, each with the command that does it where an option does."""
+    """What the findings ask for, the gravest and what makes the verdict first, with the command where an option does it."""
     command = None if (facts.get("reading") or {}).get("format") == "frame" else facts.get("command")
     wanted = [each for each in by_severity(findings) if each.action and SEVERITY_ORDER.index(each.severity) < 3]
+    wanted.sort(key=lambda each: (SEVERITY_ORDER.index(each.severity), each.code != NOT_BETTER_THAN_BASELINE))
     actions: list[dict[str, str]] = []
     for each in wanted:
         if each.action not in [known["text"] for known in actions]:
@@ -243,17 +245,37 @@ def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[st
 
 def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
     finals = {final.architecture: final for final in evidence.finals} if evidence else {}
+    shown, folds = _shown(plan, evidence, finals) if evidence else ({}, "fresh")
+    refused = {each.architecture: each.why for each in evidence.unshipped} if evidence else {}
     decisions = {decision.candidate: decision for decision in evidence.decisions} if evidence else {}
     rows = []
     for rung in sorted(plan.rungs, key=lambda each: each.rung):
         trials = [trial for trial in evidence.trials if trial.architecture == rung.architecture] if evidence else []
-        row = _rung(rung, finals.get(rung.architecture), decisions.get(rung.architecture), plan)
+        row = _rung(rung, shown.get(rung.architecture), decisions.get(rung.architecture), plan)
+        row["seconds"] = finals[rung.architecture].seconds if rung.architecture in finals else None
+        row["folds"], row["unshipped"] = folds, refused.get(rung.architecture)
         row["trials"], row["failed_trials"] = len(trials), sum(trial.status not in ("ok", "stopped") for trial in trials)
         row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
         row["skipped"] = evidence.skipped.get(rung.architecture) if evidence else None
         row["chosen"] = bool(evidence) and rung.architecture == evidence.champion if evidence else False
         rows.append(row)
     return rows
+
+
+def _shown(plan: Plan, evidence: Evidence, finals: dict[str, Final]) -> tuple[dict[str, Final], str]:
+    """The scores that the rungs are shown with, and their folds: those of the search where the chosen rung has no fresh ones."""
+    if evidence.champion in finals:
+        return finals, "fresh"
+    sign = 1.0 if METRICS[plan.metric].greater_is_better else -1.0
+    searched = {}
+    for rung in plan.ladder:
+        trials = [each for each in evidence.trials if each.architecture == rung.architecture and each.score is not None]
+        best = max(trials, key=lambda each: (each.most_rows or math.inf, sign * (each.score or 0.0)), default=None)
+        trial = evidence.best_trial(rung.architecture) or best
+        if trial is not None and trial.score is not None:
+            known = finals.get(rung.architecture) or Final(rung.architecture, trial.number, (), 0.0, 0.0)
+            searched[rung.architecture] = dataclasses.replace(known, fold_scores=trial.fold_scores, score=trial.score)
+    return (searched, "search") if evidence.champion in searched else (finals, "fresh")
 
 
 def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
     if weak:
         more = _count(issues) - 1
         others = f"; {_checks(more, ' more').lower()} found an issue" if more else ""
-        return Verdict(DO_NOT_USE, f"The model is not better than the baseline ({NOT_BETTER_THAN_BASELINE}){others}.")
+        return Verdict(DO_NOT_USE, f"{_names(weak)}{others}.")
     if issues:
         return Verdict(CARE, f"{_checks(_count(issues))} found an issue: {_names(issues)}.")
     if not checked:

@@ -13,8 +13,8 @@ import numpy as np
 
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
-from automl.core.errors import AutomlError, ParityError, TrainingError
-from automl.core.evidence import Trial
+from automl.core.errors import AutomlError, OutOfTimeError, ParityError, TrainingError
+from automl.core.evidence import Refusal, Trial
 from automl.core.files import encode
 from automl.core.parsers import Predictor
 from automl.core.plan import Plan
@@ -34,13 +34,12 @@ Array = np.ndarray[Any, Any]
 class Shipped:
     """A model folder that passed the gate.
 
-    facts: bytes, milliseconds_a_row, parity, seconds, rounds. refused: architecture to the sentence why the gate
-    or the export turned it down.
+    facts: bytes, milliseconds_a_row, parity, seconds, rounds. refused: what the export or the gate turned down before it.
     """
 
     trial: Trial
     facts: dict[str, Any]
-    refused: dict[str, str]
+    refused: tuple[Refusal, ...]
     readout: Readout
 
 
@@ -58,23 +57,30 @@ def ship(
 
     readout_of: what is made of the probabilities of a candidate. Raises TrainingError where none does.
     """
-    refused: dict[str, str] = {}
+    refused: list[Refusal] = []
     building = folder.with_name(f".{folder.name}.building")
     for trial in candidates:
         shutil.rmtree(building, ignore_errors=True)
         try:
             readout = readout_of(trial)
             facts = _export(dataset, prepared, trial, readout, rows, workshop, building, deadline)
-        except ParityError as error:
-            refused[trial.architecture] = f"refused at the gate: {error}"
-            continue
         except AutomlError as error:
-            refused[trial.architecture] = str(error)
+            refused.append(_refusal(trial, error))
             continue
         _put_in_place(building, folder)
-        return Shipped(trial, facts, refused, readout)
+        return Shipped(trial, facts, tuple(refused), readout)
     shutil.rmtree(building, ignore_errors=True)
-    raise TrainingError("no model could be exported", "; ".join(f"{name}: {why}" for name, why in refused.items()))
+    raise TrainingError("no model could be exported", "; ".join(f"{each.architecture}: {each.why}" for each in refused))
+
+
+class _BeyondLimits(TrainingError):
+    """The exported model is larger or slower than the plan allows."""
+
+
+def _refusal(trial: Trial, error: AutomlError) -> Refusal:
+    causes = {OutOfTimeError: "time", _BeyondLimits: "limit"}
+    cause = next((cause for kind, cause in causes.items() if isinstance(error, kind)), "fault")
+    return Refusal(trial.architecture, cause, f"{'refused at the gate: ' * isinstance(error, ParityError)}{error}")
 
 
 def _export(
@@ -107,12 +113,12 @@ def _export(
 
 
 def _check_limits(facts: dict[str, Any], plan: Plan) -> None:
-    """Raises TrainingError where the exported model is larger or slower than the plan allows."""
+    """Raises _BeyondLimits where the exported model is larger or slower than the plan allows."""
     milliseconds, megabytes = facts["milliseconds_a_row"], facts["bytes"] / 1e6
     if plan.max_latency_ms is not None and milliseconds > plan.max_latency_ms:
-        raise TrainingError(f"it takes {milliseconds:.3g} ms for a row, more than the {plan.max_latency_ms:g} ms allowed")
+        raise _BeyondLimits(f"it takes {milliseconds:.3g} ms for a row, more than the {plan.max_latency_ms:g} ms allowed")
     if plan.max_size_mb is not None and megabytes > plan.max_size_mb:
-        raise TrainingError(f"it takes {megabytes:.3g} MB, more than the {plan.max_size_mb:g} MB allowed")
+        raise _BeyondLimits(f"it takes {megabytes:.3g} MB, more than the {plan.max_size_mb:g} MB allowed")
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

@@ -240,6 +240,17 @@ def test_growing_trees_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None
     assert capfd.readouterr().out == ""
 
 
+def test_growing_trees_prints_nothing_from_a_thread_that_did_not_plant_them(capfd: pytest.CaptureFixture[str]) -> None:
+    from automl.learners.trees import _library, _threads
+
+    lightgbm, inputs = _library(), np.random.default_rng(0).normal(size=(40, 2))
+    silent = {"objective": "regression", "verbosity": -1}
+    booster = lightgbm.Booster(silent, lightgbm.Dataset(inputs, np.ones(40), params=silent))  # nothing to split: it warns
+    with _threads(1) as threads:
+        threads.submit(booster.update).result()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("left_out", [(), ("colour", "pair", "many", "label"), ("plain", "skewed", "holes", "huge", "never")])
 @pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_the_starts_of_boosting_lie_within_its_space_and_differ(task: Task, left_out: tuple[str, ...]) -> None:

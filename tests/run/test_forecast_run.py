@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +73,35 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """What this process, its libraries included, writes to stdout and stderr goes into a file."""
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    with path.open("w") as file:
+        try:
+            for descriptor in kept:
+                os.dup2(file.fileno(), descriptor)
+            yield
+        finally:
+            for descriptor, former in kept.items():
+                os.dup2(former, descriptor)
+                os.close(former)
+
+
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return automl.fit(str(data), out=tmp_path_factory.mktemp("runs") / "run", **OPTIONS)
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("printed") / "printed.txt"
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory, printed: Path) -> Run:
+    with writing_to(printed):
+        return automl.fit(str(data), out=tmp_path_factory.mktemp("runs") / "run", **OPTIONS)
+
+
+def test_a_forecast_run_prints_nothing_of_its_libraries(run: Run, printed: Path) -> None:
+    assert {trial.architecture for trial in run.evidence.trials} >= {"lags"}
+    assert "LightGBM" not in printed.read_text()
 
 
 def future(frame: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -111,7 +111,9 @@ def test_what_is_larger_or_slower_than_allowed_is_not_shipped(
     candidates = [found.trial, outcomes[1].trial]
     shipped = ship(dataset, limited, candidates, limited.context.training_rows, workshop, tmp_path / "model", Deadline(None))
     assert shipped.trial.architecture == "linear"
-    assert "MB allowed" in shipped.refused["ensemble"]
+    refusal = shipped.refused[0]
+    assert (refusal.architecture, refusal.cause) == ("ensemble", "limit")
+    assert "MB allowed" in refusal.why
 
 
 def test_boosted_members_are_fitted_with_several_seeds_where_there_is_time(

@@ -6,11 +6,23 @@ import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
-from automl.judge.bootstrap import compare
-from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable
-from automl.judge.wording import number, score_text, unit_of
+from automl.judge.bootstrap import Comparison, compare
+from automl.judge.scoring import (
+    headline_metric,
+    is_nested,
+    judged_on,
+    more_effort,
+    not_applicable,
+    remedy,
+    ships_baseline,
+    title_of,
+)
+from automl.judge.wording import called, number, score_text, unit_of
 
 TITLE = "Better than the baseline"
+NOT_BETTER = "The model is not better than the baseline"
+BASELINE_SHIPPED = "The baseline is shipped"
+COLLECT = "Do not use it: more rows or more telling columns are needed; look at the data findings first."
 
 
 def run(case: Case) -> list[Finding]:
@@ -25,6 +37,8 @@ def run(case: Case) -> list[Finding]:
         return not_applicable(
             "AML203", TITLE, Section.SCORES, f"{metric.title} is undefined on the judged rows, so nothing can be compared."
         )
+    if ships_baseline(case):
+        return [_baseline_shipped(case, compared)]
     three = gain.value, gain.low, gain.high
     scores = (
         f"{metric.title} {score_text(metric, compared.model.value)} against {score_text(metric, compared.baseline.value)}; "
@@ -34,7 +48,7 @@ def run(case: Case) -> list[Finding]:
     if is_nested(case):
         scores += " from resampling the rows of one cross-validation, which leaves out the variation of training"
     severity = Severity.ISSUE
-    action = "Do not use it: more rows or more telling columns are needed; look at the data findings first."
+    action = COLLECT
     if gain.high < 0:
         sentence = f"The model is worse than the baseline on {judged_on(case)} ({scores})."
     elif gain.low <= 0:
@@ -47,7 +61,7 @@ def run(case: Case) -> list[Finding]:
     return [
         Finding(
             code="AML203",
-            title=TITLE,
+            title=TITLE if severity is Severity.PASSED else NOT_BETTER,
             severity=severity,
             section=Section.SCORES,
             sentence=sentence,
@@ -61,6 +75,40 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _baseline_shipped(case: Case, compared: Comparison) -> Finding:
+    """There is no gain to test: the baseline would be held against itself."""
+    why, action, lacked_time = _why_baseline(case)
+    metric = headline_metric(case)
+    return Finding(
+        code="AML203",
+        title=f"{BASELINE_SHIPPED} for want of time" if lacked_time else BASELINE_SHIPPED,
+        severity=Severity.ISSUE,
+        section=Section.SCORES,
+        sentence=(
+            f"{BASELINE_SHIPPED}: {why}; its {called(metric)} on {judged_on(case)} is {score_text(metric, compared.model.value)}."
+        ),
+        about="evaluated",
+        numbers={"score": compared.model, "baseline": compared.baseline},
+        action=action,
+    )
+
+
+def _why_baseline(case: Case) -> tuple[str, str, bool]:
+    """(why the baseline is shipped, what to do, whether time is what was missing)."""
+    assert case.evidence is not None
+    tried = {trial.architecture for trial in case.evidence.trials if trial.score is not None}
+    if case.evidence.unshipped:
+        refusal = case.evidence.unshipped[0]
+        cause = {"time": "there was no time to fit and export it", "limit": "it is larger or slower than allowed"}
+        why = f"{title_of(case, refusal.architecture)} was chosen, but {cause.get(refusal.cause, 'its export failed')}"
+        return f"{why} ({refusal.why})", remedy(case, refusal), refusal.cause == "time"
+    if tried - {case.evidence.champion}:
+        return "no other rung was better beyond chance", COLLECT, False
+    if case.evidence.skipped:
+        return "there was no time to try another rung", more_effort(case), True
+    return "no other rung could be trained", COLLECT, False
 
 
 CHECK = Check("AML203", TITLE, Section.SCORES, run)

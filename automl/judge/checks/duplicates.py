@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from automl.core.architecture import Modality
 from automl.core.case import Case, Check
+from automl.core.discovery import declarations
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric, metric
 from automl.core.profile import Role
@@ -38,10 +40,14 @@ def run(case: Case) -> list[Finding]:
         "straddling_fraction": number(duplicates.straddling_fraction, unit="fraction"),
         "conflicting": number(duplicates.conflicting),
     }
-    severity, action = Severity.TIP, "The rows are not distinctive enough to call them copies; nothing was done."
-    if split.keep_together:
-        action = "Equal rows were kept on one side of every split, so they do not flatter the scores."
-    elif duplicates.distinctive:
+    severity, action = Severity.PASSED, ""
+    if _keeps_alike_together(case):
+        sentence += "; rows of one origin, such as near-duplicates, were kept on one side of every split"
+    elif split.keep_together:
+        sentence += "; equal rows were kept on one side of every split, so they do not flatter the scores"
+    elif not duplicates.distinctive:
+        sentence += "; the rows are too plain to call them copies, so nothing was done"
+    else:
         severity = Severity.ISSUE if duplicates.straddling_fraction > 0.01 else Severity.TIP
         action = "Remove the copies from the data and fit again: a model can remember a row that it is tested on."
     without = _score_without_copies(case)
@@ -61,6 +67,14 @@ def run(case: Case) -> list[Finding]:
         )
         numbers |= {"random_split": number(apart), "copies_together": number(together)}
     return [Finding("AML101", TITLE, severity, Section.DATA, f"{sentence}.", numbers=numbers, action=action)]
+
+
+def _keeps_alike_together(case: Case) -> bool:
+    """Whether the splits go by what the modality itself says must not be divided, such as near-duplicate texts."""
+    if {case.plan.split.kind, case.plan.split.folds_by} & {"grouped", "time"}:
+        return False
+    known: list[Modality] = declarations("automl.modalities", "MODALITY")
+    return any(each.together is not None for each in known if each.name == case.profile.modality)
 
 
 def _remembered(case: Case) -> tuple[str, float, float] | None:

@@ -9,7 +9,7 @@ from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.tasks import Task
 from automl.judge.bootstrap import compare, headline
 from automl.judge.curves import MOST_DOTS, plain, precision_recall_series, roc_series, sampled
-from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable, title_of
+from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable, ships_baseline, title_of
 from automl.judge.wording import called, interval_text, number, score_text, unit_of
 
 TITLE = "Score"
@@ -33,9 +33,11 @@ def run(case: Case) -> list[Finding]:
         if nested
         else "percentile bootstrap over the judged rows"
     )
+    beside = "" if ships_baseline(case) else f"; the baseline reaches {score_text(metric, compared.baseline.value)}"
+    opening = "The baseline is shipped, as no other model is; it" if ships_baseline(case) else champion
     sentence = (
-        f"{champion} reaches {called(metric)} {interval_text(metric, model)} on {case.judged_on or judged_on(case)}, where"
-        f" {better} is better; the baseline reaches {score_text(metric, compared.baseline.value)} (interval: {method})."
+        f"{opening} reaches {called(metric)} {interval_text(metric, model)} on {case.judged_on or judged_on(case)}, where"
+        f" {better} is better{beside} (interval: {method})."
     )
     gain = compared.gain
     return [

@@ -6,40 +6,52 @@ from automl.core.case import Case, Check
 from automl.core.evidence import Decision, Evidence, Final
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.statistics import corrected_resampled_t
-from automl.judge.scoring import fold_ratio, headline_metric, not_applicable, title_of
+from automl.judge.scoring import fold_ratio, headline_metric, more_effort, not_applicable, title_of
 from automl.judge.wording import called, finite, number, p_text, score_text, unit_of
 
 TITLE = "The chosen rung"
 PRICES = {"seconds": "more seconds of training", "bytes": "more bytes", "milliseconds_a_row": "more milliseconds a row"}
 """What a climb costs beyond the rung below it."""
+BEST = "To spend more on the last bit of score: `--preset best`."
 
 
 def run(case: Case) -> list[Finding]:
     evidence = case.evidence
-    if evidence is None or not evidence.finals:
+    if evidence is None or not (evidence.finals or evidence.decisions):
         return not_applicable(
             "AML601", TITLE, Section.CHOICE, "No rung was run on fresh folds, so there was nothing to choose from."
         )
     metric = headline_metric(case)
     intervals = {final.architecture: _interval(case, final) for final in evidence.finals}
+    hurried = decided_in_search(evidence)
     numbers: dict[str, Number] = {"score": intervals[evidence.champion]} if evidence.champion in intervals else {}
     for decision in evidence.decisions:
-        if decision.accepted and decision.candidate == evidence.champion:
+        if _takes(evidence, decision):
             unit = unit_of(metric, case.profile)
             numbers["gain"] = number(decision.gain, *decision.interval, unit, level=0.9)
     return [
         Finding(
             code="AML601",
-            title=TITLE,
-            severity=Severity.PASSED,
+            title="Chosen without fresh folds" if hurried else TITLE,
+            severity=Severity.TIP if hurried else Severity.PASSED,
             section=Section.CHOICE,
             sentence=_sentence(case, evidence, intervals),
             about="evaluated",
             numbers=numbers,
             table=_table(case, evidence),
-            action="" if case.plan.preset == "best" else "To spend more on the last bit of score: `--preset best`.",
+            action=more_effort(case) if hurried else "" if case.plan.preset == "best" else BEST,
         )
     ]
+
+
+def decided_in_search(evidence: Evidence) -> bool:
+    """Whether the chosen rung was taken without fresh folds of both that were compared."""
+    fresh = {final.architecture for final in evidence.finals}
+    return any(not {each.candidate, each.incumbent} <= fresh for each in evidence.decisions if _takes(evidence, each))
+
+
+def _takes(evidence: Evidence, decision: Decision) -> bool:
+    return decision.accepted and decision.candidate == evidence.champion
 
 
 def _interval(case: Case, final: Final) -> Number:
@@ -53,13 +65,18 @@ def _sentence(case: Case, evidence: Evidence, intervals: dict[str, Number]) -> s
     metric = headline_metric(case)
     champion = title_of(case, evidence.champion)
     score = intervals.get(evidence.champion)
+    if evidence.unshipped:
+        first = title_of(case, evidence.unshipped[0].architecture)
+        return f"{first} was chosen but could not be shipped ({evidence.unshipped[0].why}); {champion} is shipped instead."
     told = f"{champion} was chosen"
     if score is not None:
         told += f" ({called(metric)} {score_text(metric, score.value)} on {evidence.fresh_folds} fresh folds)"
-    taken = [decision for decision in evidence.decisions if decision.accepted and decision.candidate == evidence.champion]
+    taken = [decision for decision in evidence.decisions if _takes(evidence, decision)]
     refused = [decision for decision in evidence.decisions if not decision.accepted]
     if taken:
         told += f": it is {_gain(case, taken[-1])}"
+        if decided_in_search(evidence):
+            told += ", on the folds of the search, as there was no time for fresh ones: that may be too hopeful"
     elif evidence.decisions:
         told += ": no other rung was better beyond chance"
     if refused:

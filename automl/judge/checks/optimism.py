@@ -11,7 +11,7 @@ from automl.judge.bootstrap import score_replicates
 from automl.judge.scoring import headline_metric, is_nested, not_applicable
 from automl.judge.wording import number, score_text, unit_of
 
-TITLE = "Search against sealed rows"
+TITLE = "Optimism of the search"
 
 
 def run(case: Case) -> list[Finding]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.evidence import Trial
-from automl.core.finding import Finding, Section, Severity
+from automl.core.finding import Finding, Section, Severity, decimals_for
 from automl.core.statistics import corrected_resampled_t
 from automl.judge.scoring import fold_ratio, headline_metric, not_applicable, title_of
 from automl.judge.wording import called, number, percent_text, score_text, unit_of
@@ -33,17 +33,23 @@ def run(case: Case) -> list[Finding]:
     base = _baseline_score(case)
     earned = metric.gain(unseen, base) if base is not None else float("nan")
     share = gap / earned if earned > 0 else float("nan")
-    large = low > 0 and (share > LARGE_SHARE or earned <= 0)
+    shown = round(gap, decimals_for(unseen, unit=metric.unit)) > 0
+    wide = shown and (share > LARGE_SHARE or earned <= 0)
+    large = wide and low > 0
     sentence = (
         f"{title_of(case, trial.architecture)} scores {score_text(metric, training)} on the rows that it was trained on and "
         f"{score_text(metric, unseen)} on unseen rows of the same folds ({called(metric)})"
     )
     if np.isfinite(share):
         sentence += f", a gap of {percent_text(max(0.0, share))} of what it gains over the baseline"
+    if wide:
+        ends = " to ".join(score_text(metric, end, (gap, low, high)) for end in (low, high))
+        chance = "beyond what chance explains" if large else "which chance may explain"
+        sentence += f", {chance} (95 % interval of the gap {ends})" if np.isfinite(low) else ", from too few folds to be sure"
     sentence += "; all scores in this report are of unseen rows, so the gap does not flatter them"
     action = ""
     if large:
-        action = "More rows would help most; fewer columns or the simpler rung (`--only linear`) would narrow it."
+        action = f"More rows would help most; {_simpler(case, trial.architecture)}fewer columns would narrow it."
     return [
         Finding(
             code="AML204",
@@ -60,6 +66,14 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _simpler(case: Case, architecture: str) -> str:
+    """The lowest rung above the baseline, where it is below the chosen one."""
+    level = next((rung.rung for rung in case.plan.ladder if rung.architecture == architecture), 0)
+    below = [rung for rung in case.plan.ladder if 0 < rung.rung < level]
+    lowest = min(below, key=lambda rung: rung.rung, default=None)
+    return "" if lowest is None else f"{lowest.title} (`--only {lowest.architecture}`) or "
 
 
 def _champion_trial(case: Case) -> Trial | None:

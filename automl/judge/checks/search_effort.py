@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl.core.case import Case, Check
 from automl.core.evidence import Evidence
 from automl.core.finding import Finding, Section, Severity
-from automl.judge.scoring import title_of
+from automl.judge.scoring import more_effort, title_of
 from automl.judge.wording import count_text, number
 
 TITLE = "Extent of the search"
@@ -23,21 +23,17 @@ def run(case: Case) -> list[Finding]:
     if ending:
         sentence += f"; {ending[0].lower()}{ending[1:]}"
     action = ""
+    lacking = bool(untried) and not _gained_nothing(evidence)
     if untried:
         names = ", ".join(title_of(case, rung.architecture) for rung in untried)
-        sentence += f"; there was too little time for a fair try of {names}"
-        longer = 3 * (case.plan.budget_seconds or 100.0)
-        action = (
-            f"Give it more time: `--time {longer:.0f}`."
-            if case.plan.trials is None
-            else f"Give it more trials: `--trials {2 * case.plan.trials}`."
-        )
+        sentence += f"; there was too little time for a fair try of {names}" if lacking else f"; {names} was not tried"
+        action = more_effort(case) if lacking else ""
     per_rung = [[title_of(case, name), sum(trial.architecture == name for trial in evidence.trials)] for name in sorted(tried)]
     return [
         Finding(
             code="AML604",
             title=TITLE,
-            severity=Severity.TIP if untried else Severity.PASSED,
+            severity=Severity.TIP if lacking else Severity.PASSED,
             section=Section.CHOICE,
             sentence=f"{sentence}.",
             about="evaluated",
@@ -46,6 +42,11 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _gained_nothing(evidence: Evidence) -> bool:
+    """Whether the search ended before its time because it brought nothing more: then time is not what it lacked."""
+    return "nothing" in evidence.stopped
 
 
 def _sampling(case: Case, evidence: Evidence) -> str:
