@@ -38,6 +38,8 @@ SLOW_SECONDS = 5.0
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
 REPEATS = 2
+LIKELY_MEMBERS = 4
+"""While searching, time is kept for an ensemble of so many of the best trials."""
 SEEDS_OF_BEST = 4
 """The preset best fits the boosted members of an ensemble with so many seeds; its mean errs less than one of them."""
 
@@ -167,7 +169,7 @@ class Climb:
         finals, judging = self._at_final_size(contenders), self.judging()
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
         fits = [self._shipping(each) for each in finals]
-        shipping = max([*fits, self._combined(fits)], default=0.0)
+        shipping = max([*fits, self._combined(contenders)], default=0.0)
         return again + self._finals_seconds(finals) + self._nesting(contenders) + shipping + judging
 
     def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
@@ -207,13 +209,19 @@ class Climb:
         """
         count = 1 if self.context.samples else 2
         fits = [self._shipping(each, count) for each in self._contenders()]
-        return max([*fits, self._combined(fits)], default=0.0) + self.judging()
+        return max(fits, default=0.0) + self.judging()
 
-    def _combined(self, fits: list[float]) -> float:
-        """Seconds to keep so that an ensemble of the contenders can be shipped: a limited share of the budget."""
-        if not any(self.context.architecture(rung.architecture).combines for rung in self.context.plan.ladder):
+    def _combined(self, contenders: list[Outcome]) -> float:
+        """Seconds to keep so that an ensemble of the best trials can be tested and shipped: a limited share of the budget."""
+        if not any(self._combines(rung.architecture) for rung in self.context.plan.ladder):
             return 0.0
-        return min(sum(fits), budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))
+        tried = [each for each in self.outcomes if each.trial.score is not None and not each.trial.members]
+        tried = [each for each in tried if self.context.architecture(each.trial.architecture).rung > 0]
+        likely = sorted(tried, key=self._value, reverse=True)[:LIKELY_MEMBERS]
+        known = {each.trial.id for each in contenders}
+        more = [each for each in likely if each.trial.id not in known]
+        wanted = sum(self._shipping(each) for each in likely) + (self._finals_seconds(more) if more else 0.0)
+        return min(wanted, budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))
 
     def judging(self) -> float:
         """Seconds to keep for judging and the report."""
