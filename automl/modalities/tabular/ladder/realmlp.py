@@ -8,6 +8,7 @@ from automl.core.architecture import Architecture, Cost, Learner, Problem
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
+from automl.modalities.tabular.nets import refusal
 from automl.training.rows import Shapes, batch_size_for
 
 LEAST_ROWS = 200
@@ -45,14 +46,7 @@ SMOOTH: dict[str, Any] = {"layers": 2, "width": 384, "dropout": 0.3, "sigma": 0.
 
 def fits(profile: Profile) -> str | None:
     """None, or the sentence that the report shows when this rung is left out."""
-    if profile.rows < LEAST_ROWS:
-        return f"a net needs about {LEAST_ROWS} rows to pay off; here are {profile.rows:,}"
-    columns = encoded_columns(profile)
-    if columns > MOST_COLUMNS:
-        return f"the table becomes {columns:,} columns when encoded; a net of this kind takes at most {MOST_COLUMNS:,}"
-    if not profile.features:
-        return "there is no feature to learn from"
-    return None
+    return refusal(profile, encoded_columns(profile), LEAST_ROWS, MOST_COLUMNS)
 
 
 def reason(profile: Profile) -> str:
