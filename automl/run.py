@@ -315,7 +315,7 @@ class Sitting:
     def work(self, folder: RunFolder, dataset: Dataset, prepared: Any, options: Options) -> Run:
         """Everything that happens inside the run folder."""
         from automl import search
-        from automl.judge import Clocks
+        from automl.judge import Clocks, bounded
 
         context = prepared.context
         plan = context.plan
@@ -341,12 +341,13 @@ class Sitting:
             folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
+            case = dataclasses.replace(case, deadline=bounded(self.deadline))
             clocks = Clocks(case.deadline.budget_seconds)
             findings = self.judge(case, clocks)
             if plan.trials is None:  # where trials are counted, no check asks the clock
                 write_json(
                     folder.path / "evaluated" / "clock.json",
-                    {"budget_seconds": clocks.budget_seconds, "readings": clocks.readings},
+                    {"budget_seconds": clocks.budget_seconds, "readings": clocks.readings, "left_out": clocks.left_out},
                 )
         with self.stage("report", "writing the report"):
             folder.finish(case, findings, shipped, self)

@@ -45,6 +45,7 @@ class Deadline:
     parent: Deadline | None = None
     started: float = field(init=False)
     stopped: bool = field(init=False, default=False)
+    short: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock() - self.spent_seconds
@@ -79,6 +80,19 @@ class Deadline:
         """A deadline of its own for one piece of work: `share` of what is left beyond the reserve."""
         left = self.left_seconds(reserve) * share
         return Deadline(None if math.isinf(left) else left / INNER_FRACTION, clock=self.clock, parent=self)
+
+    def nearer(self, seconds: float) -> Deadline:
+        """The same clock with an end of its own, at most so many seconds from now."""
+        ends = min(self.inner_seconds, self.elapsed_seconds + max(0.0, seconds))
+        near = Deadline(None if math.isinf(ends) else ends / INNER_FRACTION, clock=self.clock, parent=self)
+        near.started = self.started
+        return near
+
+    def lacks(self, seconds: float) -> bool:
+        """Whether fewer seconds than these are left, so that the asker does less: `short` remembers it."""
+        lacking = self.left_seconds() < seconds
+        self.short = self.short or lacking
+        return lacking
 
     @property
     def expired(self) -> bool:

@@ -132,6 +132,8 @@ class Evidence:
     unshipped: what was to be shipped before `champion` and could not be, the chosen trial first.
     nested: fold scores of the repeated nested cross-validation (small data), else empty.
     readout: what is made of the probabilities of the model: calibrator and threshold, with what was tried.
+    stopped: why the search ended, in words; gained_nothing: it ended before its time, as further trials brought nothing, so
+        that time is not what it lacked.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
     """
 
@@ -148,6 +150,7 @@ class Evidence:
     nested: tuple[float, ...] = ()
     learning_curve: tuple[tuple[float, float, float, float], ...] = ()
     stopped: str = ""
+    gained_nothing: bool = False
     readout: Readout = field(default_factory=Readout)
     unshipped: tuple[Refusal, ...] = ()
 

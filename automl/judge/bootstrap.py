@@ -91,9 +91,8 @@ def score_replicates(metric: Metric, truth: Array, prediction: Array, case: Case
 
 def resamples_for(rows: int, classes: int, case: Case) -> int:
     """1,000 resamples, fewer where rows are many or time is short."""
-    left = case.deadline.left_seconds()
-    if left < HURRY_SECONDS:
-        return FEWEST_RESAMPLES if left > 0.3 * HURRY_SECONDS else FEWEST_RESAMPLES // 2
+    if case.deadline.lacks(HURRY_SECONDS):
+        return FEWEST_RESAMPLES // 2 if case.deadline.lacks(0.3 * HURRY_SECONDS) else FEWEST_RESAMPLES
     cells = max(1, rows * classes)
     fewest = int(np.clip(2 * CELLS // cells, FEWEST_RESAMPLES // 4, FEWEST_RESAMPLES))
     return int(np.clip(CELLS // cells, fewest, RESAMPLES))

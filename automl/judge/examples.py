@@ -59,7 +59,7 @@ def reasons(case: Case, rows: Array) -> list[str]:
     """
     columns = [column for column in case.profile.features if column.kind in _PLAIN and column.name in case.judged.columns]
     plain = case.profile.modality == "tabular" and 0 < len(columns) <= MOST_EXPLAINED
-    if not plain or case.predict is None or not len(rows) or case.deadline.left_seconds() < HURRY_SECONDS:
+    if not plain or case.predict is None or not len(rows) or case.deadline.lacks(HURRY_SECONDS):
         return []
     wide = len(columns) + 1
     frame = case.judged.iloc[np.repeat(rows, wide)].reset_index(drop=True)

@@ -185,7 +185,7 @@ def replicated(case: Case, rates: Sequence[Rate], by: Grouping) -> list[Array]:
     of_group[np.arange(rows), by.codes] = 1.0
     member = np.concatenate([of_group * rate.base[:, None] for rate in rates], axis=1)
     value = np.concatenate([of_group * (rate.base * rate.value)[:, None] for rate in rates], axis=1)
-    hurried = case.deadline.left_seconds() < HURRY_SECONDS
+    hurried = case.deadline.lacks(HURRY_SECONDS)
     total = FEWEST_RESAMPLES if hurried else int(np.clip(_CELLS // max(1, rows), FEWEST_RESAMPLES, RESAMPLES))
     parts = []
     for block in count_blocks(rows, total, case.plan.seed, judged_groups(case), case.weight):

@@ -26,8 +26,9 @@ REPEATS = 5
 RESAMPLES = 200
 CELLS = 2e8
 """Cells of raw data that are predicted in all; a model's time is about proportional to them."""
-SHARE_OF_TIME = 0.35
+SHARE_OF_TIME = 0.5
 MOST_SECONDS = 15.0
+LEAST_SECONDS = 0.2
 FILES = ("image", "audio")
 """Parse steps that decode what a path names."""
 
@@ -87,7 +88,7 @@ def permutation_importance(case: Case) -> Importance | None:
     rows, so it covers the choice of the rows as well as of the shuffles.
     """
     names = [column.name for column in case.profile.features if column.name in case.judged.columns]
-    if case.predict is None or not len(case.truth) or not names or case.deadline.expired:
+    if case.predict is None or not len(case.truth) or not names or case.deadline.lacks(LEAST_SECONDS):
         return None
     effort = _effort(len(case.truth), len(names))
     limit = case.deadline.until(share=SHARE_OF_TIME)
@@ -100,6 +101,7 @@ def permutation_importance(case: Case) -> Importance | None:
     repeats = _repeats(limit, len(order), effort.repeats)
     one_shuffle = repeats * limit.elapsed_seconds
     if limit.left_seconds() < one_shuffle:
+        case.deadline.short = True
         return None
     frame = _parsed(sample.frame, case)
     tiled = frame.iloc[np.tile(np.arange(len(frame)), repeats)].reset_index(drop=True)
@@ -113,6 +115,7 @@ def permutation_importance(case: Case) -> Importance | None:
     if not measured:
         return None
     done = {each.column for each in measured}
+    case.deadline.short |= len(measured) < len(order) or repeats < effort.repeats
     measured.sort(key=lambda each: -each.value)
     left_out = tuple(name for name in names if name not in done)
     return Importance(sample.metric, tuple(measured), len(sample.frame), repeats, sample.score, left_out)

@@ -194,12 +194,12 @@ class Sample:
 
 
 FEWEST_ROWS = 200
-ENOUGH_SECONDS = 15.0
+ENOUGH_SECONDS = 5.0
 
 
 def affordable(case: Case) -> bool:
     """Whether there is time for small models beside what is more important, and rows enough for them to say something."""
-    if not (case.trained or case.may_fit) or case.deadline.left_seconds() < ENOUGH_SECONDS:
+    if not (case.trained or case.may_fit) or case.deadline.lacks(ENOUGH_SECONDS):
         return False
     return case.dataset.rows >= FEWEST_ROWS and any(each.kind in READABLE for each in case.profile.features)
 

@@ -14,12 +14,12 @@ IMPORT_SECONDS = 8.0
 """What the worker's libraries take to be imported there: the measure of how slow the machine is in this run."""
 MOST_SLOWNESS = 4.0
 EXPORT_SHARE = 0.4
-JUDGING_SECONDS = 2.0
+JUDGING_SECONDS, JUDGING_SHARE_OF_BUDGET = 2.0, 0.05
 JUDGING_SHARE = 1.5
 """Export and judging go through the columns as profiling and splitting do: their seconds against those
 that preparing took in this run, on this machine with its load."""
-TIGHT_SHARE = 0.35
-"""Judging never claims more than this share of a short budget; it does less instead."""
+TIGHT_SHARE = 0.25
+"""Judging never claims more than this share of the budget; it does less instead."""
 
 COMBINED_SHARE = 0.3
 """The most of the budget that is kept while searching so that an ensemble can be shipped."""
@@ -30,7 +30,7 @@ NESTED_SHARE = 0.3
 def judging_seconds(preparing: float, budget: float | None) -> float:
     """Time kept for scores, importance, findings and pages. preparing: seconds that profiling and splitting took."""
     wanted = JUDGING_SECONDS + JUDGING_SHARE * preparing
-    return wanted if budget is None else min(wanted, TIGHT_SHARE * budget)
+    return wanted if budget is None else min(wanted + JUDGING_SHARE_OF_BUDGET * budget, TIGHT_SHARE * budget)
 
 
 SAMPLED_SHARE = 0.7

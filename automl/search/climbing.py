@@ -62,6 +62,7 @@ class Climb:
     skipped: dict[str, str] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     stopped: str = ""
+    gained_nothing: bool = False
     _by_rung: dict[str, list[Outcome]] = field(default_factory=dict, init=False, repr=False)
     _best: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
     _left_at_start: float = field(default=math.inf, init=False, repr=False)
@@ -100,6 +101,7 @@ class Climb:
             failures=self.failures,
             skipped=self.skipped,
             stopped=self.stopped,
+            gained_nothing=self.gained_nothing,
         )
 
     def candidates(self, evidence: Evidence) -> list[Trial]:
@@ -408,6 +410,7 @@ class Climb:
         left = self.deadline.left_seconds(self.reserve())
         searched = sum(outcome.trial.number > 0 for outcome in self.outcomes)
         if math.isfinite(left) and left > 0.1 * (self.context.plan.budget_seconds or 0):
+            self.gained_nothing = searched > 0
             why = "the last ones gained nothing" if searched else "no further trial would have fitted the time"
             return f"ended early after {searched} search trials: {why}; about {left:.0f} s were left"
         kept = self.deadline.left_seconds()

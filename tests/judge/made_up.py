@@ -140,6 +140,7 @@ def evidence_of(task: Task, nested: bool = False) -> Evidence:
         nested=tuple(0.7 + folds) if nested else (),
         learning_curve=((100.0, 0.6, 0.55, 0.65), (200.0, 0.7, 0.68, 0.72)),
         stopped="Ended early because nothing was gained.",
+        gained_nothing=True,
     )
 
 

@@ -162,16 +162,16 @@ def test_a_gap_that_no_score_shows_is_no_overfitting() -> None:
     assert overfitting.run(case)[0].severity is Severity.PASSED
 
 
-def untried(stopped: str) -> Finding:
-    case = with_evidence(case_of(Task.BINARY), stopped=stopped, failures={})
+def untried(stopped: str, gained_nothing: bool) -> Finding:
+    case = with_evidence(case_of(Task.BINARY), stopped=stopped, gained_nothing=gained_nothing, failures={})
     rungs = (*case.plan.rungs, Rung("tabm", 4, "TabM", "an ensemble in one net"))
     return search_effort.run(replace(case, plan=replace(case.plan, rungs=rungs)))[0]
 
 
 def test_more_time_is_advised_only_where_time_was_lacking() -> None:
-    lacking = untried("the time for the search was used up after 3 search trials")
+    lacking = untried("the time for the search was used up after 3 search trials", False)
     assert (lacking.severity, "--time 180" in lacking.action) == (Severity.TIP, True)
-    early = untried("ended early after 12 search trials: the last ones gained nothing; about 50 s were left")
+    early = untried("ended early after 12 search trials; about 50 s were left", True)
     assert (early.severity, early.action) == (Severity.PASSED, "")
     assert "TabM was not tried" in early.sentence
 

@@ -56,4 +56,4 @@ def _cells(score: Number) -> list[float | None]:
     return [finite(score.value), score.low, score.high]
 
 
-CHECK = Check("AML202", TITLE, Section.SCORES, run)
+CHECK = Check("AML202", TITLE, Section.SCORES, run, seconds=0.2)

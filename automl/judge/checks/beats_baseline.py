@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.bootstrap import Comparison, compare
 from automl.judge.scoring import (
@@ -111,4 +111,4 @@ def _why_baseline(case: Case) -> tuple[str, str, bool]:
     return "no other rung could be trained", COLLECT, False
 
 
-CHECK = Check("AML203", TITLE, Section.SCORES, run)
+CHECK = Check("AML203", TITLE, Section.SCORES, run, turn=Turn.VERDICT, seconds=0.1)

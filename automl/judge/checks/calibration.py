@@ -111,4 +111,4 @@ def _figure(found: Reliability, event: str) -> Figure:
     return Figure("reliability", "line", "Reliability", how, (series,), "predicted probability", "observed frequency", "diagonal")
 
 
-CHECK = Check("AML301", TITLE, Section.TRUST, run)
+CHECK = Check("AML301", TITLE, Section.TRUST, run, seconds=0.8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.judge.importance import Importance, permutation_importance
 from automl.judge.scoring import is_nested, not_applicable
@@ -22,7 +22,7 @@ NEARLY_ALL = 0.95
 def run(case: Case) -> list[Finding]:
     found = permutation_importance(case)
     if found is None:
-        why = "no time was left" if case.deadline.expired else "no score is defined on the judged rows"
+        why = "no time was left" if case.deadline.short else "no score is defined on the judged rows"
         return not_applicable("AML501", TITLE, Section.WHY, f"The importance of the columns was not measured, because {why}.")
     return [_importance(case, found), _concentration(case, found)]
 
@@ -114,4 +114,4 @@ def _concentration(case: Case, found: Importance) -> Finding:
     )
 
 
-CHECK = Check("AML501", TITLE, Section.WHY, run, independent=True)
+CHECK = Check("AML501", TITLE, Section.WHY, run, independent=True, turn=Turn.EXTRA, seconds=3.5)

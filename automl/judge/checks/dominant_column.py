@@ -114,4 +114,4 @@ def _figure(measure: str, found: list[Compared]) -> Figure:
     return Figure("dominant_column", "interval", TITLE, how, series, "column", measure)
 
 
-CHECK = Check("AML118", TITLE, Section.DATA, run, needs_model=False, independent=True)
+CHECK = Check("AML118", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=1)

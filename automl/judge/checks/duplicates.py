@@ -93,7 +93,7 @@ def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | No
     frame = case.dataset.frame
     if not case.trained or not len(case.truth) or len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth):
         return None
-    hurried = case.deadline.left_seconds() < HURRY_SECONDS
+    hurried = case.deadline.lacks(HURRY_SECONDS)
     if hurried or case.dataset.test is not None or case.row_ids.max() >= len(frame):
         return None
     compared = [column.name for column in case.profile.columns if column.role is not Role.IDENTIFIER]
@@ -111,4 +111,4 @@ def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | No
     return chosen, Number(every, unit=unit), Number(only, unit=unit), int(alone.sum())
 
 
-CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False, independent=True)
+CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=0.5)

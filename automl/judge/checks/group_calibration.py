@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.case import Array, Case, Check
+from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.groups import Grouping
 from automl.core.statistics import holm
@@ -154,4 +154,4 @@ def _table(groups: list[Calibrated]) -> dict[str, Any]:
     return {"columns": columns, "rows": rows}
 
 
-CHECK = Check("AML412", TITLE, Section.FAILURES, run, independent=True)
+CHECK = Check("AML412", TITLE, Section.FAILURES, run, independent=True, turn=Turn.ASKED, seconds=0.2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.statistics import holm
 from automl.core.tasks import Task
@@ -160,4 +160,4 @@ def _action(case: Case, notable: list[Key]) -> str:
     )
 
 
-CHECK = Check("AML411", TITLE, Section.FAILURES, run, independent=True)
+CHECK = Check("AML411", TITLE, Section.FAILURES, run, independent=True, turn=Turn.ASKED, seconds=0.2)

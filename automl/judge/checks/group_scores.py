@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.case import Array, Case, Check
+from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.groups import Grouping
 from automl.core.metrics import Metric, metrics_for
@@ -45,7 +45,7 @@ def run(case: Case) -> list[Finding]:
         return not_applicable("AML410", TITLE, Section.FAILURES, "No rows were judged, so groups were not compared.")
     parts = sensitive_groupings(case)
     headline = headline_metric(case)
-    hurried = case.deadline.left_seconds() < HURRY_SECONDS
+    hurried = case.deadline.lacks(HURRY_SECONDS)
     metrics = [headline, *(each for each in metrics_for(case.profile.task) if each.name != headline.name and not hurried)]
     groups = [group for by in parts for group in _groups(case, by, metrics)]
     empty = sum(int((by.sizes == 0).sum()) for by in parts)
@@ -202,4 +202,4 @@ def _table(metrics: list[Metric], groups: list[Group]) -> dict[str, Any]:
     }
 
 
-CHECK = Check("AML410", TITLE, Section.FAILURES, run, independent=True)
+CHECK = Check("AML410", TITLE, Section.FAILURES, run, independent=True, turn=Turn.ASKED, seconds=0.4)

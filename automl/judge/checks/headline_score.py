@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.tasks import Task
 from automl.judge.bootstrap import compare, headline
@@ -129,4 +129,4 @@ def _predicted_against_actual(case: Case) -> Figure:
     )
 
 
-CHECK = Check("AML201", TITLE, Section.SCORES, run)
+CHECK = Check("AML201", TITLE, Section.SCORES, run, turn=Turn.VERDICT, seconds=0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import log_losses
 from automl.judge.examples import class_name, table_of_rows
@@ -79,4 +79,4 @@ def _mistakes(case: Case) -> np.ndarray:
     return np.asarray(wrong[np.argsort(-losses, kind="stable")])
 
 
-CHECK = Check("AML402", "Largest errors", Section.FAILURES, run)
+CHECK = Check("AML402", "Largest errors", Section.FAILURES, run, turn=Turn.EXTRA, seconds=0.1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from automl.core.case import Array, Case, Check
+from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.metrics import METRICS, Metric
 from automl.core.statistics import percentile_interval
@@ -106,4 +106,4 @@ def _figure(changes: list[Change]) -> Figure:
     return Figure("mitigation", "interval", TITLE, how, series, "measure", "value", "zero")
 
 
-CHECK = Check("AML414", TITLE, Section.FAILURES, run, independent=True)
+CHECK = Check("AML414", TITLE, Section.FAILURES, run, independent=True, turn=Turn.ASKED, seconds=0.2)

@@ -91,4 +91,4 @@ def _mixed(values: pd.Series[Any], column: ColumnProfile) -> tuple[float, str, s
     return share, usual, word
 
 
-CHECK = Check("AML115", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML115", TITLE, Section.DATA, run, needs_model=False, seconds=0.1)

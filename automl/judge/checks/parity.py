@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import figures_text, number
@@ -48,4 +48,4 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-CHECK = Check("AML303", TITLE, Section.TRUST, run)
+CHECK = Check("AML303", TITLE, Section.TRUST, run, turn=Turn.VERDICT)

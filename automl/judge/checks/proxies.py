@@ -97,4 +97,4 @@ def _proxied(case: Case, name: str) -> Proxied | None:
     return Proxied(name, mean_auc(target, found.prediction), columns)
 
 
-CHECK = Check("AML117", TITLE, Section.DATA, run, needs_model=False, independent=True)
+CHECK = Check("AML117", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.evidence import Evidence
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.scoring import more_effort, title_of
@@ -23,7 +23,7 @@ def run(case: Case) -> list[Finding]:
     if ending:
         sentence += f"; {ending[0].lower()}{ending[1:]}"
     action = ""
-    lacking = bool(untried) and not _gained_nothing(evidence)
+    lacking = bool(untried) and not evidence.gained_nothing
     if untried:
         names = ", ".join(title_of(case, rung.architecture) for rung in untried)
         sentence += f"; there was too little time for a fair try of {names}" if lacking else f"; {names} was not tried"
@@ -42,11 +42,6 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
-
-
-def _gained_nothing(evidence: Evidence) -> bool:
-    """Whether the search ended before its time because it brought nothing more: then time is not what it lacked."""
-    return "nothing" in evidence.stopped
 
 
 def _sampling(case: Case, evidence: Evidence) -> str:
@@ -71,4 +66,4 @@ def _ending(case: Case, evidence: Evidence) -> str:
     return f"{why}; {spent}" if why else spent
 
 
-CHECK = Check("AML604", TITLE, Section.CHOICE, run)
+CHECK = Check("AML604", TITLE, Section.CHOICE, run, turn=Turn.VERDICT)

@@ -159,4 +159,4 @@ def _figure(sample: Sample, found: list[Grouped]) -> Figure:
     return Figure("shared_identifiers", "interval", TITLE, how, series, "column", sample.measure)
 
 
-CHECK = Check("AML119", TITLE, Section.DATA, run, needs_model=False, independent=True)
+CHECK = Check("AML119", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=1)

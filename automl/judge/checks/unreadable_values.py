@@ -74,4 +74,4 @@ def _count(values: pd.Series[Any], column: ColumnProfile) -> tuple[int, int]:
     return infinite, sum(cell not in missing and cell not in INFINITE_WORDS for cell in cells)
 
 
-CHECK = Check("AML111", TITLE, Section.DATA, run, needs_model=False)
+CHECK = Check("AML111", TITLE, Section.DATA, run, needs_model=False, seconds=0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.evidence import Refusal
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.scoring import remedy, title_of
@@ -32,4 +32,4 @@ def _finding(case: Case, refusal: Refusal, shipped: str) -> Finding:
     )
 
 
-CHECK = Check("AML306", TITLE, Section.TRUST, run)
+CHECK = Check("AML306", TITLE, Section.TRUST, run, turn=Turn.VERDICT)

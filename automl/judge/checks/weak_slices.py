@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.metrics import METRICS, Metric
 from automl.judge.bootstrap import HURRY_SECONDS
@@ -19,7 +19,7 @@ ALL_ROWS = "all other rows"
 
 
 def run(case: Case) -> list[Finding]:
-    hurried = case.deadline.left_seconds() < 0.3 * HURRY_SECONDS
+    hurried = case.deadline.lacks(0.3 * HURRY_SECONDS)
     if len(case.truth) < FEWEST_ROWS or len(case.judged) != len(case.truth) or hurried:
         why = "there was no time" if hurried else f"that takes {FEWEST_ROWS} judged rows"
         return not_applicable("AML403", TITLE, Section.FAILURES, f"Slices with higher losses were not searched for, as {why}.")
@@ -101,4 +101,4 @@ def _table(case: Case, measure: Metric, found: list[Slice]) -> dict[str, Any]:
     return {"columns": [*columns, "gain over the baseline there"], "rows": rows}
 
 
-CHECK = Check("AML403", TITLE, Section.FAILURES, run, independent=True)
+CHECK = Check("AML403", TITLE, Section.FAILURES, run, independent=True, turn=Turn.EXTRA, seconds=0.3)

@@ -42,7 +42,7 @@ def explain(case: Case) -> list[Finding]:
     ears = Ears(case, column)
     findings.append(_sheet(case, column, ears))
     findings.append(_mistakes(case, column, ears))
-    if case.deadline.left_seconds() < LEAST_SECONDS or case.predict is None or not len(case.truth):
+    if case.deadline.lacks(LEAST_SECONDS) or case.predict is None or not len(case.truth):
         return [*findings, _not_applicable("AML525", LISTENING, "There was no time left to listen with parts silenced.")]
     return [*findings, _listening(case, column, ears)]
 
@@ -80,7 +80,7 @@ def _listening(case: Case, column: ColumnProfile, ears: Ears) -> Finding:
     spectrograms = ears.spectrograms(sounds)
     series, in_time, in_range = [], np.zeros(STRETCHES), np.zeros(RANGES)
     for number, row in enumerate(chosen.tolist()):
-        if case.deadline.left_seconds() < LEAST_SECONDS:
+        if case.deadline.lacks(LEAST_SECONDS):
             break
         moved = _moved(case, column, sounds[number], row)
         weight = moved / max(1e-9, float(np.abs(moved).max()))

@@ -49,7 +49,7 @@ def explain(case: Case) -> list[Finding]:
         why = "Images are not shown because of --no-samples."
         return [*findings, *(_left_out(code, title, why) for code, title in _TITLES.items())]
     findings += [_sheet(case, column), _mistakes(case, column)]
-    if case.deadline.left_seconds() < LEAST_SECONDS or case.predict is None or not len(case.truth):
+    if case.deadline.lacks(LEAST_SECONDS) or case.predict is None or not len(case.truth):
         return [*findings, _left_out("AML510", LOOKING, "There was no time left to look with parts covered.")]
     return [*findings, _looking(case, column)]
 
@@ -66,7 +66,7 @@ def _looking(case: Case, column: ColumnProfile) -> Finding:
     images, read = _decoded(case, column, case.judged[column.name].iloc[chosen])
     series, middle, whole = [], 0.0, 0.0
     for number in read:
-        if case.deadline.left_seconds() < LEAST_SECONDS:
+        if case.deadline.lacks(LEAST_SECONDS):
             break
         row = int(chosen[number])
         moved = covered_change(case, column, images[number], row)
@@ -195,7 +195,7 @@ def _settings(case: Case) -> dict[str, Any] | None:
 
 def _mirrors(case: Case, column: ColumnProfile) -> Finding:
     """AML514: what a small classifier still knows of mirrored and turned images."""
-    if case.deadline.left_seconds() < PROBE_SECONDS:
+    if case.deadline.lacks(PROBE_SECONDS):
         return _left_out("AML514", MIRRORS, "There was no time left to show how the augmentation was decided.")
     rows = case.training_rows
     rows = np.sort(np.random.default_rng(case.plan.seed).permutation(rows)[:MOST_ROWS])
