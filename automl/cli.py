@@ -103,7 +103,10 @@ DATA_OPTIONS = _options(
     click.option("--cost-fn", type=float, metavar="COST", help="Price of a missed row of the positive class."),
     click.option("--min-precision", type=float, metavar="SHARE", help="Call as many as leave this precision."),
     click.option("--min-recall", type=float, metavar="SHARE", help="Call as few as find this share of the positive class."),
-    click.option("--mitigate", metavar="HOW", help="Weigh the rows to learn from: reweigh or equalised-odds."),
+    click.option(
+        "--mitigate", metavar="HOW", help="thresholds (one a sensitive group), or weights of the rows: reweigh, equalised-odds."
+    ),
+    click.option("--max-accuracy-loss", type=float, metavar="SHARE", help="What mitigation may cost; 0.01 (a point) by default."),
     click.option("--modality", metavar="NAME", help=f"{', '.join(MODALITIES)}; found out where it is left out."),
     click.option("--horizon", type=int, help="Forecast this many steps of the time column ahead."),
     click.option("--id", "id_column", metavar="COLUMN", help="Column that says which series a row belongs to."),

@@ -81,6 +81,7 @@ def options_of(plan: Plan) -> Options:
             "sensitive": plan.sensitive,
             "exclude_sensitive": plan.exclude_sensitive,
             "mitigate": plan.mitigate,
+            "max_accuracy_loss": plan.max_accuracy_loss,
             **{name: getattr(plan, name) for name in ("cost_fp", "cost_fn", "min_precision", "min_recall")},
             "preset": plan.preset,
             "time": None if plan.trials is not None else plan.budget_seconds,

@@ -14,7 +14,7 @@ from automl.core.errors import InputError, nearest
 from automl.core.groups import CAN_BE_GROUPED
 from automl.core.memory import memory_of
 from automl.core.metrics import default_metric, metric, metrics_for
-from automl.core.options import Options
+from automl.core.options import GROUP_THRESHOLDS, Options
 from automl.core.plan import Plan, Rung, Split
 from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
@@ -78,6 +78,7 @@ def recommend(profile: Profile, options: Options = Options()) -> Plan:  # noqa: 
         sensitive=options.sensitive,
         exclude_sensitive=options.exclude_sensitive,
         mitigate=options.mitigate,
+        max_accuracy_loss=options.max_accuracy_loss,
         cost_fp=options.cost_fp,
         cost_fn=options.cost_fn,
         min_precision=options.min_precision,
@@ -115,6 +116,17 @@ def _check_sensitive(profile: Profile, options: Options) -> None:
         raise InputError("--sensitive does not apply to a forecast", "leave it out")
     if options.mitigate and profile.task is Task.REGRESSION:
         raise InputError("--mitigate is for classification, and this is a regression", "leave it out")
+    if options.mitigate == GROUP_THRESHOLDS:
+        _check_group_thresholds(profile)
+
+
+def _check_group_thresholds(profile: Profile) -> None:
+    if profile.task is not Task.BINARY:
+        raise InputError(
+            "--mitigate thresholds is for two classes, and this is a multiclass task", "take --mitigate equalised-odds"
+        )
+    if profile.arrangement:
+        raise InputError("--mitigate thresholds needs one row an example", "take --mitigate equalised-odds")
 
 
 def _left_out_by_user(name: str, profile: Profile, options: Options) -> bool:

@@ -414,7 +414,7 @@ def _read_out(kept: _Kept) -> tuple[int, list[Difference]]:
     from automl.search.reading_out import fit_readout
 
     said, predictions = kept.evidence.readout, kept.arrays("out_of_fold")["prediction"]
-    again = encode(fit_readout(kept.prepared.context, predictions, calibrate=not kept.of_folds))
+    again = encode(fit_readout(kept.prepared.context, predictions, not kept.of_folds, kept.prepared.thresholds_by))
     differences = list(_differences("evidence.json", "readout", encode(said), again))
     for place in ("evaluated", "model"):
         told = read_json(kept.folder / place / "contract.json").get("readout") or encode(Readout())

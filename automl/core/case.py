@@ -37,6 +37,8 @@ class Case:
     error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
     quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
         explanations need besides.
+    limits, out_of_fold_limits: from which probability on the positive class is called in each judged, and each out-of-fold,
+        row, where that differs by group.
     unmitigated: predictions of the judged rows by the same settings trained without the mitigation that was asked for.
     may_fit: checks may fit small models of their own though nothing was trained, which loads what trains them.
     deadline: checks that sample (importance, bootstrap) do less when it is near.
@@ -62,6 +64,8 @@ class Case:
     error_scale: Array | None = None
     out_of_fold_scale: Array | None = None
     quantiles: Array | None = None
+    limits: Array | None = None
+    out_of_fold_limits: Array | None = None
     unmitigated: Array | None = None
     may_fit: bool = False
     details: dict[str, Any] = field(default_factory=dict)
@@ -78,8 +82,11 @@ class Case:
         return np.setdiff1d(rows, self.row_ids) if sealed else rows
 
     @property
-    def threshold(self) -> float | None:
-        """From which probability on the positive class is called; None: the most probable class is."""
+    def threshold(self) -> float | Array | None:
+        """From which probability on the positive class is called, (judged rows,) where it differs by group; None: the most
+        probable class is."""
+        if self.limits is not None:
+            return self.limits
         found = None if self.evidence is None else self.evidence.readout.threshold
         return None if found is None else found.value
 

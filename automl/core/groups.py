@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from automl.core.profile import ColumnProfile, Kind
-from automl.core.table import Category, tabulate
+from automl.core.table import Category, Column, tabulate
 
 Array = np.ndarray[Any, Any]
 MOST_GROUPS = 12
@@ -44,49 +44,64 @@ class Grouping:
         return np.bincount(self.codes, minlength=len(self.groups))
 
 
+@dataclass(frozen=True)
+class GroupColumn:
+    """How the clean values of a column are told apart: by level, or by the range between two edges.
+
+    groups: names of the levels, or of the ranges; edges: the upper ends of all ranges but the last, None where levels are told.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    edges: tuple[float, ...] | None = None
+
+    def codes(self, values: Column) -> Array:
+        """(rows,) the group of each; len(groups) where the level is none of them, one more where it is missing."""
+        count = len(self.groups)
+        if isinstance(values, Category):
+            places = {name: place for place, name in enumerate(self.groups)}
+            of_level = np.asarray([*(places.get(level, count) for level in values.levels), count + 1], np.int64)
+            return np.asarray(of_level[values.codes])
+        numbers = values.astype(np.float64)
+        return np.where(np.isnan(numbers), count + 1, np.searchsorted(self.edges or (), numbers, side="left"))
+
+
+def group_column(column: ColumnProfile, whole: pd.DataFrame) -> GroupColumn:
+    """The most frequent levels of a column, the values of a number that has few, or its quartiles, as `whole` has them."""
+    reference = tabulate(whole, [column]).columns[column.name]
+    if isinstance(reference, Category):
+        counts = np.bincount(reference.codes[reference.codes >= 0], minlength=len(reference.levels))
+        kept = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
+        return GroupColumn(column.name, tuple(reference.levels[position] for position in kept))
+    numbers = reference.astype(np.float64)
+    levels = np.unique(numbers[~np.isnan(numbers)])
+    if len(levels) <= FEW_VALUES:
+        edges = levels[:-1]
+        spelling = whole[column.name] if column.kind is Kind.BOOLEAN else None
+        names = tuple(f"{level:g}" if spelling is None else str(spelling[numbers == level].iloc[0]) for level in levels)
+    else:
+        edges = np.unique(np.quantile(numbers[~np.isnan(numbers)], [0.25, 0.5, 0.75]))
+        middle = [f"above {low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+        names = (f"up to {edges[0]:g}", *middle, f"above {edges[-1]:g}")
+    return GroupColumn(column.name, names, tuple(edges.tolist()))
+
+
 def grouping(column: ColumnProfile, whole: pd.DataFrame, rows: pd.DataFrame) -> Grouping:
     """The rows by the values of a column: its levels, or the quartiles of a number.
 
     whole: the data that levels and quartiles are taken from, so that every part of it has the same groups.
     """
+    told = group_column(column, whole)
+    codes = told.codes(tabulate(rows, [column]).columns[column.name])
+    names, count = told.groups, len(told.groups)
     reference = tabulate(whole, [column]).columns[column.name]
-    values = tabulate(rows, [column]).columns[column.name]
-    if isinstance(reference, Category) and isinstance(values, Category):
-        names, codes = _by_level(reference, values)
-    else:
-        assert not isinstance(reference, Category)
-        assert not isinstance(values, Category)
-        spelling = whole[column.name] if column.kind is Kind.BOOLEAN else None
-        names, codes = _by_number(reference, values, spelling)
-    if (codes == len(names)).any() or column.missing_fraction > 0:
+    if (codes == count).any() or (isinstance(reference, Category) and len(reference.levels) > count):
+        names = (*names, OTHER)
+    missing = codes == count + 1
+    codes = np.where(missing, len(names), codes)
+    if missing.any() or column.missing_fraction > 0:
         names = (*names, MISSING)
     return Grouping(column.name, names, codes.astype(np.int64))
-
-
-def _by_level(reference: Category, values: Category) -> tuple[tuple[str, ...], Array]:
-    """Names, and codes of which one beyond the last name is missing."""
-    counts = np.bincount(reference.codes[reference.codes >= 0], minlength=len(reference.levels))
-    kept = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    names = [reference.levels[position] for position in kept]
-    rest = len(reference.levels) > len(names) or bool(set(values.levels) - set(reference.levels))
-    places = {name: place for place, name in enumerate(names)}
-    names += [OTHER] if rest else []
-    of_level = np.asarray([*(places.get(level, len(names) - 1) for level in values.levels), len(names)], np.int64)
-    return tuple(names), of_level[values.codes]
-
-
-def _by_number(reference: Array, values: Array, spelling: pd.Series | None) -> tuple[tuple[str, ...], Array]:
-    reference, values = reference.astype(np.float64), values.astype(np.float64)
-    levels = np.unique(reference[~np.isnan(reference)])
-    if len(levels) <= FEW_VALUES:
-        edges = levels[:-1]
-        names = tuple(f"{level:g}" if spelling is None else str(spelling[reference == level].iloc[0]) for level in levels)
-    else:
-        edges = np.unique(np.quantile(reference[~np.isnan(reference)], [0.25, 0.5, 0.75]))
-        middle = [f"above {low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-        names = (f"up to {edges[0]:g}", *middle, f"above {edges[-1]:g}")
-    codes = np.searchsorted(edges, values, side="left")
-    return names, np.where(np.isnan(values), len(names), codes)
 
 
 def intersection(parts: Sequence[Grouping]) -> Grouping:

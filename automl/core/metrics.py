@@ -39,7 +39,7 @@ class Metric:
     scaled: bool = False
     calls: bool = False
     scales: tuple[Array, ...] = field(default=(), compare=False, repr=False)
-    threshold: float | None = field(default=None, compare=False)
+    threshold: float | Array | None = field(default=None, compare=False)
 
     def score(self, truth: Array, prediction: Array, weight: Array | None = None, positive: int = 1) -> float:
         return float(self.compute(truth, prediction, weight, positive))
@@ -205,8 +205,11 @@ def _mase(truth: Array, prediction: Array, weight: Array | None, positive: int) 
     return _mae(truth, prediction, weight, positive)
 
 
-def with_threshold(metric: Metric, threshold: float | None) -> Metric:
-    """A metric of called classes where the positive one of two is called from a threshold on; any other stays as it is."""
+def with_threshold(metric: Metric, threshold: float | Array | None) -> Metric:
+    """A metric of called classes where the positive one of two is called from a threshold on; any other stays as it is.
+
+    threshold: a number, or (rows,) one for each of the rows that will be scored.
+    """
     if threshold is None or not metric.calls:
         return metric
 
@@ -216,7 +219,7 @@ def with_threshold(metric: Metric, threshold: float | None) -> Metric:
     return replace(metric, compute=compute, threshold=threshold)
 
 
-def at_half(prediction: Array, threshold: float | None, positive: int) -> Array:
+def at_half(prediction: Array, threshold: float | Array | None, positive: int) -> Array:
     """(rows, 2) with certainty for the class that is called, so that the more probable one is that class."""
     if threshold is None:
         return prediction

@@ -37,6 +37,7 @@ class Options:
     sensitive: tuple[str, ...] = ()
     exclude_sensitive: bool = False
     mitigate: str | None = None
+    max_accuracy_loss: float | None = None
     cost_fp: float | None = None
     cost_fn: float | None = None
     min_precision: float | None = None
@@ -69,7 +70,10 @@ class Options:
 
 _UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LISTS = ("features", "drop", "sensitive", "only", "skip", "known_ahead")
-MITIGATIONS = ("reweigh", "equalised-odds")
+GROUP_THRESHOLDS = "thresholds"
+MITIGATIONS = ("reweigh", "equalised-odds", GROUP_THRESHOLDS)
+MOST_LOST = 0.01
+"""Accuracy that mitigation may cost where nothing else is said."""
 _LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0, "horizon": 1}
 
 
@@ -122,8 +126,20 @@ def _check_values(values: Mapping[str, Any]) -> None:
     for option in ("exclude_sensitive", "mitigate"):
         if values.get(option) and not values.get("sensitive"):
             raise InputError(f"{option} needs columns to protect", "name them with sensitive, such as --sensitive sex,race")
+    _check_loss(values)
     for column, kind in values.get("kinds", {}).items():
         _check_choice(f'kind of column "{column}"', kind, [known.value for known in Kind])
+
+
+def _check_loss(values: Mapping[str, Any]) -> None:
+    """What mitigation may cost is a share, and is asked of the ways that look at it."""
+    loss = values.get("max_accuracy_loss")
+    if loss is None:
+        return
+    if isinstance(loss, bool) or not isinstance(loss, int | float) or not 0.0 <= loss < 1.0:
+        raise InputError(f"max_accuracy_loss is a share from 0 on and below 1, such as 0.01 for one point, not {loss!r}")
+    if values.get("mitigate") not in ("equalised-odds", GROUP_THRESHOLDS):
+        raise InputError("max_accuracy_loss limits what mitigation may cost", "add --mitigate thresholds")
 
 
 def _check_threshold(values: Mapping[str, Any]) -> None:
@@ -136,6 +152,7 @@ def _check_threshold(values: Mapping[str, Any]) -> None:
             raise InputError(f"{name} is a share between 0 and 1, not {value!r}")
     rules = [name for name in ("min_precision", "min_recall") if name in values]
     rules += ["a cost"] if "cost_fp" in values or "cost_fn" in values else []
+    rules += ["mitigate thresholds"] if rules and values.get("mitigate") == GROUP_THRESHOLDS else []
     if len(rules) > 1:
         raise InputError(f"{' and '.join(rules)} exclude each other", "the threshold is chosen by one rule")
 

@@ -52,6 +52,7 @@ class Split:
 class Plan:
     """A recipe: what is tried, in which order, how it is compared, and what it may cost.
 
+    max_accuracy_loss: accuracy that mitigation may cost, as a share; None: the usual one.
     max_latency_ms: the most milliseconds that the shipped model may take for one row; max_size_mb: the most megabytes.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     sensitive: tuple[str, ...] = ()
     exclude_sensitive: bool = False
     mitigate: str | None = None
+    max_accuracy_loss: float | None = None
     cost_fp: float | None = None
     cost_fn: float | None = None
     min_precision: float | None = None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from automl.core.groups import GroupColumn
+from automl.core.table import Column
 
 Array = np.ndarray[Any, Any]
 
@@ -38,17 +42,61 @@ class Calibrator:
 
 
 @dataclass(frozen=True)
+class GroupThreshold:
+    """A group that has a threshold of its own. groups: its name in each column; rows: that the threshold was found on."""
+
+    groups: tuple[str, ...]
+    value: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class GroupThresholds:
+    """Thresholds by the groups of one column, or of several at once. Rows of any other group have the overall threshold.
+
+    own: the groups with a threshold of their own; few: groups that have none, as they have too few rows.
+    """
+
+    columns: tuple[GroupColumn, ...]
+    own: tuple[GroupThreshold, ...]
+    few: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Groups of each column, and one place more for all that are none of them, or missing."""
+        return tuple(len(column.groups) + 1 for column in self.columns)
+
+    def codes(self, columns: Mapping[str, Column]) -> Array:
+        """(rows,) the combination of groups of each row, as a place in `table`."""
+        each = [np.minimum(column.codes(columns[column.name]), len(column.groups)) for column in self.columns]
+        return np.ravel_multi_index(tuple(each), self.shape)
+
+    def table(self, otherwise: float) -> Array:
+        """(combinations,) the threshold of each combination of groups."""
+        found = np.full(self.shape, otherwise)
+        for group in self.own:
+            found[tuple(column.groups.index(name) for column, name in zip(self.columns, group.groups, strict=True))] = group.value
+        return found.reshape(-1)
+
+
+@dataclass(frozen=True)
 class Threshold:
     """From which probability of the positive class on it is called.
 
     rule: in words, such as "the highest F1"; expected: what was reached on the out-of-fold predictions that it was chosen
     on: {"precision", "recall", "f1", "cost"}; met: whether the floor that was asked for was reached there.
+    groups: where it differs by group; `value` is the overall threshold then.
     """
 
     value: float
     rule: str
     expected: dict[str, float]
     met: bool = True
+    groups: GroupThresholds | None = None
+
+    def limits(self, columns: Mapping[str, Column]) -> float | Array:
+        """The threshold, or (rows,) that of each row, whose clean columns tell its group."""
+        return self.value if self.groups is None else self.groups.table(self.value)[self.groups.codes(columns)]
 
 
 @dataclass(frozen=True)
@@ -80,8 +128,8 @@ class Readout:
         return result
 
 
-def called(probabilities: Array, threshold: float | None, positive: int = 1) -> Array:
-    """(rows,) class codes: the most probable class, or, with a threshold, the positive class from there on."""
+def called(probabilities: Array, threshold: float | Array | None, positive: int = 1) -> Array:
+    """(rows,) class codes: the most probable class, or, with a threshold (or one a row), the positive class from there on."""
     if threshold is None:
         return np.asarray(probabilities.argmax(axis=1))
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)

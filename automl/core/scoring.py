@@ -11,7 +11,7 @@ from automl.core.errors import InputError
 from automl.core.methods import MEDIAN, QUANTILES
 from automl.core.metrics import METRICS, metrics_for, with_scale, with_threshold
 from automl.core.model import Model
-from automl.core.predictor import PredictorError
+from automl.core.predictor import PredictorError, encode_target
 from automl.core.tasks import Task
 
 
@@ -43,9 +43,13 @@ def score(model: Model, data: Any) -> Scores:
     prediction = model.predict_proba(rows) if task.is_classification else model.predict(rows)
     classes, positive = model.contract.get("classes", []), model.contract.get("positive")
     code = classes.index(positive) if positive in classes else 1
-    threshold = ((model.contract.get("readout") or {}).get("threshold") or {}).get("value")
+    threshold = (model.contract.get("readout") or {}).get("threshold") or {}
+    limit = threshold.get("value")
+    if threshold.get("groups"):  # the graph knows the groups: what it calls lies above the limit, whatever that is
+        labels = encode_target(model.predict(rows), model.contract)[known]
+        limit = np.where(labels == code, -np.inf, np.inf)
     values = {
-        name: with_threshold(metric, threshold).score(truth[known], prediction[known], None, code)
+        name: with_threshold(metric, limit).score(truth[known], prediction[known], None, code)
         for name, metric in METRICS.items()
         if task in metric.tasks
     }

@@ -142,8 +142,21 @@ def _predicted(case: Case) -> Case:
     if known.all() and held.all():
         return case
     if not held.all() and len(held) == len(case.out_of_fold_truth):
+        of_folds = None if case.out_of_fold_limits is None else case.out_of_fold_limits[held]
         case = replace(case, out_of_fold=case.out_of_fold[held], out_of_fold_truth=case.out_of_fold_truth[held])
-    names = ("truth", "prediction", "baseline", "row_ids", "weight", "groups", "error_scale", "quantiles", "unmitigated")
+        case = replace(case, out_of_fold_limits=of_folds)
+    names = (
+        "truth",
+        "prediction",
+        "baseline",
+        "row_ids",
+        "weight",
+        "groups",
+        "error_scale",
+        "quantiles",
+        "unmitigated",
+        "limits",
+    )
     fitting = {name: getattr(case, name) for name in names}
     kept = {name: values[known] for name, values in fitting.items() if values is not None and len(values) == len(known)}
     judged = case.judged[known].reset_index(drop=True) if len(case.judged) == len(known) else case.judged

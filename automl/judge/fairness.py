@@ -58,7 +58,7 @@ class Gap:
     """The largest difference of a rate between two groups, and the ratio of the smaller to the larger rate.
 
     interval: of the difference between these two groups, by bootstrap; p: that all groups have the same rate, or None where
-    rows do not stand for themselves. rates: (groups,) NaN where too few rows.
+    rows do not stand for themselves. rates: (groups,) NaN where too few rows. draws: (resamples,) of the difference.
     """
 
     rate: Rate
@@ -68,6 +68,7 @@ class Gap:
     lowest: int
     interval: Interval
     ratio: float
+    draws: Array
 
     @property
     def p(self) -> float | None:
@@ -138,11 +139,12 @@ def _gap(case: Case, rate: Rate, by: Grouping, replicates: Array, least: int) ->
     if np.isfinite(values).sum() < 2:
         return None
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
-    ends = percentile_interval(replicates[:, high] - replicates[:, low])
+    draws = replicates[:, high] - replicates[:, low]
+    ends = percentile_interval(draws)
     p = None if judged_groups(case) is not None else homogeneity(rate, by, np.isfinite(values), case.weight)
     ratio = float(values[low] / values[high]) if values[high] > 0 and values[low] >= 0 else float("nan")
     value = float(values[high] - values[low])
-    return Gap(rate, by, values, high, low, Interval(value, *around(value, *ends), p), ratio)
+    return Gap(rate, by, values, high, low, Interval(value, *around(value, *ends), p), ratio, draws)
 
 
 def around(value: float, low: float, high: float) -> tuple[float, float]:

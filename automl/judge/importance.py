@@ -127,7 +127,7 @@ def _sample(case: Case, most: int) -> _Sample | None:
     frame, truth = case.judged.iloc[rows].reset_index(drop=True), case.truth[rows]
     weight = None if case.weight is None else case.weight[rows]
     prediction = np.asarray(case.predict(frame))
-    metric = _defined(case, truth, prediction, weight)
+    metric = _defined(case, rows, truth, prediction, weight)
     if metric is None:
         return None
     counts = np.concatenate(list(count_blocks(len(rows), RESAMPLES, case.plan.seed, None, weight)))
@@ -196,10 +196,10 @@ def _repeats(limit: Deadline, columns: int, wanted: int) -> int:
     return int(np.clip(min(MOST_SECONDS, limit.left_seconds()) / (seconds * columns), 2, wanted))
 
 
-def _defined(case: Case, truth: Array, prediction: Array, weight: Array | None) -> Metric | None:
+def _defined(case: Case, rows: Array, truth: Array, prediction: Array, weight: Array | None) -> Metric | None:
     """The headline metric, or another one of the task where it is undefined on these rows."""
     fallback = ("log_loss",) if case.profile.task.is_classification else ("rmse",)
-    for chosen in (headline_metric(case), *(METRICS[name] for name in fallback)):
+    for chosen in (headline_metric(case, rows), *(METRICS[name] for name in fallback)):
         if np.isfinite(chosen.score(truth, prediction, weight, case.positive)):
             return chosen
     return None

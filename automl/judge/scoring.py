@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from automl.core.case import Case
+from automl.core.case import Array, Case
 from automl.core.evidence import Refusal
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale, with_threshold
 
 
-def headline_metric(case: Case) -> Metric:
-    """The metric that the run optimised; for one that this version does not know, the first of the task."""
+def headline_metric(case: Case, rows: Array | None = None) -> Metric:
+    """The metric that the run optimised; for one that this version does not know, the first of the task.
+
+    rows: as of `scaled`.
+    """
     chosen = metric(case.plan.metric) if case.plan.metric in METRICS else metrics_for(case.profile.task)[0]
-    return scaled(case, chosen)
+    return scaled(case, chosen, rows)
 
 
-def scaled(case: Case, metric: Metric) -> Metric:
-    """The metric as it counts on the case's rows: with their scales, and with the threshold of the model, where it needs them."""
+def scaled(case: Case, metric: Metric, rows: Array | None = None) -> Metric:
+    """The metric as it counts on the case's rows: with their scales, and with the threshold of the model, where it needs them.
+
+    rows: of the judged rows those that will be scored, where it is not all of them.
+    """
     scales = [each for each in (case.error_scale, case.out_of_fold_scale) if each is not None]
-    return with_threshold(with_scale(metric, scales), case.threshold)
+    limits = case.limits if case.limits is None or rows is None else case.limits[rows]
+    return with_threshold(with_scale(metric, scales), case.threshold if limits is None else limits)
 
 
 def is_nested(case: Case) -> bool:

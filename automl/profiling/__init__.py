@@ -14,7 +14,7 @@ from automl.core.dataset import Dataset
 from automl.core.discovery import declarations
 from automl.core.errors import InputError, nearest
 from automl.core.events import Event, Listener, silent
-from automl.core.options import Options
+from automl.core.options import GROUP_THRESHOLDS, Options
 from automl.core.profile import ColumnProfile, Duplicates, Kind, Profile, Role, Suspicion
 from automl.core.table import Category, Column
 from automl.core.tasks import Task
@@ -221,6 +221,8 @@ def _role(name: str, kind: Kind, empty: bool, options: Options) -> tuple[Role, s
         return Role.GROUP, "rows of one group are kept together in every split"
     if name in options.drop:
         return (Role.IDENTIFIER if kind is Kind.IDENTIFIER else Role.UNUSED), "left out with --drop"
+    if name in options.sensitive and options.exclude_sensitive and options.mitigate == GROUP_THRESHOLDS:
+        return Role.SENSITIVE, "sensitive: no feature, but an input, as its groups have thresholds of their own (--mitigate)"
     if name in options.sensitive and options.exclude_sensitive:
         return Role.SENSITIVE, "sensitive: the model does not see it, but is judged by it (--exclude-sensitive)"
     if options.features and name not in options.features:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.dataset import Dataset
+from automl.core.options import GROUP_THRESHOLDS
 from automl.core.plan import Plan
 from automl.core.profile import ColumnProfile, Kind, Profile, Role
 from automl.core.table import Category, Table
@@ -19,11 +20,28 @@ MOST_LEVELS = 200
 MOST_LEVELS_UNSAMPLED = 20
 
 
+def model_columns(profile: Profile, plan: Plan) -> list[ColumnProfile]:
+    """What a model takes: its features, and the sensitive columns that are none but tell which threshold a row has."""
+    return [*profile.features, *(column for column in deciding(profile, plan) if column.role is not Role.FEATURE)]
+
+
+def deciding(profile: Profile, plan: Plan) -> list[ColumnProfile]:
+    """The columns whose groups have thresholds of their own."""
+    return [profile.column(name) for name in plan.sensitive] if plan.mitigate == GROUP_THRESHOLDS else []
+
+
+def inputs_of(columns: list[ColumnProfile]) -> dict[str, tuple[str, str]]:
+    """The graph input of each column and its type."""
+    names = input_names([column.name for column in columns])
+    return {column.name: (names[column.name], column.dtype) for column in columns}
+
+
 def contract(
     dataset: Dataset, profile: Profile, plan: Plan, table: Table, target: np.ndarray[Any, Any], architecture: str
 ) -> dict[str, Any]:
-    """The contract of a model over all feature columns of the profile."""
-    inputs = input_names([column.name for column in profile.features])
+    """The contract of a model over all columns that it may take."""
+    columns = model_columns(profile, plan)
+    inputs = inputs_of(columns)
     return {
         "format": FORMAT,
         "automl": VERSION,
@@ -35,7 +53,7 @@ def contract(
         "classes": list(profile.classes),
         "class_type": profile.class_type,
         "positive": profile.positive,
-        "columns": [_column(column, inputs[column.name], table, plan) for column in profile.features],
+        "columns": [_column(column, inputs[column.name][0], table, plan) for column in columns],
         "id_columns": [
             column.name
             for column in profile.columns
@@ -57,6 +75,8 @@ def _column(column: ColumnProfile, input_name: str, table: Table, plan: Plan) ->
         "parse": column.parse,
         "missing_fraction": column.missing_fraction,
     }
+    if column.role is not Role.FEATURE:
+        return {**described, "use": "threshold"}
     values = table.columns[column.name]
     if column.kind in (Kind.TEXT, Kind.IMAGE, Kind.AUDIO, Kind.SERIES):
         return described

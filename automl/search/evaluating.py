@@ -19,6 +19,7 @@ from automl.core.readout import Readout
 from automl.search import budget
 from automl.search.climbing import Climb
 from automl.search.forecasting import drawn_together, origins_of, panel_details, point, predict_sealed, windows_of
+from automl.search.group_thresholds import limits_of
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared
 from automl.search.reading_out import fit_readout
@@ -93,6 +94,7 @@ def case_of(
     predict = _predict_with(folder, prepared)
     out_of_fold = point(out_of_fold) if context.rolling else evidence.readout.apply(out_of_fold, context.positive)
     known = _known(out_of_fold)
+    limits = limits_of(evidence.readout, prepared.frame, context.profile) if prepared.thresholds_by else None
     return Case(
         dataset=dataset,
         profile=context.profile,
@@ -110,6 +112,8 @@ def case_of(
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
         deadline=deadline,
+        limits=limits[rows] if isinstance(limits, np.ndarray) else None,
+        out_of_fold_limits=limits[known] if isinstance(limits, np.ndarray) else None,
         unmitigated=judged.unmitigated,
         **(_of_forecast(folder, prepared, judged, known) if context.rolling else {}),
     )
@@ -178,7 +182,8 @@ def readout_of(climb: Climb, prepared: Prepared, trial: Trial) -> Readout:
     best = climb.best(trial.architecture)
     assert best is not None
     assert best.predictions is not None
-    return fit_readout(prepared.context, best.predictions, calibrate=len(prepared.sealed) > 0)
+    sealed = len(prepared.sealed) > 0
+    return fit_readout(prepared.context, best.predictions, calibrate=sealed, thresholds_by=prepared.thresholds_by)
 
 
 def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> JudgedRows:

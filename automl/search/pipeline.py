@@ -17,6 +17,7 @@ from automl.core.space import Settings
 from automl.core.table import Table
 from automl.core.tasks import Task
 from automl.search.context import Context
+from automl.search.contract import inputs_of, model_columns
 from automl.search.target import SETTING, TargetScale
 from automl.splitting import FoldRows
 
@@ -160,17 +161,18 @@ def fit_pipeline(
 
 def build_graph(pipeline: Pipeline | Blend, context: Context, readout: Readout) -> Any:
     """The whole pipeline as one onnx.ModelProto: raw columns in; label and probabilities as they are read out, or value, out."""
-    from automl.encoders.graph import GraphBuilder, input_names
+    from automl.encoders.graph import GraphBuilder
     from automl.encoders.readout import calibrated, called
 
-    builder = GraphBuilder(reserved=input_names(context.table.columns).values())
+    inputs = inputs_of(model_columns(context.profile, context.plan))
+    builder = GraphBuilder(reserved=[name for name, _ in inputs.values()])
     output = pipeline.graph(builder, {})
     profile = context.profile
     if profile.task is Task.REGRESSION:
         builder.output(output, "value", "float64", ("batch", 1))
         return builder.build()
     output = calibrated(builder, output, readout, context.positive)
-    best = called(builder, output, readout, context.positive)
+    best = called(builder, output, readout, context.positive, inputs)
     integers = profile.class_type in ("int64", "boolean")
     if integers:
         codes = list(range(len(profile.classes))) if profile.class_type == "boolean" else [int(each) for each in profile.classes]

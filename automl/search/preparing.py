@@ -10,6 +10,7 @@ import pandas as pd
 
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
+from automl.core.groups import group_column
 from automl.core.parsers import parse_column
 from automl.core.plan import Plan
 from automl.core.predictor import encode_target
@@ -18,7 +19,9 @@ from automl.core.table import Table, distinct_cells, tabulate
 from automl.core.tasks import Task
 from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
+from automl.search.contract import deciding, model_columns
 from automl.search.forecasting import prepare_forecast
+from automl.search.group_thresholds import GroupedRows
 from automl.search.parity import parity_rows
 from automl.search.reweighing import reweighed
 from automl.splitting import Splitter, plan_folds, seeds, without
@@ -36,6 +39,7 @@ class Prepared:
 
     frame: the raw rows that have a target and a weight, in the order of the context's table (rows of a test file last).
     row_ids: their positions in the data as read. sealed: positions in `frame` of the sealed part.
+    thresholds_by: the groups that have thresholds of their own.
     """
 
     context: Context
@@ -44,6 +48,7 @@ class Prepared:
     sealed: Array
     splitter: Splitter
     parity_frame: pd.DataFrame
+    thresholds_by: GroupedRows | None = None
 
 
 def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
@@ -79,7 +84,7 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
     training = without(np.arange(len(frame)), sealed)
     count = plan_folds(plan.split, target[training], profile.task)
     looked_at = frame.iloc[sealed if len(sealed) else training]
-    parity_frame = parity_rows(profile, looked_at, seed("parity"))
+    parity_frame = parity_rows(model_columns(profile, plan), looked_at, seed("parity"))
     context = Context(
         profile=profile,
         plan=plan,
@@ -93,7 +98,9 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         groups=groups,
         fitting_weight=reweighed(dataset, frame, target, weight, training, profile, plan),
     )
-    return Prepared(context, frame, row_ids, sealed, splitter, parity_frame)
+    told = deciding(profile, plan)
+    by = GroupedRows(tuple(group_column(column, dataset.frame) for column in told), tabulate(frame, told)) if told else None
+    return Prepared(context, frame, row_ids, sealed, splitter, parity_frame, by)
 
 
 def _readable(table: Table, profile: Profile) -> Array:

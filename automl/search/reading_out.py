@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from automl.core.metrics import log_losses
+from automl.core.options import MOST_LOST
 from automl.core.plan import Plan
 from automl.core.readout import LEAST, Attempt, Calibrator, Readout, Threshold
 from automl.core.tasks import Task
 from automl.search.context import Context
+from automl.search.group_thresholds import GroupedRows, fit_group_thresholds
 from automl.splitting import seeds
 
 Array = np.ndarray[Any, Any]
@@ -28,10 +30,13 @@ ALPHA = 0.05
 SHARPNESS = (0.05, 20.0)
 
 
-def fit_readout(context: Context, out_of_fold: Array, calibrate: bool = True) -> Readout:
+def fit_readout(
+    context: Context, out_of_fold: Array, calibrate: bool = True, thresholds_by: GroupedRows | None = None
+) -> Readout:
     """The readout for these out-of-fold predictions: (rows, classes) in the order of the table, NaN where there is none.
 
     calibrate: not where no rows are sealed: the judged predictions are then those of folds, and no calibrated model is judged.
+    thresholds_by: the groups that shall have thresholds of their own.
     """
     if not context.profile.task.is_classification or context.rolling:
         return Readout()
@@ -45,6 +50,11 @@ def fit_readout(context: Context, out_of_fold: Array, calibrate: bool = True) ->
     threshold = None
     if context.profile.task is Task.BINARY and has_rule(context.plan):
         threshold = fit_threshold(read[:, context.positive], truth == context.positive, weight, context.plan)
+    if thresholds_by is not None:
+        lost = MOST_LOST if context.plan.max_accuracy_loss is None else context.plan.max_accuracy_loss
+        overall = 0.5 if threshold is None else threshold.value
+        positive = read[:, context.positive], truth == context.positive
+        threshold = fit_group_thresholds(thresholds_by, rows, *positive, weight, overall, lost)
     return Readout(calibrator, threshold, attempts)
 
 

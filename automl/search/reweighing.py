@@ -16,6 +16,7 @@ import pandas as pd
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError
 from automl.core.groups import grouping, intersection
+from automl.core.options import GROUP_THRESHOLDS, MOST_LOST
 from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.judge.probe import MOST_ROWS, READABLE, columns_of, folds_of, probe
@@ -37,7 +38,7 @@ def reweighed(
     frame, target, weight: of all rows that are trained on or judged; the weights are found on the training rows only.
     Raises InputError where there is no column that a small model can read.
     """
-    if plan.mitigate is None:
+    if plan.mitigate in (None, GROUP_THRESHOLDS):
         return None
     groups = intersection([grouping(profile.column(name), dataset.frame, frame) for name in plan.sensitive]).codes
     codes = target.astype(np.int64)
@@ -58,23 +59,30 @@ def reweighed(
         found = probe(columns, codes[rows], len(profile.classes), fold, plan.seed, plan.jobs, weights)
         return np.asarray(found.prediction.argmax(axis=1))
 
-    factors = odds_factors(groups[rows], codes[rows], base[rows], called, (int(groups.max()) + 1, len(profile.classes)))
+    shape = int(groups.max()) + 1, len(profile.classes)
+    lost = MOST_LOST if plan.max_accuracy_loss is None else plan.max_accuracy_loss
+    factors = odds_factors(groups[rows], codes[rows], base[rows], called, shape, lost)
     result = base * factors[groups, codes]
     return np.asarray(result / result[training].mean())
 
 
 STEPS, STEP = 7, 3.0
 FEWEST_ROWS = 30
-MOST_LOST = 0.01
-"""Accuracy that the search may give up."""
 
 
-def odds_factors(groups: Array, target: Array, base: Array, called: Callable[[Array], Array], shape: tuple[int, int]) -> Array:
+def odds_factors(
+    groups: Array,
+    target: Array,
+    base: Array,
+    called: Callable[[Array], Array],
+    shape: tuple[int, int],
+    most_lost: float = MOST_LOST,
+) -> Array:
     """(groups, classes) factors of the rows' weights that bring the recall of each class in each group towards its overall one.
 
     called: from weights (rows,) to the class that an out-of-fold model gives each row. In each step a class that is found too
     seldom in a group weighs more there. Of all steps the one with the smallest gap is taken that costs little accuracy; groups
-    with few rows of a class are left as they are.
+    with few rows of a class are left as they are. most_lost: accuracy that it may give up.
     """
     log_factors, best, first = np.zeros(shape), (np.inf, np.ones(shape)), None
     cells = groups * shape[1] + target
@@ -89,7 +97,7 @@ def odds_factors(groups: Array, target: Array, base: Array, called: Callable[[Ar
         first = accuracy if first is None else first
         known = np.isfinite(recall)
         gap = float(max(np.ptp(recall[known[:, code], code]) if known[:, code].any() else 0.0 for code in range(shape[1])))
-        if gap < best[0] and accuracy >= first - MOST_LOST:
+        if gap < best[0] and accuracy >= first - most_lost:
             best = gap, factors
         log_factors += np.where(known, STEP * (overall[None, :] - np.nan_to_num(recall)), 0.0)
     return best[1]

@@ -21,6 +21,7 @@ from automl.core.plan import Plan
 from automl.core.readout import Readout
 from automl.search.contract import contract
 from automl.search.forecasting import check_forecast_parity, forecast_milliseconds
+from automl.search.group_thresholds import limits_of
 from automl.search.parity import check_parity
 from automl.search.preparing import Prepared
 from automl.search.pricing import median_milliseconds
@@ -104,7 +105,8 @@ def _export(
             facts["parity"] = check_forecast_parity(folder, prepared.parity_frame)
             facts["milliseconds_a_row"] = forecast_milliseconds(folder)
         else:
-            facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root)
+            limits = limits_of(readout, prepared.parity_frame, context.profile)
+            facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root, limits)
             facts["milliseconds_a_row"] = latency(folder, prepared)
     _check_limits(facts, context.plan)
     facts["export_seconds"] += time.monotonic() - exported

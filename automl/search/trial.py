@@ -328,9 +328,15 @@ def described(contract: dict[str, Any], encoder: Any, taken: set[str]) -> dict[s
     feeds = getattr(encoder, "feeds", {})
     columns = []
     for column in contract["columns"]:
-        used = [feed for feed in feeds.get(column["name"], [column]) if feed["input"] in taken]
+        own = feeds.get(column["name"], [])
+        plain = {name: column[name] for name in ("input", "dtype", "parse")}
+        used = [
+            feed
+            for feed in [*own, *([] if plain["input"] in [feed["input"] for feed in own] else [plain])]
+            if feed["input"] in taken
+        ]
         if used:
-            columns.append({**column, "feeds": used} if column["name"] in feeds else column)
+            columns.append({**column, "feeds": used} if own else column)
     chunk_rows = getattr(encoder, "chunk_rows", None)
     return {**contract, "columns": columns, **({"chunk_rows": int(chunk_rows)} if chunk_rows else {})}
 

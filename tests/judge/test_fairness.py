@@ -15,7 +15,7 @@ from automl.core.discovery import declarations
 from automl.core.errors import InputError
 from automl.core.finding import Finding, Severity
 from automl.core.groups import MISSING, OTHER, Grouping, grouping, intersection
-from automl.core.options import Options, make_options
+from automl.core.options import MOST_LOST, Options, make_options
 from automl.core.profile import Role
 from automl.core.statistics import holm
 from automl.core.tasks import Task
@@ -23,7 +23,7 @@ from automl.judge import run_check
 from automl.judge.fairness import equalised_odds, gaps, homogeneity, measured, rates_of, sensitive_groupings
 from automl.profiling import profile
 from automl.recommending import recommend
-from automl.search.reweighing import MOST_LOST, independent_weights, odds_factors
+from automl.search.reweighing import independent_weights, odds_factors
 from tests.judge.made_up import case_of
 
 ROWS = 4000
@@ -100,7 +100,7 @@ def test_gaps_and_rates_are_those_of_fairlearn(weighted: bool) -> None:
 def test_a_gap_that_is_there_is_an_issue_and_chance_is_not() -> None:
     biased = finding(judged(), "AML411")
     assert biased.severity is Severity.ISSUE
-    assert "--mitigate equalised-odds" in biased.action
+    assert "--mitigate thresholds" in biased.action
     assert biased.numbers["sex: equal opportunity"].low > 0.2
     for seed in range(3):
         case = judged(seed=seed)
@@ -251,6 +251,10 @@ def test_holm_is_between_no_correction_and_bonferroni() -> None:
         ({"exclude_sensitive": True}, "exclude_sensitive needs columns to protect"),
         ({"sensitive": "sex", "mitigate": "reweight"}, 'there is no way to mitigate "reweight".*"reweigh"'),
         ({"sensitive": "sex", "mitigate": "reweigh", "target": "hours"}, "--mitigate is for classification"),
+        ({"sensitive": "sex", "mitigate": "thresholds", "target": "race"}, "--mitigate thresholds is for two classes"),
+        ({"sensitive": "sex", "mitigate": "thresholds", "cost_fp": 2.0}, "a cost and mitigate thresholds exclude each other"),
+        ({"sensitive": "sex", "mitigate": "reweigh", "max_accuracy_loss": 0.02}, "max_accuracy_loss limits what mitigation"),
+        ({"sensitive": "sex", "mitigate": "thresholds", "max_accuracy_loss": 2}, "max_accuracy_loss is a share"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(choices: dict[str, object], sentence: str) -> None:

@@ -97,7 +97,7 @@ def test_wide_tables_are_compared_on_fewer_rows_which_still_hold_every_edge() ->
     rows = prepared.parity_frame
     assert rows.size <= 2.5 * MOST_CELLS
     assert rows.isna().all(axis=1).any()
-    narrow = parity_rows(prepared_of(frame_of(600))[1].context.profile, frame_of(600), 0)
+    narrow = parity_rows(prepared_of(frame_of(600))[1].context.profile.features, frame_of(600), 0)
     assert len(narrow) == 600 + 4 + 2 * 3
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.options import GROUP_THRESHOLDS
 from automl.core.statistics import holm
 from automl.core.tasks import Task
 from automl.judge.fairness import FEWEST_ROWS, MEASURES, Gap, Key, measured
@@ -149,15 +150,15 @@ def _action(case: Case, notable: list[Key]) -> str:
     if case.profile.task is Task.REGRESSION:
         return "Look at how the rows of the worse group came about; more rows of it would help most."
     if case.plan.mitigate:
-        return "Weighing the rows left a gap: look for the reason in the data, and for more rows of the groups that lose."
+        return "Mitigation left a gap: look for the reason in the data, and for more rows of the groups that lose."
     odds = any(measure != "selection" for _, measure in notable)
-    how, aim = ("equalised-odds", "each class is found equally often in every group")
-    if not odds:
+    aim, how = "give the groups thresholds of their own", GROUP_THRESHOLDS
+    if not odds or case.profile.task is not Task.BINARY:
         how, aim = ("reweigh", "the target does not depend on the groups")
-    return (
-        f"If such a difference is not wanted, weigh the training rows so that {aim}, and see the price: fit again with"
-        f" `--sensitive {named} --mitigate {how}`."
-    )
+        if odds:
+            how, aim = ("equalised-odds", "each class is found equally often in every group")
+        aim = f"weigh the training rows so that {aim}"
+    return f"If such a difference is not wanted, {aim}, and see the price: fit again with `--sensitive {named} --mitigate {how}`."
 
 
 CHECK = Check("AML411", TITLE, Section.FAILURES, run, independent=True, turn=Turn.ASKED, seconds=0.2)

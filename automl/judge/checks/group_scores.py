@@ -10,11 +10,11 @@ import numpy as np
 from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.groups import Grouping
-from automl.core.metrics import Metric, metrics_for
+from automl.core.metrics import METRICS, Metric, metrics_for
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import HURRY_SECONDS, count_blocks, judged_groups, replicator
 from automl.judge.fairness import FEWEST_ROWS, Rate, around, group_intervals, means, rates_of, replicated, sensitive_groupings
-from automl.judge.scoring import headline_metric, judged_on, not_applicable
+from automl.judge.scoring import headline_metric, judged_on, not_applicable, scaled
 from automl.judge.wording import called, count_text, finite, interval_text, names_text, number, score_text, unit_of
 
 TITLE = "Scores of the sensitive groups"
@@ -76,6 +76,7 @@ def _scores(case: Case, metrics: list[Metric], rows: Array) -> dict[str, Number]
     truth, prediction = case.truth[rows], case.prediction[rows]
     weight = None if case.weight is None else case.weight[rows]
     clusters = judged_groups(case)
+    metrics = [scaled(case, METRICS[each.name], rows) for each in metrics]
     values = {each.name: each.score(truth, prediction, weight, case.positive) for each in metrics}
     defined = [each for each in metrics if np.isfinite(values[each.name])]
     if not defined:

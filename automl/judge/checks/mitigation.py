@@ -1,4 +1,4 @@
-"""AML414: what weighing the rows against unfairness changed, and what it cost."""
+"""AML414: what weighing the rows, or thresholds by group, changed for the gaps between groups, and what it cost."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import numpy as np
 from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.metrics import METRICS, Metric
+from automl.core.profile import Role
+from automl.core.readout import GroupThresholds
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, judged_groups, replicator, resamples_for
-from automl.judge.fairness import MEASURES, Gap, measured
-from automl.judge.scoring import headline_metric, judged_on, not_applicable
-from automl.judge.wording import figures_text, finite, number
+from automl.judge.fairness import MEASURES, Gap, around, measured
+from automl.judge.scoring import headline_metric, judged_on, not_applicable, scaled
+from automl.judge.wording import figures_text, finite, names_text, number
 
 TITLE = "Before and after mitigation"
 SHOWN = ("selection", "equalised_odds")
+MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,30 @@ class Change:
 def run(case: Case) -> list[Finding]:
     if case.plan.mitigate is None or not len(case.truth):
         return not_applicable("AML414", TITLE, Section.FAILURES, "Nothing was mitigated (--mitigate), so there is no before.")
-    if case.unmitigated is None:
+    if _plain(case) is None:
         sentence = (
             "The rows were weighed so that the target does not depend on the groups; what that changed was not measured, which"
             " takes a sealed part (from 500 rows on), time, and a model other than a net."
         )
         return not_applicable("AML414", TITLE, Section.FAILURES, sentence)
-    scores = [_score(case, metric) for metric in _metrics(case)]
-    before, after = measured(replace(case, prediction=case.unmitigated)), measured(case)
+    by_group = _group_thresholds(case)
+    if by_group is not None and not by_group.own:
+        return [_nothing_gained(case, by_group)]
+    plain = _plain(case)
+    assert plain is not None
+    scores = [_score(case, plain, metric) for metric in _metrics(case)]
+    before, after = measured(plain), measured(case)
     gaps = [_gap(key, before[key], after[key]) for key in before if key in after and key[1] in SHOWN]
     changes = [*gaps, *scores]
     helped = [each for each in gaps if each.after < each.before]
     price = next(each for each in scores if each.label == METRICS["accuracy"].title)
     first = max(gaps, key=lambda each: each.before - each.after, default=None)
-    told = f"On {judged_on(case)} weighing the rows changed accuracy from {figures_text(price.before)} to"
-    told += f" {figures_text(price.after)}"
+    done = "weighing the rows" if by_group is None else "a threshold for each group"
+    told = f"On {judged_on(case)} {done} changed accuracy from {figures_text(price.before)} to {figures_text(price.after)}"
     if first is not None:
         told += f", and the gap in {first.label} from {figures_text(first.before)} to {figures_text(first.after)}"
     told += f"; {len(helped)} of {len(gaps)} gaps got smaller" if gaps else ""
+    told += "" if by_group is None else _inputs_text(case, by_group)
     return [
         Finding(
             code="AML414",
@@ -69,17 +78,61 @@ def run(case: Case) -> list[Finding]:
     ]
 
 
+def _group_thresholds(case: Case) -> GroupThresholds | None:
+    threshold = None if case.evidence is None else case.evidence.readout.threshold
+    return None if threshold is None else threshold.groups
+
+
+def _plain(case: Case) -> Case | None:
+    """The case without the mitigation: all groups called from one threshold on, or a model of unweighed rows."""
+    if case.limits is not None:
+        assert case.evidence is not None
+        assert case.evidence.readout.threshold is not None
+        threshold = replace(case.evidence.readout.threshold, groups=None)
+        readout = replace(case.evidence.readout, threshold=threshold)
+        return replace(case, evidence=replace(case.evidence, readout=readout), limits=None)
+    return None if case.unmitigated is None else replace(case, prediction=case.unmitigated)
+
+
+def _nothing_gained(case: Case, by_group: GroupThresholds) -> Finding:
+    names = names_text([column.name for column in by_group.columns])
+    sentence = (
+        f"No thresholds by the groups of {names} have a smaller gap in equalised odds out of fold at the price that is allowed,"
+        " so all groups are called from the same one on."
+    )
+    action = "Allow a higher price, such as `--max-accuracy-loss 0.03`."
+    return Finding("AML414", TITLE, Severity.TIP, Section.FAILURES, sentence, "evaluated", action=action)
+
+
+def _inputs_text(case: Case, by_group: GroupThresholds) -> str:
+    """What thresholds by group ask of new data, and for whom there are none."""
+    names = [column.name for column in by_group.columns]
+    unseen = [name for name in names if case.profile.column(name).role is not Role.FEATURE]
+    told = ""
+    if unseen:
+        verb = "is no feature of the model" if len(unseen) == 1 else "are no features of the model"
+        told += f"; {names_text(unseen)} {verb}, but new data must have {'it' if len(unseen) == 1 else 'them'}, for the threshold"
+    few = [", ".join(each) for each in by_group.few]
+    if few:
+        told += f"; {names_text(few[:MOST_NAMED])}{f' and {len(few) - MOST_NAMED} more' if len(few) > MOST_NAMED else ''}"
+        told += (
+            " had too few rows for a threshold of their own, and have the overall one"
+            if len(few) > 1
+            else (" had too few rows for a threshold of its own, and has the overall one")
+        )
+    return told
+
+
 def _metrics(case: Case) -> list[Metric]:
-    headline, accuracy = headline_metric(case), METRICS["accuracy"]
+    headline, accuracy = METRICS[headline_metric(case).name], METRICS["accuracy"]
     return [accuracy] if headline.name == accuracy.name else [headline, accuracy]
 
 
-def _score(case: Case, metric: Metric) -> Change:
+def _score(case: Case, plain: Case, metric: Metric) -> Change:
     """The change of a score, with the paired bootstrap interval over the judged rows."""
-    assert case.unmitigated is not None
-    pair = [case.unmitigated, case.prediction]
-    values = [metric.score(case.truth, each, case.weight, case.positive) for each in pair]
-    replicate = [replicator(metric, case.truth, each, case.positive) for each in pair]
+    pair = [(scaled(each, metric), each.prediction) for each in (plain, case)]
+    values = [measure.score(case.truth, prediction, case.weight, case.positive) for measure, prediction in pair]
+    replicate = [replicator(measure, case.truth, prediction, case.positive) for measure, prediction in pair]
     total = resamples_for(len(case.truth), 1, case)
     differences: list[Array] = []
     for block in count_blocks(len(case.truth), total, case.plan.seed, judged_groups(case), case.weight):
@@ -90,7 +143,9 @@ def _score(case: Case, metric: Metric) -> Change:
 
 def _gap(key: tuple[str, str], before: Gap, after: Gap) -> Change:
     label = f"{key[0]}: {MEASURES[key[1]]}"
-    return Change(label, before.interval.value, after.interval.value, number(after.interval.value - before.interval.value))
+    value = after.interval.value - before.interval.value
+    ends = around(value, *percentile_interval(after.draws - before.draws))  # of the same resamples
+    return Change(label, before.interval.value, after.interval.value, number(value, *ends))
 
 
 def _figure(changes: list[Change]) -> Figure:
@@ -100,8 +155,9 @@ def _figure(changes: list[Change]) -> Figure:
         Series("with mitigation", labels, tuple(finite(each.after) for each in changes)),
     )
     how = (
-        "Each pair is a gap between groups (0 is equal treatment) or a score of the same settings trained without and with"
-        " weights that make target and groups independent. Smaller gaps are what it buys, the scores are what it costs."
+        "Each pair is a gap between groups (0 is equal treatment) or a score, without and with the mitigation: the same settings"
+        " trained without and with weights of the rows, or the same model with one threshold and with one for each group."
+        " Smaller gaps are what it buys, the scores are what it costs."
     )
     return Figure("mitigation", "interval", TITLE, how, series, "measure", "value", "zero")
 

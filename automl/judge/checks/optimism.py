@@ -6,6 +6,7 @@ import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
+from automl.core.metrics import with_threshold
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import score_replicates
 from automl.judge.scoring import headline_metric, is_nested, not_applicable
@@ -36,7 +37,8 @@ def run(case: Case) -> list[Finding]:
             "The out-of-fold predictions were not kept, so the optimism of the search is unknown.",
         )
     metric, unit = headline_metric(case), unit_of(headline_metric(case), case.profile)
-    searched = metric.score(case.out_of_fold_truth, case.out_of_fold, None, case.positive)
+    on_folds = metric if case.out_of_fold_limits is None else with_threshold(metric, case.out_of_fold_limits)
+    searched = on_folds.score(case.out_of_fold_truth, case.out_of_fold, None, case.positive)
     sealed = metric.score(case.truth, case.prediction, case.weight, case.positive)
     optimism = metric.gain(searched, sealed)
     if not np.isfinite(optimism):
@@ -44,7 +46,7 @@ def run(case: Case) -> list[Finding]:
             "AML205", TITLE, Section.SCORES, f"{metric.title} is undefined on one of the two parts, so they cannot be compared."
         )
     sealed_draws = score_replicates(metric, case.truth, case.prediction, case, case.weight)
-    searched_draws = score_replicates(metric, case.out_of_fold_truth, case.out_of_fold, case)
+    searched_draws = score_replicates(on_folds, case.out_of_fold_truth, case.out_of_fold, case)
     pairs = min(len(sealed_draws), len(searched_draws))
     # Two independent parts: drawing one against the other needs different resamples, hence the reversal.
     drawn = searched_draws[:pairs][::-1] - sealed_draws[:pairs]

@@ -8,12 +8,14 @@ import numpy as np
 
 from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.readout import GroupThresholds
 from automl.core.tasks import Task
 from automl.judge.curves import plain, thin, wilson
 from automl.judge.scoring import is_nested, judged_on, not_applicable
-from automl.judge.wording import number, percent_text
+from automl.judge.wording import count_text, number, percent_text
 
 TITLE = "Decision threshold"
+MOST_NAMED = 4
 Array = np.ndarray[Any, Any]
 
 
@@ -26,6 +28,7 @@ def run(case: Case) -> list[Finding]:
     happened, given = case.truth == case.positive, case.called == case.positive
     hits, calls, actual = int((happened & given).sum()), int(given.sum()), int(happened.sum())
     label, value = case.profile.positive, 0.5 if chosen is None else chosen.value
+    by_group = None if chosen is None else chosen.groups
     numbers = {
         "threshold": number(value),
         "precision": _share(hits, calls),
@@ -33,6 +36,9 @@ def run(case: Case) -> list[Finding]:
     }
     numbers = {name: each for name, each in numbers.items() if np.isfinite(each.value)}
     sentence = f'"{label}" is called from a probability of {value:.3g} on'
+    if by_group is not None and by_group.own:
+        sentence += f", {_groups_text(by_group)}"
+        numbers |= {f"threshold_{', '.join(each.groups)}": number(each.value) for each in by_group.own}
     sentence += ", as the more probable class" if chosen is None else f": {chosen.rule}, chosen on out-of-fold predictions"
     said = f"; on {judged_on(case)} it finds {percent_text(hits / actual)} of them" if actual else ""
     said += f" and is right in {percent_text(hits / calls)} of its calls" if calls else " and never calls it"
@@ -41,7 +47,7 @@ def run(case: Case) -> list[Finding]:
         action = "Choose another by `--cost-fp 1 --cost-fn 5`, `--min-recall 0.8`, `--min-precision 0.8` or `--metric f1`."
     else:
         numbers |= {f"expected_{name}": number(each) for name, each in chosen.expected.items()}
-        if not chosen.met:
+        if not chosen.met and by_group is None:
             severity, action = Severity.ISSUE, "Lower the floor: no threshold reaches it, and the one nearest to it was taken."
         elif is_nested(case):
             said += " (the same rows that it was chosen on, so a little less is to be expected)"
@@ -49,6 +55,13 @@ def run(case: Case) -> list[Finding]:
     return [
         Finding("AML305", TITLE, severity, Section.TRUST, f"{sentence}{said}.", "evaluated", numbers, (figure,), action=action)
     ]
+
+
+def _groups_text(groups: GroupThresholds) -> str:
+    """Such as "from 0.41 on for Female and 0.6 for Male"."""
+    told = [f"{each.value:.3g} for {', '.join(each.groups)}" for each in groups.own[:MOST_NAMED]]
+    more = len(groups.own) - len(told)
+    return f"but from {' and '.join(told)}" + (f" and others for {count_text(more, 'more group')}" if more else "")
 
 
 def _share(hits: int, rows: int) -> Number:

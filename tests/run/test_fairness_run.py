@@ -1,0 +1,83 @@
+"""Laws of a run with thresholds by group: a column that the model does not see is still asked for, and only for the threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.core.errors import InputError
+from automl.core.model import load
+from automl.core.scoring import score
+from tests.run.made_up import arrays, fit, read
+
+ROWS = 1500
+
+
+@pytest.fixture(scope="module")
+def fair(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"skill": generator.normal(size=ROWS), "sex": generator.choice(["f", "m"], ROWS)})
+    frame.loc[:9, "sex"] = None
+    frame["hours"] = generator.normal(size=ROWS) + 1.5 * (frame["sex"] == "m")
+    odds = 1.2 * frame["skill"] + 0.8 * frame["hours"] - 0.6
+    frame["hired"] = np.where(generator.random(ROWS) < 1 / (1 + np.exp(-odds)), "yes", "no")
+    options = {"positive": "yes", "sensitive": "sex", "exclude_sensitive": True, "mitigate": "thresholds"}
+    folder = tmp_path_factory.mktemp("fair") / "run"
+    return frame, fit(frame, folder, target="hired", max_accuracy_loss=0.05, **options).folder
+
+
+def test_the_column_is_no_feature_but_an_input_and_only_moves_the_threshold(fair: tuple[pd.DataFrame, Path]) -> None:
+    frame, folder = fair
+    threshold = read(folder / "evidence.json")["readout"]["threshold"]
+    own = {group["groups"][0]: group["value"] for group in threshold["groups"]["own"]}
+    assert own["f"] < own["m"]
+    for place in ("model", "evaluated"):
+        model = load(folder / place)
+        assert {column["name"]: column.get("use") for column in model.contract["columns"]} == {
+            "skill": None, "hours": None, "sex": "threshold",
+        }  # fmt: skip
+        probability = model.predict_proba(frame)[:, 1]
+        for sex, limit in {**own, "unheard of": 0.5, None: 0.5}.items():
+            moved = frame.assign(sex=sex)
+            assert np.array_equal(model.predict_proba(moved)[:, 1], probability)
+            assert np.array_equal(model.predict(moved) == "yes", probability >= np.float32(limit))
+            assert model.predict({**frame.iloc[50].to_dict(), "sex": sex})[0] == model.predict(moved)[50]
+        with pytest.raises(InputError, match='"sex" is missing'):
+            model.predict(frame.drop(columns="sex"))
+
+
+def test_report_and_scores_call_by_group_and_tell_it(fair: tuple[pd.DataFrame, Path]) -> None:
+    frame, folder = fair
+    findings = {each["code"]: each for each in read(folder / "findings.json")}
+    assert "AML900" not in findings
+    kept, model = arrays(folder / "evaluated" / "predictions.npz"), load(folder / "evaluated")
+    judged = frame.iloc[kept["row_ids"]]
+    right = (model.predict(judged) == "yes") == (kept["truth"] == 1)
+    change = {row[0]: row for row in findings["AML414"]["table"]["rows"]}
+    assert change["Accuracy"][2] == pytest.approx(right.mean())
+    assert change["Accuracy"][1] == pytest.approx(np.mean(kept["prediction"].argmax(axis=1) == kept["truth"]))
+    odds = change["sex: equalised odds"]
+    assert odds[3] == pytest.approx(odds[2] - odds[1])
+    assert odds[4] <= odds[3] <= odds[5]
+    assert findings["AML202"]["numbers"]["accuracy"]["value"] == pytest.approx(right.mean())
+    for told in (findings["AML414"]["sentence"], (folder / "MODEL_CARD.md").read_text()):
+        assert "no feature" in told
+    assert score(load(folder / "model"), frame).values["accuracy"] == pytest.approx(
+        np.mean(load(folder / "model").predict(frame) == frame["hired"])
+    )
+
+
+def test_it_verifies_and_a_moved_threshold_is_named(fair: tuple[pd.DataFrame, Path]) -> None:
+    from automl.core.files import write_json
+    from automl.verifying import verify
+
+    frame, folder = fair
+    found = verify(folder, frame)
+    assert found.holds, [str(each) for each in found.differences]
+    contract = read(folder / "model" / "contract.json")
+    contract["readout"]["threshold"]["groups"]["own"][0]["value"] += 0.1
+    write_json(folder / "model" / "contract.json", contract)
+    assert any("groups.own" in each.where for each in verify(folder, frame).differences)

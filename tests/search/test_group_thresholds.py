@@ -1,0 +1,93 @@
+"""Laws of thresholds by group: a smaller gap at no more than the price, few rows keep the usual one, the graph calls the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from automl.core.files import decode, encode
+from automl.core.groups import GroupColumn
+from automl.core.readout import GroupThreshold, GroupThresholds, Readout, Threshold, called, with_positive
+from automl.core.table import Category, Table
+from automl.encoders.graph import GraphBuilder
+from automl.encoders.readout import called as called_in_graph
+from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, fit_group_thresholds
+from tests.encoders.made_up import run_graph
+
+Array = np.ndarray[Any, Any]
+SEX = GroupColumn("sex", ("Female", "Male"))
+AGE = GroupColumn("age", ("up to 30", "above 30 to 50", "above 50"), (30.0, 50.0))
+
+
+def people(rows: int, seed: int) -> tuple[Table, Array, Array, Array]:
+    """Table, group, truth and calibrated probabilities; women earn more seldom, so that fewer of those who do are found."""
+    generator = np.random.default_rng(seed)
+    group = generator.integers(0, 2, rows)
+    odds = 1.5 * generator.normal(size=rows) + 1.6 * group - 1.6
+    happened = generator.random(rows) < 1 / (1 + np.exp(-odds))
+    sex = Category.from_strings(np.asarray(["Female", "Male"], object)[group])
+    return Table({"sex": sex}, rows), group, happened, 1 / (1 + np.exp(-odds))
+
+
+def gap_of(group: Array, happened: Array, given: Array) -> float:
+    rates = [[given[(group == code) & (happened == truth)].mean() for code in (0, 1)] for truth in (False, True)]
+    return max(abs(first - second) for first, second in rates)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.01, 0.03])
+def test_the_gap_on_fresh_rows_shrinks_for_at_most_the_price_that_is_allowed(lost: float) -> None:
+    table, _, happened, probability = people(8000, 0)
+    weight = np.ones(len(happened))
+    found = fit_group_thresholds(GroupedRows((SEX,), table), np.arange(8000), probability, happened, weight, 0.5, lost)
+    limits = np.asarray(found.limits(table.columns))
+    before, after = ((probability >= limit) == happened for limit in (0.5, limits))
+    assert after.mean() >= before.mean() - lost - 1e-9
+    assert found.expected["accuracy"] == pytest.approx(after.mean())
+    assert found.expected["accuracy_before"] == pytest.approx(before.mean())
+    table, group, happened, probability = people(20_000, 1)
+    fair = gap_of(group, happened, probability >= np.asarray(found.limits(table.columns)))
+    usual = gap_of(group, happened, probability >= 0.5)
+    assert fair < (1.0 if lost == 0.0 else 0.85 if lost == 0.01 else 0.6) * usual
+    assert np.mean((probability >= np.asarray(found.limits(table.columns))) == happened) > np.mean(
+        (probability >= 0.5) == happened
+    ) - (lost + 0.01)
+
+
+def test_groups_of_few_rows_keep_the_overall_threshold_and_equal_groups_stay_equal() -> None:
+    generator = np.random.default_rng(5)
+    _, _, happened, probability = people(4000, 0)
+    others = Category.from_strings(np.where(np.arange(4000) < 2 * FEWEST_ROWS - 2, "Female", "Male").astype(object))
+    few = fit_group_thresholds(
+        GroupedRows((SEX,), Table({"sex": others}, 4000)), np.arange(4000), probability, happened, np.ones(4000), 0.4, 0.01
+    )
+    assert few.groups is not None
+    assert few.groups.few == (("Female",),)
+    assert few.limits({"sex": Category.from_strings(np.asarray(["Female", "", "unheard of"], object))}).tolist() == [0.4] * 3
+    drawn = Category.from_strings(generator.choice(["Female", "Male"], 4000).astype(object))
+    equal = fit_group_thresholds(
+        GroupedRows((SEX,), Table({"sex": drawn}, 4000)), np.arange(4000), probability, happened, np.ones(4000), 0.5, 0.01
+    )
+    assert max(equal.expected["gap"], equal.expected["gap_before"]) < 0.05
+
+
+def test_the_graph_calls_what_python_calls_with_unknown_missing_and_edges() -> None:
+    generator = np.random.default_rng(0)
+    own = (GroupThreshold(("Female", "up to 30"), 0.3, 40), GroupThreshold(("Male", "above 50"), 0.8, 40))
+    threshold = Threshold(0.5, "by group", {}, groups=GroupThresholds((SEX, AGE), own))
+    assert decode(Threshold, encode(threshold)) == threshold
+    sex = generator.choice(["Female", "Male", "", "Other"], 400).astype(object)
+    age = generator.choice([18.0, 30.0, 30.5, 50.0, 51.0, np.nan, 1e30, -1e30], 400).astype(np.float32)
+    limits = np.asarray(threshold.limits({"sex": Category.from_strings(sex), "age": age}))
+    assert set(limits[(sex == "Female") & (age <= 30)]) == {0.3}
+    assert set(limits[(sex == "Male") & (age > 50)]) == {0.8}
+    assert set(limits[np.isnan(age) | (sex == "") | (sex == "Other")]) == {0.5}
+    probabilities = with_positive(generator.choice([0.2, 0.299, 0.301, 0.5, 0.6, 0.799, 0.801], 400), 1).astype(np.float32)
+    builder = GraphBuilder()
+    tensor = builder.input("probabilities_in", "float32", 2)
+    inputs = {"sex": ("sex", "string"), "age": ("age", "float32")}
+    codes = called_in_graph(builder, tensor, Readout(threshold=threshold), 1, inputs)
+    feeds = {"probabilities_in": probabilities, "sex": sex[:, None], "age": age[:, None]}
+    given = run_graph(builder, {"label": (codes, "int64")}, feeds)["label"]
+    assert np.array_equal(given, called(probabilities, limits.astype(np.float32), 1))
