@@ -30,8 +30,8 @@ class Case:
     truth, prediction, baseline: of the judged rows: the sealed rows, or, below 500 rows, all rows by
         cross-validation (`judged_on` says which, in words). Classification: codes and probabilities.
     judged: the raw rows behind them (features and target), in the same order; row_ids: their positions in the data.
-    predict: the evaluated model on raw rows. model: {"bytes": ..., "milliseconds_a_row": ...,
-        "parity": {"probability": 1e-7, ...}} facts about the exported graph.
+    predict: the evaluated model on raw rows. predictor: the same as its opened folder, for checks that mix parsed cells.
+    model: {"bytes": ..., "milliseconds_a_row": ..., "parity": {"probability": 1e-7, ...}} facts about the exported graph.
     out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part.
     groups: (rows,) judged rows of one number are drawn together by the bootstrap, or None.
     error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
@@ -56,6 +56,7 @@ class Case:
     row_ids: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     weight: Array | None = None
     predict: Predict | None = None
+    predictor: Any = None
     model: dict[str, Any] = field(default_factory=dict)
     out_of_fold: Array = field(default_factory=lambda: np.zeros(0))
     out_of_fold_truth: Array = field(default_factory=lambda: np.zeros(0))

@@ -16,7 +16,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -468,6 +468,16 @@ class Predictor:
             return self._feeds_of_row(rows, {})
         return self._feeds(rows, {})
 
+    def run_feeds(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """What the graph gives for what `feeds` gives: [labels, probabilities (rows, classes)], or [values (rows, 1)]."""
+        total = len(next(iter(feeds.values()), ()))
+        starts = range(0, max(total, 1), self._chunk_rows)
+
+        def feeds_from(start: int) -> dict[str, Array]:
+            return {name: values[start : start + self._chunk_rows] for name, values in feeds.items()}
+
+        return self._run_parts(starts, self._names, feeds_from)
+
     def _feeds(self, rows: Any, unread: Unread, start: int = 0) -> dict[str, Array]:
         """`feeds` of rows from `start` on; files that cannot be read are entered in `unread`."""
         columns = self._columns(rows)
@@ -526,7 +536,10 @@ class Predictor:
             def feeds_from(start: int) -> dict[str, Array]:
                 return {name: values[start : start + chunk] for name, values in whole.items()}
 
-        if self.threads == 1:
+        return self._run_parts(starts, outputs, feeds_from)
+
+    def _run_parts(self, starts: range, outputs: list[str], feeds_from: Callable[[int], dict[str, Array]]) -> list[Array]:
+        if self.threads == 1 or len(starts) == 1:
             parts = [self._session.run(outputs, feeds_from(start)) for start in starts]
         else:
             from concurrent.futures import ThreadPoolExecutor

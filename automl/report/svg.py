@@ -25,11 +25,12 @@ def draw(figure: Figure, identity: str, width: float = WIDTH) -> str:
     width: of the drawing in CSS pixels; a matrix with many columns takes more.
     Raises ValueError for a kind of figure that there is none of.
     """
-    if figure.kind not in _KINDS:
-        raise ValueError(f'figure "{figure.name}" is of kind "{figure.kind}"; known: {", ".join(_KINDS)}')
+    kinds = _kinds()
+    if figure.kind not in kinds:
+        raise ValueError(f'figure "{figure.name}" is of kind "{figure.kind}"; known: {", ".join(kinds)}')
     canvas, figure = Canvas(width), _placeable(figure)
     if any(is_number(value) for series in figure.series for value in series.y):
-        _KINDS[figure.kind](canvas, figure)
+        kinds[figure.kind](canvas, figure)
     else:
         canvas.text(8, 24, "There is nothing to show: every value is missing.")
         canvas.height = 40
@@ -390,11 +391,16 @@ def _histogram(canvas: Canvas, figure: Figure) -> None:
             canvas.path("".join(outline), f"stroke {style}")
 
 
-def _rows(canvas: Canvas, figure: Figure, domain: tuple[float, float], row: float) -> tuple[Scale, float, list[str]]:
-    """Labels on the left and a value axis below, for bars and intervals. Returns scale, top and the labels shown."""
+def _rows(
+    canvas: Canvas, figure: Figure, domain: tuple[float, float], row: float, above: float = 0.0
+) -> tuple[Scale, float, list[str]]:
+    """Labels on the left and a value axis below, for bars and intervals. Returns scale, top and the labels shown.
+
+    above: what is drawn over them already.
+    """
     labels = list(dict.fromkeys(str(label) for each in figure.series for label in each.x))
     left_out, labels = len(labels) - MOST_BARS, labels[:MOST_BARS]
-    top = _legend(canvas, figure.series, "fill") + 6
+    top = (above or _legend(canvas, figure.series, "fill")) + 6
     left = 12 + min(0.4 * canvas.width, max(text_width(label) for label in labels))
     ticks, texts = _ticks(domain, 4)
     right = 14 + max(text_width(text) for text in _value_texts(figure.series).values())
@@ -543,8 +549,18 @@ _KINDS: dict[str, Callable[[Canvas, Figure], None]] = {
 }
 
 
+def _kinds() -> dict[str, Callable[[Canvas, Figure], None]]:
+    from automl.report import influences  # which draws with the marks of this file
+
+    return {**_KINDS, **influences.KINDS}
+
+
 def table(figure: Figure) -> dict[str, Any]:
     """The numbers behind a figure: {"columns": [...], "rows": [[...], ...]}."""
+    from automl.report import influences
+
+    if figure.kind in influences.KINDS:
+        return influences.table(figure)
     if figure.kind == "matrix":
         corner = f"{figure.y_label or 'Actual'} \\ {figure.x_label or 'predicted'}"
         columns = [str(value) for value in figure.series[0].x] if figure.series else []

@@ -91,7 +91,8 @@ def case_of(
 ) -> Case:
     """What the judge may look at: the rows judged by the model in `folder`, and the champion's out-of-fold predictions."""
     context, rows = prepared.context, judged.rows
-    predict = _predict_with(folder, prepared)
+    predictor = _opened(folder, prepared)
+    predict = _predict_with(predictor, prepared)
     out_of_fold = point(out_of_fold) if context.rolling else evidence.readout.apply(out_of_fold, context.positive)
     known = _known(out_of_fold)
     limits = limits_of(evidence.readout, prepared.frame, context.profile) if prepared.thresholds_by else None
@@ -108,6 +109,7 @@ def case_of(
         row_ids=prepared.row_ids[rows],
         weight=None if context.weight is None else context.weight[rows],
         predict=predict if context.rolling else lambda frame: np.asarray(predict(frame), np.float64),
+        predictor=None if context.rolling else predictor,
         model=facts,
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
@@ -147,7 +149,7 @@ def sealed_rows(folder: Path, prepared: Prepared, baseline: Array) -> JudgedRows
             f" {'origin' if windows == 1 else 'origins'}, {horizon:,} steps ahead each{f', {many:,} series' if many > 1 else ''}"
         )
         return JudgedRows(rows, quantiles[:, quantiles.shape[1] // 2], baseline, described, quantiles=quantiles)
-    prediction = np.asarray(_predict_with(folder, prepared)(prepared.frame.iloc[rows]), np.float64)
+    prediction = np.asarray(_predict_with(_opened(folder, prepared), prepared)(prepared.frame.iloc[rows]), np.float64)
     return JudgedRows(rows, prediction, baseline, f"{'the given test part' if given else 'a sealed part'} of {len(rows):,} rows")
 
 
@@ -159,9 +161,13 @@ def sealed_baseline(prepared: Prepared, simplest: Trial) -> Array:
     return point(predicted) if context.rolling else predicted
 
 
-def _predict_with(folder: Path, prepared: Prepared) -> Callable[[Any], Array]:
-    """Raw rows to the probabilities, or the values, of the model in a folder."""
-    predictor: Any = open_predictor(folder, root=prepared.context.profile.root, most_unread=1.0)
+def _opened(folder: Path, prepared: Prepared) -> Any:
+    """The model in a folder."""
+    return open_predictor(folder, root=prepared.context.profile.root, most_unread=1.0)
+
+
+def _predict_with(predictor: Any, prepared: Prepared) -> Callable[[Any], Array]:
+    """Raw rows to the probabilities, or the values, of an opened model."""
     found: Callable[[Any], Array] = predictor.predict
     return found if prepared.context.rolling or predictor.is_regression else predictor.predict_proba
 

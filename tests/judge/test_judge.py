@@ -131,7 +131,8 @@ def test_figures_and_tables_are_well_formed(findings: list[Finding]) -> None:
 
 
 def check_figure(figure: Figure) -> None:
-    assert figure.kind in ("line", "scatter", "bar", "interval", "histogram", "matrix")
+    known = ("line", "scatter", "bar", "interval", "histogram", "matrix", "beeswarm", "waterfall", "dependence")
+    assert figure.kind in known
     assert figure.how_to_read.endswith(".")
     assert figure.title
     assert figure.series

@@ -13,7 +13,7 @@ from automl.core.finding import Figure, Number, Series
 from automl.report import numbers, svg
 from tests.report.samples import HOSTILE, figures
 
-KINDS = ("line", "scatter", "bar", "interval", "histogram", "matrix")
+KINDS = ("line", "scatter", "bar", "interval", "histogram", "matrix", "beeswarm", "waterfall", "dependence")
 EVERY = pytest.mark.parametrize("name", sorted(figures()))
 value = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.integers(-1000, 1000).map(float))
 

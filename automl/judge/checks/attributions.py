@@ -1,0 +1,383 @@
+"""AML503 to AML505: what moves the predictions, all of them and single ones, and whether that deserves belief."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.core.case import Array, Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.statistics import percentile_interval
+from automl.judge.curves import sampled
+from automl.judge.deletion import Deletion, deletion
+from automl.judge.examples import class_name
+from automl.judge.margins import Cells, Margins, margins_of, positive_of, probability_of, taken
+from automl.judge.scoring import not_applicable
+from automl.judge.shapley import Attribution, attribute, strongest
+from automl.judge.wording import count_text, figures_text, names_text, number, percent_text
+
+TITLE = "What moves the predictions"
+SINGLE = "Why single rows are predicted as they are"
+BELIEF = "Whether the explanations deserve belief"
+MOST_PLAYERS = 40
+MOST_ROWS, FEWEST_ROWS = 150, 30
+MOST_BACKGROUND, FEWEST_BACKGROUND = 50, 15
+CELLS = 2e7
+"""Cells that are predicted in all."""
+SHARE_OF_TIME = 0.25
+LEAST_SECONDS = 1.0
+MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 9, 3
+REPLACING, TESTED_ROWS = 8, 60
+RESAMPLES = 300
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """The attributions of some judged rows, and what they were made from. places: their positions among the judged rows."""
+
+    model: Margins
+    found: Attribution
+    places: Array
+    frame: pd.DataFrame
+    cells: Cells
+    background: Cells
+    replacing: Cells
+
+
+def run(case: Case) -> list[Finding]:
+    why = ""
+    if not len(case.truth):
+        why = "no rows were judged"
+    elif case.deadline.left_seconds() < LEAST_SECONDS:
+        why = "no time was left"
+    model = None if why else margins_of(case)
+    if model is None:
+        why = why or "the rows are no plain table; what the model looks at is told in its own way"
+        return not_applicable("AML503", TITLE, Section.WHY, f"The predictions were not taken apart, because {why}.")
+    explained = _explained(case, model)
+    sizes = np.abs(explained.found.values).mean(axis=(0, 2))
+    if not sizes.any():
+        return not_applicable("AML503", TITLE, Section.WHY, "No column moves the predictions: they are all the same.")
+    return [_global(case, explained, sizes), *_single(case, explained), *_belief(case, explained)]
+
+
+def _explained(case: Case, model: Margins) -> _Explained:
+    columns = len(model.players)
+    players = min(columns, MOST_PLAYERS)
+    rows, many = _effort(min(len(case.truth), MOST_ROWS), players, columns)
+    limit = case.deadline.until(share=SHARE_OF_TIME)
+    generator = np.random.default_rng(case.plan.seed)
+    training = case.training_rows
+    drawn = generator.permutation(training)[: many + REPLACING]
+    others = case.dataset.frame.iloc[drawn].reset_index(drop=True)
+    cells = model.read(others)
+    background, replacing = taken(cells, np.arange(len(others))[:many]), taken(cells, np.arange(len(others))[-REPLACING:])
+    places = generator.permutation(sampled(len(case.truth), case.plan.seed, rows))
+    frame = case.judged.iloc[places].reset_index(drop=True)
+    of_rows = model.read(frame)
+    model = strongest(model, of_rows, background, MOST_PLAYERS, case.plan.seed)
+    found = attribute(model, of_rows, background, case.plan.seed, limit=limit)
+    done = np.arange(len(found))
+    return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, replacing)
+
+
+def _effort(rows: int, players: int, columns: int) -> tuple[int, int]:
+    """Rows and background rows so that a fixed number of cells is predicted: no clock is asked."""
+    many = MOST_BACKGROUND
+    while 2.0 * rows * many * players * columns > CELLS and (rows > FEWEST_ROWS or many > FEWEST_BACKGROUND):
+        if many / MOST_BACKGROUND >= rows / MOST_ROWS and many > FEWEST_BACKGROUND:
+            many -= 1
+        else:
+            rows = max(min(rows, FEWEST_ROWS), rows - 3)
+            many = many if rows > FEWEST_ROWS else max(FEWEST_BACKGROUND, many - 1)
+    return rows, many
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _about(case: Case) -> str:
+    """What the numbers are about: `the log-odds of "yes"`, or `"price"`."""
+    if not case.profile.task.is_classification:
+        return f'"{case.profile.target}"'
+    positive = positive_of(case)
+    return "the log-odds of the called class" if positive is None else f'the log-odds of "{class_name(case, positive)}"'
+
+
+_LOG_ODDS = (
+    " Log-odds are the scale on which influences add up: 1 more multiplies the odds by 2.7, which takes 50 % to 73 % and 90 %"
+    " to 96 %."
+)
+
+
+def _global(case: Case, explained: _Explained, sizes: Array) -> Finding:
+    found, background = explained.found, len(next(iter(explained.background.values())))
+    order = np.argsort(-sizes, kind="stable")
+    generator = np.random.default_rng(case.plan.seed)
+    each = np.abs(found.values).mean(axis=2)  # (rows, players)
+    draws = each[generator.integers(len(found), size=(RESAMPLES, len(found)))].mean(axis=1)
+    intervals = [percentile_interval(draws[:, at]) for at in range(len(sizes))]
+    unit = "" if case.profile.task.is_classification else case.profile.target
+    told = ", ".join(f'"{found.columns[at]}" ({figures_text(float(sizes[at]))})' for at in order[:MOST_TOLD].tolist())
+    sentence = (
+        f"{_about(case)[:1].upper()}{_about(case)[1:]} is moved most by {told}: the mean size of what the column's value adds to"
+        f" a prediction or takes from it, over {count_text(len(found), 'judged row')} and against {background} training rows"
+    )
+    wanted = _effort(min(len(case.truth), MOST_ROWS), min(len(found.columns), MOST_PLAYERS), len(case.profile.features))[0]
+    if len(found) < wanted:
+        sentence += f" (fewer than the usual {wanted}, as time was short)"
+    idle = [found.columns[at] for at in order.tolist() if sizes[at] == 0.0]
+    if idle:
+        sentence += f"; {names_text(idle)} {'moves' if len(idle) == 1 else 'move'} nothing"
+    swarm = found.values.shape[2] == 1
+    return Finding(
+        code="AML503",
+        title=TITLE,
+        severity=Severity.PASSED,
+        section=Section.WHY,
+        sentence=f"{sentence}.",
+        about="evaluated",
+        numbers={
+            found.columns[at]: number(float(sizes[at]), intervals[at][0], intervals[at][1], unit)
+            for at in order[: 2 * MOST_SWARMS].tolist()
+        },
+        figures=(_swarm(case, explained, order) if swarm else _bars(case, explained, order, sizes, intervals),),
+        table={
+            "columns": ["column", "mean size", "low", "high", "error of sampling"],
+            "rows": [
+                [found.columns[at], float(sizes[at]), *intervals[at], float(np.sqrt((found.errors[:, at] ** 2).mean()))]
+                for at in order.tolist()
+            ],
+        },
+    )
+
+
+def _swarm(case: Case, explained: _Explained, order: Array) -> Figure:
+    found = explained.found
+    series = [
+        Series(found.columns[at], _ranks(explained, at), tuple(found.values[:, at, 0].tolist()))
+        for at in order[:MOST_SWARMS].tolist()
+    ]
+    how = (
+        f"A dot is one judged row: how far right or left it stands is what the column's value adds to {_about(case)} of that row,"
+        " compared with the training rows, and takes from it. The shade tells whether the value is low or high for its column;"
+        " categories have no order."
+    )
+    how += _LOG_ODDS if case.profile.task.is_classification else ""
+    return Figure("attributions", "beeswarm", TITLE, how, tuple(series), "column", f"adds to {_about(case)}", "zero")
+
+
+def _ranks(explained: _Explained, at: int) -> tuple[float | None, ...]:
+    """Where the values of a column stand among each other, from 0 to 1; None for categories and what is missing."""
+    inputs = explained.model.players[at].inputs
+    values = explained.cells[inputs[0]].reshape(-1)
+    nothing = (None,) * len(values)
+    if len(inputs) > 1 or values.dtype.kind not in "fi":
+        return nothing
+    numbers = values.astype(np.float64)
+    known = np.isfinite(numbers) & (numbers > float(np.iinfo(np.int64).min))
+    if not known.any():
+        return nothing
+    levels, places = np.unique(numbers[known], return_inverse=True)
+    ranks = np.full(len(numbers), np.nan)
+    ranks[known] = places / max(1, len(levels) - 1)
+    return tuple(float(rank) if np.isfinite(rank) else None for rank in ranks)
+
+
+def _bars(case: Case, explained: _Explained, order: Array, sizes: Array, intervals: list[tuple[float, float]]) -> Figure:
+    shown = order[:MOST_SWARMS].tolist()
+    series = Series(
+        "size",
+        tuple(explained.found.columns[at] for at in shown),
+        tuple(float(sizes[at]) for at in shown),
+        tuple(intervals[at][0] for at in shown),
+        tuple(intervals[at][1] for at in shown),
+    )
+    how = (
+        "Each bar is how much the column's value adds to the log-odds of a class or takes from them, its mean size over classes"
+        f" and judged rows (95 % interval over rows).{_LOG_ODDS}"
+    )
+    return Figure("attributions", "bar", TITLE, how, (series,), "column", "mean size of what it adds, in log-odds", "zero")
+
+
+# --- single rows -----------------------------------------------------------------------------------------------------
+
+
+def _single(case: Case, explained: _Explained) -> list[Finding]:
+    if not case.plan.samples:
+        return not_applicable("AML504", SINGLE, Section.WHY, "Rows are not shown because of --no-samples.")
+    chosen = _telling(case)
+    places = np.array([place for place, _ in chosen])
+    frame = case.judged.iloc[places].reset_index(drop=True)
+    cells = explained.model.read(frame)
+    found = attribute(explained.model, cells, explained.background, case.plan.seed)
+    figures, rows = [], []
+    for at, (place, why) in enumerate(chosen):
+        output = _output(case, place, found)
+        row = int(case.row_ids[place]) if len(case.row_ids) == len(case.truth) else place
+        figures.append(_waterfall(case, found, (at, output), frame, f"Row {row:,}: {why}"))
+        rows.append([row, why, *_end(case, found, at, output), _reasons(found, at, output)])
+    _, first, _, end, because = rows[0]
+    start = _level(case, float(found.base[_output(case, chosen[0][0], found)]))
+    told = f"Row {rows[0][0]:,} ({first}) leads from the mean of {start} to {_said(case, end)}, by {because}"
+    return [
+        Finding(
+            code="AML504",
+            title=SINGLE,
+            severity=Severity.PASSED,
+            section=Section.WHY,
+            sentence=f"{told}.",
+            about="evaluated",
+            figures=tuple(figures),
+            table={"columns": ["row", "chosen as", "actual", "predicted", "what adds most"], "rows": rows},
+            action="Any row can be explained, with what would change its prediction: `automl explain RUN rows.csv`.",
+        )
+    ]
+
+
+def _telling(case: Case) -> list[tuple[int, str]]:
+    """Rows worth a look, each with what it stands for."""
+    if case.profile.task.is_classification:
+        sure = case.prediction.max(axis=1)
+        right = case.called == case.truth
+        ordered = np.sort(case.prediction, axis=1)
+        candidates = [
+            (np.where(right, -1.0, sure), "the surest mistake"),
+            (np.where(right, sure, -1.0), "the surest that is right"),
+            (ordered[:, -2] - ordered[:, -1], "the least certain"),
+        ]
+    else:
+        error = case.prediction - case.truth
+        candidates = [
+            (error, "predicted most too high"),
+            (-error, "predicted most too low"),
+            (-np.abs(error) + 1e-9 * np.abs(case.truth - case.truth.mean()), "predicted best"),
+        ]
+    chosen: dict[int, str] = {}
+    for score, why in candidates:
+        best = int(np.argmax(score))
+        if score[best] > -1.0 or not case.profile.task.is_classification or why == "the least certain":
+            chosen.setdefault(best, why)
+    return list(chosen.items())
+
+
+def _output(case: Case, place: int, found: Attribution) -> int:
+    """The output that is explained: the called class, or the only one there is."""
+    return int(case.called[place]) if found.values.shape[2] > 1 else 0
+
+
+def _level(case: Case, margin: float) -> str:
+    if not case.profile.task.is_classification:
+        return figures_text(margin)
+    return percent_text(float(probability_of(margin)))
+
+
+def _said(case: Case, predicted: Any) -> str:
+    return predicted if isinstance(predicted, str) else figures_text(predicted)
+
+
+def _end(case: Case, found: Attribution, at: int, output: int) -> tuple[Any, Any]:
+    """The truth and the prediction of a chosen row, as they are shown."""
+    place = _telling(case)[at][0]
+    if not case.profile.task.is_classification:
+        return float(case.truth[place]), float(found.output[at, 0])
+    positive = positive_of(case)
+    about = class_name(case, output if positive is None else positive)
+    return class_name(case, int(case.truth[place])), f'{_level(case, float(found.output[at, output]))} for "{about}"'
+
+
+def _reasons(found: Attribution, at: int, output: int) -> str:
+    values = found.values[at, :, output]
+    order = np.argsort(-np.abs(values), kind="stable")[:MOST_TOLD].tolist()
+    return ", ".join(f"{found.columns[each]} ({values[each]:+.3g})" for each in order)
+
+
+def _waterfall(case: Case, found: Attribution, which: tuple[int, int], frame: pd.DataFrame, title: str) -> Figure:
+    at, output = which
+    values = found.values[at, :, output]
+    order = np.argsort(-np.abs(values), kind="stable").tolist()
+    shown, rest = order[:MOST_STEPS], order[MOST_STEPS:]
+    labels = [_labelled(found.columns[each], frame, at) for each in shown]
+    steps = [float(values[each]) for each in shown]
+    if rest:
+        labels.append(f"{len(rest)} others")
+        steps.append(float(values[rest].sum()))
+    positive = positive_of(case)
+    about = _about(case)
+    if case.profile.task.is_classification:
+        about = f'the log-odds of "{class_name(case, output if positive is None else positive)}"'
+    base, end = float(found.base[output]), float(found.output[at, output])
+    how = (
+        f"The way from the mean over training rows ({_level(case, base)}) to this row ({_level(case, end)}): each bar is what the"
+        f" row's value of a column adds to {about} or takes from it. They add up."
+    )
+    series = Series("steps", ("mean prediction", *labels), (base, *steps))
+    return Figure(f"row_{at}", "waterfall", title, how, (series,), "this row", about, "")
+
+
+def _labelled(name: str, frame: pd.DataFrame, at: int) -> str:
+    if name not in frame:
+        return name
+    value = frame[name].iloc[at]
+    shown = "missing" if pd.isna(value) or value == "" else figures_text(value, 4) if isinstance(value, float) else str(value)
+    return f"{name} = {shown if len(shown) <= 24 else shown[:23] + '…'}"
+
+
+# --- the deletion test -----------------------------------------------------------------------------------------------
+
+
+def _belief(case: Case, explained: _Explained) -> list[Finding]:
+    found = explained.found
+    if len(explained.model.players) < 3 or len(found) < 5:
+        return not_applicable("AML505", BELIEF, Section.WHY, "With so few columns or rows no order of them can be tested.")
+    tested = np.arange(min(len(found), TESTED_ROWS))
+    part = Attribution(found.columns, found.values[tested], found.errors[tested], found.base, found.output[tested])
+    outputs = np.array([_output(case, int(explained.places[at]), found) for at in tested])
+    told = deletion(explained.model, explained.cells, part, outputs, explained.replacing, case.plan.seed)
+    believed = told.low > 0
+    unit = "" if case.profile.task.is_classification else f" {case.profile.target}"
+    area, low, high = (figures_text(value) for value in (told.area, told.low, told.high))
+    sentence = (
+        f"Where columns are set to another row's values in the order of what they are said to add, {_about(case)} falls sooner"
+        f" than where they are in random order: by {area}{unit} on average over the way (95 % interval {low} to {high})"
+    )
+    if not believed:
+        sentence = (
+            f"Replacing columns in the order of what they are said to add lowers {_about(case)} no sooner than replacing them in"
+            f" random order (by {area}{unit} on average over the way, 95 % interval {low} to {high}): the explanations deserve no"
+            " belief"
+        )
+    return [
+        Finding(
+            code="AML505",
+            title=BELIEF,
+            severity=Severity.PASSED if believed else Severity.TIP,
+            section=Section.WHY,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={"area": number(told.area, told.low, told.high), "mean_distance_from_the_mean": number(told.scale)},
+            figures=(_curves(case, told),),
+            action="" if believed else "Do not read meaning into the influences of single columns for this model.",
+        )
+    ]
+
+
+def _curves(case: Case, told: Deletion) -> Figure:
+    shares = tuple(float(share) for share in told.shares)
+    low, high = (tuple(edge.tolist()) for edge in told.ordered_interval)
+    series = (
+        Series("as explained", shares, tuple(told.ordered.tolist()), low, high),
+        Series("random order", shares, tuple(told.random.tolist())),
+    )
+    how = (
+        f"The columns of {told.rows} judged rows are set to values of other rows, one after another. If the explanations are"
+        " right, the prediction falls fastest at first where the columns that are said to raise it most come first, and comes"
+        " back once those that lower it are replaced as well. The band is a 95 % interval over rows."
+    )
+    return Figure("deletion", "line", BELIEF, how, series, "share of the columns replaced", f"fall of {_about(case)}", "zero")
+
+
+CHECK = Check("AML503", TITLE, Section.WHY, run, independent=True)
