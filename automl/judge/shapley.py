@@ -26,6 +26,8 @@ Array = np.ndarray[Any, Any]
 
 CHUNK = 60_000
 """Mixed rows that are predicted in one batch."""
+SHARE_OF_A_BATCH = 0.2
+"""Of the time that is left, at most."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,14 @@ def attribute(
     out, but for the first.
     """
     count, many = _length(rows), _length(background)
+    began = 0.0 if limit is None else limit.elapsed_seconds
     output, of_background = model.margins(rows), model.margins(background)
     players, outputs = len(model.players), output.shape[1]
-    batch = max(1, CHUNK // max(1, 2 * rounds * many * players))
+    of_one_row = max(1, 2 * rounds * many * players)
+    batch = max(1, CHUNK // of_one_row)
+    if limit is not None and limit.budget_seconds is not None:  # small enough for a slow model to look at the clock
+        seconds = (limit.elapsed_seconds - began) / max(1, count + many)
+        batch = int(np.clip(SHARE_OF_A_BATCH * limit.left_seconds() / max(1e-9, seconds * of_one_row), 1, batch))
     values, errors = [np.zeros((0, players, outputs))], [np.zeros((0, players, outputs))]
     for start in range(0, count, batch):
         if start and limit is not None and limit.expired:

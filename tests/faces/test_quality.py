@@ -66,8 +66,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     assert optional == declared([*itertools.chain(*(extras[name] for name in ("excel", "image", "text", "audio")))])
     assert set(extras["all"]) <= set(extras["dev"])
     dependencies = declared(PROJECT["dependencies"])
-    polars_only_where_given = {"polars"}
-    assert imported_packages() - dependencies - optional - polars_only_where_given == set()
+    only_where_the_user_has_them = {"polars", "shap"}
+    assert imported_packages() - dependencies - optional - only_where_the_user_has_them == set()
     assert dependencies - imported_packages() == NOT_IMPORTED_HERE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.core.case import Array, Case, Check
+from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.statistics import percentile_interval
 from automl.judge.curves import sampled
@@ -28,7 +28,7 @@ MOST_BACKGROUND, FEWEST_BACKGROUND = 50, 15
 CELLS = 2e7
 """Cells that are predicted in all."""
 SHARE_OF_TIME = 0.25
-LEAST_SECONDS = 1.0
+LEAST_SECONDS = 0.5
 MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 9, 3
 REPLACING, TESTED_ROWS = 8, 60
 RESAMPLES = 300
@@ -51,7 +51,7 @@ def run(case: Case) -> list[Finding]:
     why = ""
     if not len(case.truth):
         why = "no rows were judged"
-    elif case.deadline.left_seconds() < LEAST_SECONDS:
+    elif case.deadline.lacks(LEAST_SECONDS):
         why = "no time was left"
     model = None if why else margins_of(case)
     if model is None:
@@ -80,6 +80,7 @@ def _explained(case: Case, model: Margins) -> _Explained:
     of_rows = model.read(frame)
     model = strongest(model, of_rows, background, MOST_PLAYERS, case.plan.seed)
     found = attribute(model, of_rows, background, case.plan.seed, limit=limit)
+    case.deadline.short |= len(found) < rows
     done = np.arange(len(found))
     return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, replacing)
 
@@ -380,4 +381,4 @@ def _curves(case: Case, told: Deletion) -> Figure:
     return Figure("deletion", "line", BELIEF, how, series, "share of the columns replaced", f"fall of {_about(case)}", "zero")
 
 
-CHECK = Check("AML503", TITLE, Section.WHY, run, independent=True)
+CHECK = Check("AML503", TITLE, Section.WHY, run, independent=True, turn=Turn.EXTRA, seconds=3)
