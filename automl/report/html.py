@@ -20,7 +20,9 @@ from automl.core.profile import Profile
 from automl.report import numbers, pictures, svg
 from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, next_commands, open_report
 
-MOST_BYTES = 1_000_000
+MOST_BYTES, MOST_ELEMENTS = 1_000_000, 5_000
+_ELEMENT = re.compile("<[a-z]")
+"""The beginning of an element: text has its angle brackets escaped."""
 _TEXT_LIMIT = 400
 _PLAN_LIMIT = 20_000
 _WORD_LIMIT = 32
@@ -42,18 +44,20 @@ class Limits:
     rows: int
 
 
-_LIMITS = (Limits(200, 200, 60), Limits(60, 50, 20), Limits(20, 10, 5))
+_LIMITS = (
+    Limits(200, 200, 60), Limits(120, 100, 40), Limits(80, 60, 25), Limits(50, 30, 15), Limits(30, 15, 8), Limits(15, 8, 4),
+)  # fmt: skip
 
 
 def render(content: dict[str, Any]) -> str:
-    """The page for the content of a report.json, at most 1 MB: long tables are cut further where it would be more.
+    """The page for the content of a report.json, at most 1 MB and 5,000 elements: long tables are cut where it would be more.
 
     Raises InputError where the content is damaged or of a newer version.
     """
     opened = open_report(files.encode(content))
     for limits in _LIMITS:
         page = _environment().get_template("report.html").render(_view(opened, limits))
-        if len(page.encode("utf-8", "replace")) <= MOST_BYTES:
+        if len(page.encode("utf-8", "replace")) <= MOST_BYTES and len(_ELEMENT.findall(page)) <= MOST_ELEMENTS:
             break
     return page
 

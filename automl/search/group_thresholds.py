@@ -24,8 +24,6 @@ FEWEST_ROWS = 30
 """Rows of either class below which a group keeps the overall threshold: its rates say too little."""
 STEP = 0.005
 """Gaps closer than this are not told apart, nor are rates."""
-SLACK = 0.01
-"""Of the thresholds whose gap is within this of the smallest, those that cost least are taken."""
 BORROWED = 50
 """Rows of either class that a group borrows from all rows together: rates of few rows are drawn towards those of all (with 50
 instead of none, gaps of adult by sex and race on fresh rows fall from .21 to .17, and by race from .08 to .07)."""
@@ -184,7 +182,7 @@ def _smallest(cells: Sequence[_Curve], before: float, floor: float) -> list[int]
     Gaps that can be reached are found by bisection, as whatever can be reached within one can be within a larger one.
     """
     low, high = 0, int(before / STEP)
-    found = None
+    found: list[int] | None = None
     while low <= high:
         middle = (low + high) // 2
         reached = _within(cells, middle * STEP, floor)
@@ -192,10 +190,7 @@ def _smallest(cells: Sequence[_Curve], before: float, floor: float) -> list[int]
             low = middle + 1
         else:
             found, high = reached, middle - 1
-    if found is None:
-        return None
-    cheaper = _within(cells, low * STEP + SLACK, floor)
-    return cheaper if cheaper is not None and _gap(cells, cheaper) < before else found
+    return found
 
 
 def _within(cells: Sequence[_Curve], gap: float, floor: float) -> list[int] | None:

@@ -172,7 +172,7 @@ def test_hostile_text_is_escaped_everywhere() -> None:
     assert html.count("</style>") == 1
 
 
-def test_thousands_of_columns_and_trials_stay_below_a_megabyte() -> None:
+def test_thousands_of_columns_and_trials_and_many_findings_stay_below_a_megabyte_and_five_thousand_elements() -> None:
     sample = binary()
     assert sample.evidence is not None
     named = (column(f"column number {at} " + "x" * 200) for at in range(3000))
@@ -182,11 +182,12 @@ def test_thousands_of_columns_and_trials_stay_below_a_megabyte() -> None:
         dataclasses.replace(sample.profile, columns=columns),
         sample.plan,
         dataclasses.replace(sample.evidence, trials=many),
-        sample.findings,
+        [dataclasses.replace(each, code=f"AML{number}") for number, each in enumerate(sample.findings * 3, 100)],
         sample.facts,
     )
     html = render(json.loads(files.dump_json(big)))
     assert len(html.encode()) <= 1_000_000
+    assert 2000 < len(Outline(html).tags) <= 5000
     assert "more columns are in report.json" in html
 
 
