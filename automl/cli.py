@@ -23,7 +23,7 @@ import click
 
 from automl import __version__
 from automl.core.clock import Deadline, process_age_seconds
-from automl.core.errors import AutomlError, InputError, nearest
+from automl.core.errors import AutomlError, InputError, StoppedByCheck, nearest
 
 if TYPE_CHECKING:
     from automl.core.options import Options
@@ -175,6 +175,10 @@ def fit(data: str | None, test: str | None, recipe: str | None, out: str | None,
         result = run.fit(source, options, out=place, fresh=fresh, listener=progress, started=deadline, test=test, recipe=plan)
     following = f"automl predict {_quoted(result.folder)} {result.profile.new_data} -o predictions.csv"
     _answer(as_json, lambda: _run_document(result, following), lambda: f"{describe_run(result)}\n\nnext: {following}")
+    if result.stops:
+        named = ", ".join(sorted({f"{each.title} ({each.code})" for each in result.stops}))
+        click.echo(f"automl: a check says stop: {named}; the model is there to be looked at, not to be used", err=True)
+        return StoppedByCheck.exit_code
     return 130 if interruption.asked else 0
 
 

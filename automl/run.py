@@ -67,6 +67,11 @@ class Run:
     def findings(self) -> list[Finding]:
         return [decode(Finding, finding) for finding in read_json(self.folder / "findings.json")]
 
+    @property
+    def stops(self) -> list[Finding]:
+        """The findings that say that the model must not be used."""
+        return [finding for finding in self.findings if finding.severity is Severity.STOP]
+
     @cached_property
     def model(self) -> Model:
         """The shipped model."""
@@ -335,13 +340,14 @@ class Sitting:
                 raise StoppedByCheck(str(error)) from error
         evidence = _as_shipped(evidence, evaluated)
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop, len(rows))
+        evidence = self.probe(context, evidence, climb, workshop)
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("judge", "judging"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
             folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
-            case = dataclasses.replace(case, deadline=bounded(self.deadline))
+            case = dataclasses.replace(case, deadline=bounded(self.deadline, self.seconds["probe"]))
             clocks = Clocks(case.deadline.budget_seconds)
             findings = self.judge(case, clocks)
             if plan.trials is None:  # where trials are counted, no check asks the clock
@@ -391,6 +397,20 @@ class Sitting:
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
         return {**shipped.facts, "refitted": True, "rows": len(rows)}
+
+    def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
+        """Small experiments with the champion's form, in the time that judging may take."""
+        from automl.search import budget
+        from automl.search.sanity import probed
+
+        again = {outcome.trial.id: outcome.again_seconds for outcome in climb.outcomes}
+        plan = context.plan
+        deadline = self.deadline.until(budget.judging_seconds(self.preparing_seconds, plan.budget_seconds))
+        if plan.budget_seconds is not None and plan.trials is None:
+            deadline = deadline.nearer(budget.PROBING_SHARE * plan.budget_seconds)
+        with self.stage("probe", "probing: shuffled labels, the same seed, rows learned by heart"):
+            found = probed(context, evidence, workshop, lambda trial: again.get(trial.id, 0.0), deadline)
+        return dataclasses.replace(evidence, probes=found)
 
     def learning_curve(self, context: Any, evidence: Evidence, climb: Any) -> Evidence:
         """Whether more rows would help, where there is time to ask."""

@@ -32,7 +32,8 @@ class Case:
     judged: the raw rows behind them (features and target), in the same order; row_ids: their positions in the data.
     predict: the evaluated model on raw rows. predictor: the same as its opened folder, for checks that mix parsed cells.
     model: {"bytes": ..., "milliseconds_a_row": ..., "parity": {"probability": 1e-7, ...}} facts about the exported graph.
-    out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part.
+    out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part;
+        out_of_fold_rows: positions of these rows in the data.
     groups: (rows,) judged rows of one number are drawn together by the bootstrap, or None.
     error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
     quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
@@ -60,6 +61,7 @@ class Case:
     model: dict[str, Any] = field(default_factory=dict)
     out_of_fold: Array = field(default_factory=lambda: np.zeros(0))
     out_of_fold_truth: Array = field(default_factory=lambda: np.zeros(0))
+    out_of_fold_rows: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     deadline: Deadline = field(default_factory=lambda: Deadline(None))
     groups: Array | None = None
     error_scale: Array | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from automl.core.probes import Probes
 from automl.core.readout import Readout
 
 
@@ -134,6 +135,7 @@ class Evidence:
     readout: what is made of the probabilities of the model: calibrator and threshold, with what was tried.
     stopped: why the search ended, in words; gained_nothing: it ended before its time, as further trials brought nothing, so
         that time is not what it lacked.
+    probes: what small experiments with the champion's form found.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
     """
 
@@ -153,6 +155,7 @@ class Evidence:
     gained_nothing: bool = False
     readout: Readout = field(default_factory=Readout)
     unshipped: tuple[Refusal, ...] = ()
+    probes: Probes = field(default_factory=Probes)
 
     def best_trial(self, architecture: str) -> Trial | None:
         """The trial that the rung went on with, or None."""

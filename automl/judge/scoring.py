@@ -72,6 +72,19 @@ def remedy(case: Case, refusal: Refusal) -> str:
     }.get(refusal.cause, "Report this run, with log.txt of its folder.")
 
 
+def ships(case: Case, architecture: str) -> bool:
+    """Whether a rung is what was chosen, or a member of it."""
+    evidence = case.evidence
+    chosen = None if evidence is None else evidence.best_trial(evidence.champion)
+    return chosen is not None and architecture in {part.architecture for part in chosen.parts}
+
+
+def not_probed(case: Case, code: str, title: str, probe: str, done: str) -> list[Finding]:
+    """The finding of a check whose probe was not made, with the reason."""
+    why = "" if case.evidence is None else case.evidence.probes.left_out.get(probe, "")
+    return not_applicable(code, title, Section.TRUST, f"Nothing was {done}{f': {why}' if why else ''}.")
+
+
 def fold_ratio(case: Case) -> float:
     """Rows tested / rows trained on in one fold."""
     return 1.0 / (max(2, case.plan.split.folds) - 1)

@@ -21,6 +21,8 @@ that preparing took in this run, on this machine with its load."""
 TIGHT_SHARE = 0.25
 """Judging never claims more than this share of the budget; it does less instead."""
 
+PROBING_SHARE = 0.15
+"""Of the budget, the most that the probes of sanity take; it counts as judging."""
 COMBINED_SHARE = 0.3
 """The most of the budget that is kept while searching so that an ensemble can be shipped."""
 NESTED_SHARE = 0.3

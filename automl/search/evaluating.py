@@ -113,6 +113,7 @@ def case_of(
         model=facts,
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
+        out_of_fold_rows=prepared.row_ids[known],
         deadline=deadline,
         limits=limits[rows] if isinstance(limits, np.ndarray) else None,
         out_of_fold_limits=limits[known] if isinstance(limits, np.ndarray) else None,

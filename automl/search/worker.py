@@ -170,7 +170,7 @@ class Session:
             return {"ready": True, "import_seconds": seconds}
         until = job.get("until")
         deadline = Deadline(None if until is None else max(0.0, until - time.time()) / INNER_FRACTION)
-        handlers = {"trial": self.trial, "again": self.again, "fresh": self.fresh, "export": self.export}
+        handlers = {"trial": self.trial, "again": self.again, "fresh": self.fresh, "export": self.export, "sanity": self.sanity}
         return handlers[job["do"]](job, deadline)
 
     def trial(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
@@ -224,6 +224,12 @@ class Session:
         prediction = self.fresh_predictions[trial.id, fold]
         np.save(self.folder / "fresh.npy", prediction)
         return {"predicted": len(prediction)}
+
+    def sanity(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+        """A probe of a net; it is short, and ended from outside where it takes too long."""
+        from automl.search.sanity import run_probe
+
+        return {"found": run_probe(self.context, job["probe"], decode(Trial, job["trial"]))}
 
     def export(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         import numpy as np

@@ -15,6 +15,7 @@ from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
+from automl.core.probes import Memorised, RateTest, Repeated, Shuffled
 from automl.search.budget import slowness_of
 from automl.search.context import Context, save_context
 from automl.search.pipeline import blended
@@ -160,6 +161,13 @@ class Workshop:
         job = {"do": "export", "trial": trial, "rows": str(self.folder / "rows.npy"), "contract": contract, "folder": str(folder)}
         return self._ask(job, deadline)
 
+    def sanity(self, probe: str, trial: Trial, deadline: Deadline) -> Any:
+        """What a probe of a net finds; see automl.search.sanity."""
+        answer = self._ask({"do": "sanity", "probe": probe, "trial": trial}, deadline)
+        return decode(
+            {"repeated": Repeated, "shuffled": Shuffled, "memorised": Memorised, "rates": RateTest}[probe], answer["found"]
+        )
+
     def open(self, deadline: Deadline, optional: bool = True) -> None:
         """Wait until the worker has its libraries and the data. optional: not any longer once the user interrupts.
 
@@ -197,7 +205,7 @@ class Workshop:
         return self.worker
 
     def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        optional = job["do"] in ("trial", "again")
+        optional = job["do"] in ("trial", "again", "sanity")
         self.open(deadline, optional)
         assert self.worker is not None
         return self.worker.ask(job, deadline, optional)

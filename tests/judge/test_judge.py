@@ -327,9 +327,9 @@ def test_optimism_is_seen() -> None:
     assert found(replace(case, out_of_fold=known), "AML205").severity is Severity.ISSUE
 
 
-def test_parity_beyond_the_tolerance_is_an_issue() -> None:
+def test_parity_beyond_the_tolerance_stops_the_run() -> None:
     assert found(case_of(Task.BINARY), "AML303").severity is Severity.PASSED
-    assert found(case_of(Task.BINARY, model={"parity": {"difference": 1e-3}}), "AML303").severity is Severity.ISSUE
+    assert found(case_of(Task.BINARY, model={"parity": {"difference": 1e-3}}), "AML303").severity is Severity.STOP
 
 
 def test_rows_stay_out_without_samples() -> None:

@@ -34,7 +34,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML303",
             title=TITLE,
-            severity=Severity.ISSUE if failed else Severity.PASSED,
+            severity=Severity.STOP if failed else Severity.PASSED,
             section=Section.TRUST,
             sentence=f"{sentence}.",
             about="evaluated",

@@ -1,0 +1,76 @@
+"""AML324: whether the learning rate of the net is one at which it learns: a range test."""
+
+from __future__ import annotations
+
+import math
+
+from automl.core.case import Case, Check
+from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.probes import RateTest
+from automl.judge.scoring import not_probed, ships, title_of
+from automl.judge.wording import figures_text, finite, number
+
+TITLE = "Learning rate"
+CLEARLY = 0.9
+"""A loss below this share of the constant's, or of the start's, has come down."""
+
+
+def run(case: Case) -> list[Finding]:
+    found = None if case.evidence is None else case.evidence.probes.rates
+    if case.evidence is None or found is None:
+        return not_probed(case, "AML324", TITLE, "rates", "trained at several learning rates")
+    net = case.evidence.probes.net
+    of = title_of(case, net)
+    best, loss = min(_known(found), key=lambda point: point[1], default=(math.nan, math.nan))
+    by_heart = case.evidence.probes.memorised
+    fine = by_heart is not None and by_heart.at_usual_rate and by_heart.by_heart
+    high = too_high(found) and not fine
+    sentence = (
+        f"After {found.steps:,} steps on {found.rows:,} rows the loss of {of} is lowest at a learning rate of"
+        f" {figures_text(best)}; its settings have {figures_text(found.usual_rate)}"
+    )
+    if high:
+        sentence += ", at which it does not come down at all: the rate is too high"
+    return [
+        Finding(
+            code="AML324",
+            title=TITLE,
+            severity=(Severity.ISSUE if ships(case, net) else Severity.TIP) if high else Severity.PASSED,
+            section=Section.TRUST,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={"usual_rate": number(found.usual_rate), "best_rate": number(best), "best_loss": number(loss)},
+            figures=(_figure(of, found),),
+            action=f"Search it longer, or leave it out: `--skip {net}`." if high else "",
+        )
+    ]
+
+
+def _known(found: RateTest) -> list[tuple[float, float]]:
+    return [point for point in found.points if math.isfinite(point[1])]
+
+
+def too_high(found: RateTest) -> bool:
+    """Whether the loss does not come down at the rate of the settings, but does at a tenth of it or less."""
+    usual = next((loss for rate, loss in found.points if math.isclose(rate, found.usual_rate, rel_tol=1e-6)), math.nan)
+    slower = [loss for rate, loss in _known(found) if rate < 0.2 * found.usual_rate]
+    down = bool(slower) and min(slower) < CLEARLY * found.constant_loss
+    return down and not usual < found.constant_loss
+
+
+def _figure(of: str, found: RateTest) -> Figure:
+    points = _known(found)
+    most = 3.0 * found.constant_loss
+    series = (
+        Series(of, tuple(math.log10(rate) for rate, _ in points), tuple(finite(min(loss, most)) for _, loss in points)),
+        Series("a constant", tuple(math.log10(rate) for rate, _ in points), tuple(found.constant_loss for _ in points)),
+    )
+    how = (
+        f"The loss of {of} on {found.rows:,} rows after {found.steps:,} steps from a fresh start, at a range of learning rates"
+        f" (tenfold from one whole number to the next; cut at three times the loss of a constant). The usual rate is"
+        f" {math.log10(found.usual_rate):.1f}; left of the valley a net learns slowly, right of it not at all."
+    )
+    return Figure("rates", "line", f"{of}: loss by learning rate", how, series, "learning rate (power of ten)", "loss")
+
+
+CHECK = Check("AML324", TITLE, Section.TRUST, run)
