@@ -292,6 +292,38 @@ def predict(run: str, data: str, output: str, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("run")
+@click.argument("rows")
+@click.option("--row", type=int, metavar="N", help="Explain this row only; rows are counted from 0.")
+@click.option("--hold", type=Names(), multiple=True, help="Columns that stay as they are in what would change the prediction.")
+@click.option("--want", metavar="VALUE", help="The class, or the value to reach, instead of any other class or the mean.")
+@click.option("--data", metavar="FILE", help="What RUN was made from, where RUN keeps no rows to compare with.")
+@click.option("--html", metavar="FILE", help="Write a page of it as well.")
+@JSON
+def explain(
+    run: str, rows: str, row: int | None, hold: tuple[list[str], ...], want: str | None, data: str | None, html: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say why the ROWS are predicted as they are by the model of RUN, and what would change it.
+
+    For each row: what every column adds on the way from the mean prediction to its own, and the fewest changes, to values of
+    the training data, that would lead to another decision. It is for tables. RUN keeps up to 500 training rows to compare
+    with, unless it was made with --no-samples.
+    """
+    from automl.explaining import explain as explanations_of
+    from automl.terminal import describe_explanations
+
+    held = [name for names in hold for name in names]
+    found = explanations_of(_run_folder(run), rows, row, held, want, data)
+    if html is not None:
+        from automl.core.files import write_text
+
+        _refuse_same_file(rows, html)
+        write_text(Path(html), found.html())
+    _answer(as_json, found.as_json, lambda: describe_explanations(found))
+
+
+@cli.command()
+@click.argument("run")
 @click.argument("data")
 @JSON
 def score(run: str, data: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from automl.comparing import Comparison
+    from automl.explaining import Explanations
     from automl.judge import Clocks
     from automl.report.verdict import Verdict
     from automl.verifying import Verification
@@ -116,6 +117,14 @@ class Run:
         from automl.verifying import verify
 
         return verify(self.folder, data, test)
+
+    def explain(
+        self, rows: Any, row: int | None = None, hold: Sequence[str] = (), want: Any = None, data: Any = None
+    ) -> Explanations:
+        """Why rows are predicted as they are, and what would change it; see automl.explaining.explain for the arguments."""
+        from automl.explaining import explain
+
+        return explain(self.folder, rows, row, hold, want, data)
 
     def compare(self, other: Run) -> Comparison:
         """This run beside another: settings, scores with intervals, the paired difference on rows that both judged."""

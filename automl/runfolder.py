@@ -129,6 +129,7 @@ class RunFolder:
         Rows are everywhere told by their number in the data as read, from 0; rows of a given test part are counted on after
         those of the training part. out_of_fold.npz has its own `row_ids`: the rows that have a target, in order.
         """
+        from automl.judge import background
         from automl.judge.bootstrap import judged_groups
         from automl.search.context import save_folds
 
@@ -151,6 +152,9 @@ class RunFolder:
         np.savez_compressed(folder / "out_of_fold.npz", row_ids=row_ids, prediction=out_of_fold, truth=context.target)
         save_folds(in_data(context.search_folds), folder / "search_folds.npz")
         save_folds(in_data(context.fresh_folds), folder / "fresh_folds.npz")
+        if case.plan.samples and case.profile.modality == "tabular":
+            names = [column.name for column in case.profile.features]
+            background.keep(self.path, background.drawn(prepared.frame, names, case.plan.seed))
 
     def finish(self, case: Case, findings: list[Finding], shipped: dict[str, Any], sitting: Any) -> None:
         """Evidence, findings and report; then, and only then, the folder says that it is finished."""

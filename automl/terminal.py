@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automl.core.plan import Plan, Rung
     from automl.core.profile import Profile
     from automl.core.scoring import Scores
+    from automl.explaining import Explanations, RowExplanation
     from automl.run import Run
     from automl.verifying import Verification
 
@@ -265,6 +266,56 @@ def _setting(value: Any) -> str:
             ", ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else ", ".join(map(str, value))
         )
     return _cell(value)
+
+
+MOST_ROWS_SHOWN, MOST_CONTRIBUTIONS, BAR = 20, 10, 12
+"""Rows that are described one by one, columns of each, and the characters of the longest bar."""
+
+
+def describe_explanations(found: Explanations) -> str:
+    """Rows explained for reading: the prediction, what adds up to it, what would change it."""
+    lines = []
+    for each in found.rows[:MOST_ROWS_SHOWN]:
+        lines += [*_describe_explanation(each, found), ""]
+    left_out = len(found.rows) - MOST_ROWS_SHOWN
+    lines += [f"... and {left_out:,} more rows: see --row, --html or --json", ""] if left_out > 0 else []
+    how = f"Compared with {found.background_rows} training rows"
+    how += f"; held: {', '.join(found.held)}" if found.held else ""
+    return "\n".join([*lines, f"{how}. What a column adds is no cause: changing it in the world need not have this effect."])
+
+
+def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator[str]:
+    from automl.report.numbers import number, percent
+
+    said = f" ({percent(each.probability)})" if each.probability is not None else ""
+    told = number(each.prediction) if isinstance(each.prediction, float) else each.prediction
+    yield f"row {each.row}: {found.target} = {told}{said}"
+    yield ""
+    shown, rest = each.contributions[:MOST_CONTRIBUTIONS], each.contributions[MOST_CONTRIBUTIONS:]
+    steps = [(" ".join(f"{part.column} = {part.value}".split()) if part.value else part.column, part.adds) for part in shown]
+    if rest:
+        steps.append((f"{len(rest)} other columns", sum(part.adds for part in rest)))
+    longest = max((abs(adds) for _, adds in steps), default=0.0) or 1.0
+    about, start = f'log-odds of "{each.about}"' if found.classification else each.about, "mean of training rows"
+    width = min(44, max(len(name) for name in (start, about, *(name for name, _ in steps))))
+
+    def line(name: str, bar: str, amount: str, share: float | None = None) -> str:
+        cut = name if len(name) <= width else f"{name[: width - 1]}…"
+        return f"  {cut:<{width}}  {bar:<{BAR}}  {amount:>9}" + ("" if share is None else f" = {percent(share)}")
+
+    yield line(start, "", number(each.base, 3), each.base_probability)
+    for name, adds in steps:
+        bar = ("+" if adds > 0 else "-") * round(BAR * abs(adds) / longest)
+        yield line(name, bar, f"{'+' if adds > 0 else ''}{number(adds, 3)}")
+    yield line(about, "", number(each.output, 3), each.output_probability)
+    yield ""
+    for answer in each.counterfactuals:
+        changes = " and ".join(f"{part.column} = {part.instead} (now {part.value})" for part in answer.changes)
+        would = number(answer.prediction) if isinstance(answer.prediction, float) else answer.prediction
+        chance = f" ({percent(answer.probability)})" if answer.probability is not None else ""
+        yield _wrapped(f"would be {would}{chance} with {changes}", 2)
+    if each.note:
+        yield _wrapped(f"what would change it: {each.note}", 2)
 
 
 MOST_DIFFERENCES = 10

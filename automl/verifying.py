@@ -148,6 +148,11 @@ def verify(folder: Path, data: Any = None, test: Any = None, listener: Listener 
     return Verification(str(folder), tuple(parts), tuple(aside), tuple(notes))
 
 
+def data_of(folder: Path, data: Any = None) -> Dataset:
+    """The data of a finished run, arranged as it was for the run; see `verify` for `data` and what is raised."""
+    return _Kept(folder, read_record(folder), data, None).dataset
+
+
 _OF_THE_DATA = ("profile", "split", "predictions", "search", "findings")
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import automl.core.parsers  # noqa: F401  enters all parse steps and extensions
 from automl.core.errors import InputError
@@ -22,6 +22,9 @@ from automl.core.predictor import (
     write_predictions,
 )
 from automl.core.record import MODEL_FILES, check_files, read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Model:
@@ -67,6 +70,18 @@ class Model:
             with _told_as_input_error():
                 return read_rows(source, self.contract)
         return as_columns(source)
+
+    def table(self, rows: Any) -> pd.DataFrame:
+        """The rows as a data frame of the columns that the model takes, raw cells as they came.
+
+        Raises InputError where a column is missing.
+        """
+        import pandas as pd
+
+        with _told_as_input_error():
+            given = self.rows(rows)
+            columns = self.predictor._columns([given] if type(given) is dict else given)
+            return pd.DataFrame({column["name"]: columns[column["name"]] for column in self.contract["columns"]})
 
     def truth(self, rows: Any) -> Array:
         """The target of `rows`: (rows,) class codes as int64 (-1 missing or unknown), or float64 with NaN.

@@ -111,6 +111,20 @@ def test_a_folder_where_a_table_is_wanted_is_refused_with_the_form_that_is(finis
     assert "is a directory, and this model takes a table; name a CSV" in one_sentence(answer.err)
 
 
+def test_explain_tells_the_way_to_a_prediction_and_writes_a_page(finished, command, tmp_path):
+    page = tmp_path / "why.html"
+    answer = command("explain", finished.folder, finished.data, "--row", "3", "--hold", "mean_area", "--html", page)
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("row 3: diagnosis = ")
+    assert "mean of training rows" in answer.out and "mean_radius = " in answer.out and "held: mean_area" in answer.out
+    assert page.read_text().startswith("<!doctype html>")
+    before = finished.data.read_bytes()
+    assert command("explain", finished.folder, finished.data, "--row", "3", "--html", finished.data).code == 2
+    assert finished.data.read_bytes() == before
+    assert "choose one with --row" in one_sentence(command("explain", finished.folder, finished.data).err)
+
+
 def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_path):
     answer = command("score", finished.folder, finished.data, "--json")
     scores = json.loads(answer.out)
@@ -188,6 +202,7 @@ JSON_COMMANDS = {
     "recommend": ("recommend", "DATA"),
     "predict": ("predict", "RUN", "DATA", "-o", "OUT"),
     "score": ("score", "RUN", "DATA"),
+    "explain": ("explain", "RUN", "DATA", "--row", "3"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
     "compare": ("compare", "RUN", "RUN"),
@@ -320,6 +335,7 @@ def test_a_finished_run_is_not_touched(finished, command):
 ON_A_RUN = {
     "predict": ("predict", "RUN", "DATA", "-o", "OUT"),
     "score": ("score", "RUN", "DATA"),
+    "explain": ("explain", "RUN", "DATA", "--row", "3"),
     "report": ("report", "RUN"),
     "leaderboard": ("leaderboard", "RUN"),
     "compare": ("compare", "RUN", "RUN"),
