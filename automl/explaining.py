@@ -19,6 +19,7 @@ from automl.judge import background
 from automl.judge.counterfactual import Change, Goal, counterfactuals
 from automl.judge.margins import Cells, Margins, margins_of_model, probability_of, taken
 from automl.judge.shapley import Attribution, as_shap, attribute, strongest
+from automl.runfolder import open_folder
 
 Array = np.ndarray[Any, Any]
 
@@ -134,6 +135,7 @@ def explain(
     mean. data: what the run was made from, for a run that keeps no background rows and whose data is no longer at its place.
     Raises InputError where the run is no table's, or rows, columns or the wanted prediction cannot be used.
     """
+    open_folder(folder)
     record = read_record(folder)
     contract, model = read_json(folder / "model" / "contract.json"), load(folder)
     profile = read_json(folder / "profile.json")

@@ -344,6 +344,7 @@ ON_A_RUN = {
 OF_THE_MODEL = ("run.json", "model/contract.json", "model/model.onnx")
 OF_THE_RUN = (*OF_THE_MODEL, "report.json", "report.html", "plan.yaml", "evidence.json", "findings.json", "profile.json")
 READS = {"predict": OF_THE_MODEL, "score": OF_THE_MODEL, "report": OF_THE_RUN, "leaderboard": OF_THE_RUN, "compare": OF_THE_RUN}
+READS["explain"] = OF_THE_RUN
 READS["verify"] = ("run.json",)  # a damage of the other files is what it is there to find
 
 
