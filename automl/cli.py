@@ -264,8 +264,18 @@ def recommend(data: str, save: str | None, force: bool, as_json: bool, **choices
 @click.argument("run")
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="CSV file to write; - is stdout.")
+@click.option(
+    "--interval", type=float, metavar="LEVEL", help="Add intervals, or sets of classes, that hold the truth so often: 0.9."
+)
+@click.option(
+    "--abstain",
+    type=float,
+    metavar="SHARE",
+    help="Give no answer for this share of rows, those the model knows least about: 0.1.",
+)
+@click.option("--review", metavar="FILE", help="Write the rows that a human should look at to this CSV file, with reasons.")
 @JSON
-def predict(run: str, data: str, output: str, as_json: bool) -> None:
+def predict(run: str, data: str, output: str, as_json: bool, **asked: Any) -> None:
     """Predict the rows of DATA with the model of RUN (a run folder or a model folder).
 
     DATA has the form of the training data, the target aside; for a model of images or sounds it may also be a folder of
@@ -273,6 +283,7 @@ def predict(run: str, data: str, output: str, as_json: bool) -> None:
     which then follow the history that the model was trained on.
     """
     from automl.core.model import load
+    from automl.core.predictor import Asked
 
     to_stdout = output == "-"
     if to_stdout and as_json:
@@ -280,7 +291,7 @@ def predict(run: str, data: str, output: str, as_json: bool) -> None:
     model = load(_model_folder(run))
     _refuse_same_file(data, None if to_stdout else output)
     given = model.rows(data)
-    rows = model.write_predictions(None if to_stdout else output, given)
+    rows = model.write_predictions(None if to_stdout else output, given, Asked(**asked))
     warnings = _warn(model.notes(given))
     if not to_stdout:
         _answer(

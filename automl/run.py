@@ -102,6 +102,14 @@ class Run:
         """Probabilities (rows, classes), classes in sorted order."""
         return self.model.predict_proba(rows)
 
+    def predict_interval(self, rows: Any, level: float = 0.9) -> Array:
+        """(rows, 2) intervals that hold the truth with this probability."""
+        return self.model.predict_interval(rows, level)
+
+    def predict_set(self, rows: Any, level: float = 0.9) -> list[list[Any]]:
+        """Classes a row, the most probable first, that hold the truth with this probability."""
+        return self.model.predict_set(rows, level)
+
     @property
     def verdict(self) -> Verdict:
         """Ready, Use with care or Do not use, with the reason and the rule."""

@@ -423,7 +423,7 @@ def _read_out(kept: _Kept) -> tuple[int, list[Difference]]:
     differences = list(_differences("evidence.json", "readout", encode(said), again))
     for place in ("evaluated", "model"):
         told = read_json(kept.folder / place / "contract.json").get("readout") or encode(Readout())
-        wanted = encode(Readout(said.calibrator, said.threshold))
+        wanted = encode(said.shipped)
         differences += _differences(f"{place}/contract.json", "readout", told, wanted)
     return _count(again), differences
 

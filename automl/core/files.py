@@ -10,6 +10,7 @@ import os
 import tempfile
 import types
 import typing
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -81,6 +82,8 @@ def encode(value: Any) -> Any:
         return value.value if isinstance(value, Enum) else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: encode(each) for name, each in zip(value._fields, value, strict=True)}
     if isinstance(value, dict):
         return {str(encode(key)): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -99,7 +102,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """The value of type `kind` (a dataclass, an enum, a container of these) that `encode` made `data` from."""
+    """The value of type `kind` (a dataclass, a named tuple, an enum, a container of these) that `encode` made `data` from."""
     return typing.cast(T, _decode(kind, data))
 
 
@@ -116,10 +119,13 @@ def _decode(kind: Any, data: Any) -> Any:
         if origin is tuple and len(arguments) > 1 and arguments[1] is not Ellipsis:
             return tuple(_decode(each, value) for each, value in zip(arguments, data, strict=True))
         return origin(_decode(item, value) for value in data)
-    if origin is dict:
+    if origin is dict or origin is Mapping:
         return {key: _decode(arguments[1], value) for key, value in data.items()}
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _fields(kind)
+        return kind(**{key: _decode(hints[key], value) for key, value in data.items() if key in hints})
+    if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        hints = typing.get_type_hints(kind)
         return kind(**{key: _decode(hints[key], value) for key, value in data.items() if key in hints})
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(data)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +15,17 @@ from automl.core.panel import Panel, PanelError, extended, grid_index, make_pane
 from automl.core.predictor import (
     EXTENSIONS,
     MISSING_DATE,
+    NOTHING_MORE,
+    Asked,
     PredictorError,
     _id_cells,
     _nearest,
     _open_session,
-    _write_whole,
+    _write_csv,
     as_table,
     header_names,
     is_missing,
     make_parser,
-    neutral,
 )
 
 Array = np.ndarray[Any, Any]
@@ -275,31 +273,40 @@ class Forecaster:
 
         return run
 
-    def write(self, path: str | os.PathLike[str] | None, rows: Any) -> int:
-        """Write a CSV of the rows to forecast: series, time, prediction, the ends of the 80 % interval, all quantiles."""
+    def interval(self, rows: Any, level: float) -> Array:
+        """The ends of the intervals of the rows to forecast, (rows to forecast, 2). Raises PredictorError as `quantiles`, and
+        where the level is not between 0 and that of the outermost quantiles."""
+        return _ends(self.quantiles(rows), level)
+
+    def write(self, path: str | os.PathLike[str] | None, rows: Any, asked: Asked = NOTHING_MORE) -> int:
+        """Write a CSV of the rows to forecast: series, time, prediction, the interval asked for, that of 80 %, all quantiles."""
+        if asked._replace(interval=None) != NOTHING_MORE:
+            raise PredictorError("a forecast has intervals, and nothing else can be asked for beside it")
         cells, quantiles = self._forecast(rows)
         kept = [
             name
             for name in (self.arrangement.get("id"), self.arrangement["time"], *self.contract.get("id_columns", ()))
             if name in cells
         ]
-        header = (
-            [neutral(name) for name in kept]
-            + ["prediction", "low_80", "high_80"]
-            + [f"quantile_{level:g}" for level in QUANTILES]
-        )
-        shown = [MEDIAN, QUANTILES.index(0.1), QUANTILES.index(0.9), *range(len(QUANTILES))]
-        columns: list[Sequence[Any]] = [_id_cells(cells[name]) for name in kept]
-        columns += [quantiles[:, each].astype(str).tolist() for each in shown]
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(zip(*columns, strict=True))
-        if path is None:
-            sys.stdout.write(buffer.getvalue())
-        else:
-            _write_whole(Path(path), buffer.getvalue())
+        shown = {"prediction": quantiles[:, MEDIAN]}
+        if asked.interval is not None:
+            shown["lower"], shown["upper"] = _ends(quantiles, asked.interval).T
+        shown |= {"low_80": quantiles[:, QUANTILES.index(0.1)], "high_80": quantiles[:, QUANTILES.index(0.9)]}
+        shown |= {f"quantile_{level:g}": column for level, column in zip(QUANTILES, quantiles.T, strict=True)}
+        columns = {f"{name}_input" if name in shown else name: _id_cells(cells[name]) for name in kept}
+        _write_csv(path, {**columns, **{name: values.astype(str).tolist() for name, values in shown.items()}})
         return len(quantiles)
+
+
+def _ends(quantiles: Array, level: float) -> Array:
+    """(rows, 2) the quantiles that hold the level between them, straight between those that are forecast."""
+    widest = QUANTILES[-1] - QUANTILES[0]
+    if not 0 < level <= widest + 1e-9:
+        raise PredictorError(f"the level of a forecast's interval lies between 0 and {widest:g}, such as 0.8; {level:g} does not")
+    places = np.interp([(1 - level) / 2, (1 + level) / 2], QUANTILES, range(len(QUANTILES)))
+    below = np.minimum(places.astype(int), len(QUANTILES) - 2)
+    share = places - below
+    return np.asarray((1 - share) * quantiles[:, below] + share * quantiles[:, below + 1])
 
 
 def _pairs(rows: Mapping[str, Array], part: slice) -> Array:

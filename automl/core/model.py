@@ -8,10 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import automl.core.parsers  # noqa: F401  enters all parse steps and extensions
+from automl.core.answering import bounds_of, labels_in, unsure_at
+from automl.core.conformal import interval_at, set_at
 from automl.core.errors import InputError
 from automl.core.predictor import (
+    NOTHING_MORE,
     Array,
+    Asked,
     Columns,
     PredictorError,
     as_table,
@@ -99,10 +105,41 @@ class Model:
         with _told_as_input_error():
             return notes_on(self.rows(rows), self.contract)
 
-    def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any) -> int:
+    def predict_interval(self, rows: Any, level: float = 0.9) -> Array:
+        """(rows, 2) the ends of intervals that hold the truth with this probability; of a forecast, of the rows to forecast.
+
+        Raises InputError for a classification, which has sets, and where the data were too few for the level.
+        """
+        if self.contract.get("classes"):
+            raise InputError("a classification has sets of classes, not intervals", "call predict_set")
+        with _told_as_input_error():
+            if hasattr(self.predictor, "interval"):
+                return np.asarray(self.predictor.interval(self.rows(rows), level))
+            return interval_at(bounds_of(self.contract), self.predict(rows), level)
+
+    def predict_set(self, rows: Any, level: float = 0.9) -> list[list[Any]]:
+        """A list of classes a row that holds the truth with this probability, the most probable first; none is empty.
+
+        Raises InputError for a regression, which has intervals, and where the data were too few for the level.
+        """
+        if not self.contract.get("classes"):
+            raise InputError("a regression has intervals, not sets of classes", "call predict_interval")
+        probabilities = self.predict_proba(rows)
+        with _told_as_input_error():
+            return labels_in(self.predictor, set_at(bounds_of(self.contract), probabilities, level), probabilities)
+
+    def sure(self, rows: Any, abstain: float) -> Array:
+        """(rows,) bool: False where the row is among the share of rows (like those of the training data) that the model knows
+        least about. Raises InputError where it is equally sure of every row."""
+        rows = self.rows(rows)
+        prediction = self.predict_proba(rows) if self.contract.get("classes") else self.predict(rows)
+        with _told_as_input_error():
+            return np.asarray(~unsure_at(self.contract, prediction, abstain))
+
+    def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any, asked: Asked = NOTHING_MORE) -> int:
         """Write the prediction file (None: standard output), whole or not at all. Returns the number of rows."""
         with _told_as_input_error():
-            return write_predictions(path, self.rows(rows), self.predictor)
+            return write_predictions(path, self.rows(rows), self.predictor, asked)
 
 
 def load(folder: str | os.PathLike[str], threads: int | None = None) -> Model:

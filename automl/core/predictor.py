@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -361,7 +361,8 @@ PARSERS: dict[Any, type[Parser]] = {"number": Number, "boolean": Boolean, "categ
 
 EXTENSIONS: dict[str, Any] = {}
 """What further modules bring: "arrange" (rows, arrangement) -> rows, one an example; "folder" (path, contract) -> rows;
-"forecast" (folder, contract, threads) -> a predictor of forecasts."""
+"forecast" (folder, contract, threads) -> a predictor of forecasts; "answer" (predictor, rows, prediction, asked) -> what is said
+beside predictions, and "review" (path, rows, cells, answer), which writes what a human should see."""
 
 
 def plain_values(values: Any) -> Array | list[Any]:
@@ -819,7 +820,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
-    """New rows from CSV, TSV, JSON lines (also .gz, .xz) as Columns, or from Parquet as a DataFrame.
+    """New rows from CSV, TSV, JSON lines (also .gz, .xz) or Parquet as Columns.
 
     Raises PredictorError where the file cannot be read.
     """
@@ -832,8 +833,8 @@ def read_rows(path: str | os.PathLike[str], contract: Mapping[str, Any]) -> Any:
     kind = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] in (".gz", ".xz") else suffixes[-1] if suffixes else ""
     content = read_bytes(path)
     if kind in (".parquet", ".pq"):
-        rows = _read_parquet(path, content)
-        return _rooted(Columns({name: rows[name] for name in rows.columns}), path) if _takes_files(contract) else rows
+        rows = as_table(_read_parquet(path, content))
+        return _rooted(Columns({name: rows[name] for name in rows.columns}), path)
     text, _ = decode_text(content, path.name)
     if not text.strip():
         raise PredictorError(f"{path} is empty")
@@ -1165,39 +1166,78 @@ def columns_of_records(records: Sequence[Mapping[Any, Any]]) -> Columns:
 # --- predictions out -------------------------------------------------------------------------------------------------
 
 
-def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor: Any) -> int:
-    """Predict `frame` and write a CSV: the id columns, `prediction` and `probability_<class>`, rows in order.
+class Asked(NamedTuple):
+    """What is asked for beside predictions.
+
+    interval: how often an interval, or a set of classes, is to hold the truth. abstain: the share of rows like the training
+    data that is left without an answer, those that the model knows least about. flags: say which rows are unlike the training
+    data. fallback: what stands in place of the prediction of such rows, and of those without an answer. review: the file to
+    write the rows to that a human should look at.
+    """
+
+    interval: float | None = None
+    abstain: float | None = None
+    flags: bool = False
+    fallback: str | None = None
+    review: str | os.PathLike[str] | None = None
+
+    @property
+    def looks_at_rows(self) -> bool:
+        return self.flags or self.fallback is not None or self.review is not None
+
+
+NOTHING_MORE = Asked()
+
+
+def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor: Any, asked: Asked = NOTHING_MORE) -> int:
+    """Predict `frame` and write a CSV: the id columns, `prediction`, what was asked for and `probability_<class>`, rows in order.
 
     path: the file, which is there whole or not at all; None is standard output.
     frame: a DataFrame, a list of dicts or Columns, whose notes then tell which files could not be read.
     Returns the number of rows.
     """
     if hasattr(predictor, "write"):
-        return int(predictor.write(path, frame))
+        return int(predictor.write(path, frame, asked))
     given, frame = frame, as_table(predictor.arranged(frame))
-    columns = predictor._run(frame, predictor._names)
+    outputs = predictor._run(frame, predictor._names)
     if isinstance(given, Columns):
         given.notes = frame.notes
-    labels = predictor._labels(columns[0])
-    ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
-    taken = {"prediction"} | {f"probability_{label}" for label in predictor.contract.get("classes", ())}
-    header = [f"{name}_input" if name in taken else name for name in ids] + ["prediction"]
-    cells: list[Iterable[str]] = [_id_cells(frame[name]) for name in ids]
+    labels = predictor._labels(outputs[0])
+    found = None
+    if asked != NOTHING_MORE:
+        if "answer" not in EXTENSIONS:
+            raise PredictorError("this model gives predictions alone: it was made without intervals and all that goes with them")
+        found = EXTENSIONS["answer"](predictor, frame, labels if predictor.is_regression else outputs[1], asked)
+        if isinstance(given, Columns):
+            given.notes = (*given.notes, *found.notes)
     if predictor.is_regression:
-        cells.append(columns[0].reshape(-1).astype(str).tolist())
+        cells = {"prediction": outputs[0].reshape(-1).astype(str).tolist()}
     else:
-        cells.append([neutral(str(label)) for label in labels])
-        header += [f"probability_{label}" for label in predictor.contract["classes"]]
-        cells += [probabilities.astype(str).tolist() for probabilities in columns[1].T]
+        cells = {"prediction": [neutral(str(label)) for label in labels]}
+    for row, text in found.replaced.items() if found else ():
+        cells["prediction"][row] = neutral(text)
+    cells |= found.cells if found else {}
+    if not predictor.is_regression:
+        names = [f"probability_{label}" for label in predictor.contract["classes"]]
+        cells |= {name: values.astype(str).tolist() for name, values in zip(names, outputs[1].T, strict=True)}
+    ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
+    own = {f"{name}_input" if name in cells else name: _id_cells(frame[name]) for name in ids}
+    _write_csv(path, {**own, **cells})
+    if asked.review is not None:
+        EXTENSIONS["review"](Path(asked.review), frame, cells, found)
+    return len(labels)
+
+
+def _write_csv(path: str | os.PathLike[str] | None, columns: Mapping[str, Iterable[str]]) -> None:
+    """To a file, whole or not at all, or to standard output."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([neutral(name) for name in header])
-    writer.writerows(zip(*cells, strict=True))
+    writer.writerow([neutral(name) for name in columns])
+    writer.writerows(zip(*columns.values(), strict=True))
     if path is None:
         sys.stdout.write(buffer.getvalue())
     else:
         _write_whole(Path(path), buffer.getvalue())
-    return len(labels)
 
 
 _SIGNED_NUMBER = re.compile(r"[+-]\s*\d[\d.,\s]*")
@@ -1247,6 +1287,14 @@ def refuse_same_file(data: str | os.PathLike[str], output: str | os.PathLike[str
         raise PredictorError(f"{output} is the file with the rows to predict; name another one to write to")
 
 
+ASKED_FOR: tuple[tuple[str, Any, str], ...] = (
+    ("--interval", float, "How often an interval (columns lower, upper) or set of classes is to hold the truth, such as 0.9."),
+    ("--abstain", float, "Leave this share of rows, such as 0.1, without an answer: those that the model knows least about."),
+    ("--review", str, "Write the rows that a human should look at to this CSV file, with reasons."),
+)
+"""Options of predict.py and of automl predict: name, type (None: a flag), help."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of predict.py. Returns the exit code: 0, or 2 for wrong input."""
     import argparse
@@ -1257,12 +1305,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="CSV, TSV, JSON lines (also .gz, .xz) or Parquet file; for a model of images or sounds also a folder or one of them",
     )
     parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
+    for option, kind, told in ASKED_FOR:
+        parser.add_argument(option, type=kind, help=told.replace("%", "%%"))
     choices = parser.parse_args(arguments)
+    asked = Asked(choices.interval, choices.abstain, review=choices.review)
     try:
         predictor = open_predictor(Path(__file__).resolve().parent)
         refuse_same_file(choices.data, choices.output)
         given = read_rows(choices.data, predictor.contract)
-        rows = write_predictions(choices.output, given, predictor)
+        rows = write_predictions(choices.output, given, predictor, asked)
         notes = notes_on(given, predictor.contract)
         sys.stdout.flush()
     except PredictorError as error:

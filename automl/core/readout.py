@@ -1,4 +1,4 @@
-"""Readout: what becomes of probabilities before they leave the model: calibrated, and turned into called classes."""
+"""Readout: what becomes of predictions as they leave the model: calibrated, turned into called classes, given with bounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.core.conformal import Conformal
 from automl.core.groups import GroupColumn
 from automl.core.table import Column
 
@@ -94,6 +95,11 @@ class Threshold:
     met: bool = True
     groups: GroupThresholds | None = None
 
+    @property
+    def one(self) -> float | None:
+        """The threshold, where it is the same for all rows."""
+        return self.value if self.groups is None else None
+
     def limits(self, columns: Mapping[str, Column]) -> float | Array:
         """The threshold, or (rows,) that of each row, whose clean columns tell its group."""
         return self.value if self.groups is None else self.groups.table(self.value)[self.groups.codes(columns)]
@@ -112,11 +118,20 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Readout:
-    """calibrator, threshold: None where probabilities go out as they are, and the most probable class is called."""
+    """calibrator, threshold: None where probabilities go out as they are, and the most probable class is called.
+
+    conformal: what intervals and sets are made of, beside the graph; None where the data are too few.
+    """
 
     calibrator: Calibrator | None = None
     threshold: Threshold | None = None
     attempts: tuple[Attempt, ...] = ()
+    conformal: Conformal | None = None
+
+    @property
+    def shipped(self) -> Readout:
+        """What the contract of a model keeps: not what was tried."""
+        return Readout(self.calibrator, self.threshold, conformal=self.conformal)
 
     def apply(self, probabilities: Array, positive: int = 1) -> Array:
         """(rows, classes) calibrated; rows of NaN stay."""

@@ -1,4 +1,4 @@
-"""Fits the readout of a classifier on out-of-fold predictions: a calibrator where it helps, a threshold where there is a rule."""
+"""Fits the readout on out-of-fold predictions: a calibrator where it helps, a threshold by its rule, conformal bounds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from automl.core.options import MOST_LOST
 from automl.core.plan import Plan
 from automl.core.readout import LEAST, Attempt, Calibrator, Readout, Threshold
 from automl.core.tasks import Task
+from automl.search.conforming import fit_conformal
 from automl.search.context import Context
+from automl.search.crossing import PARTS, groups_of, paired_gain, parts_of
 from automl.search.group_thresholds import GroupedRows, fit_group_thresholds
 from automl.splitting import seeds
 
 Array = np.ndarray[Any, Any]
 
-PARTS = 5
-"""Of the out-of-fold predictions, for cross-fitting; whole groups stay together."""
 FEWEST_ROWS = 200
 """Out-of-fold predictions below which nothing is calibrated: the gain could not be told from chance."""
 FEWEST_ISOTONIC = 1000
@@ -38,11 +38,13 @@ def fit_readout(
     calibrate: not where no rows are sealed: the judged predictions are then those of folds, and no calibrated model is judged.
     thresholds_by: the groups that shall have thresholds of their own.
     """
-    if not context.profile.task.is_classification or context.rolling:
+    if context.rolling:  # a forecast has quantiles of its own
         return Readout()
-    rows = np.flatnonzero(np.isfinite(out_of_fold).all(axis=1))
+    rows = np.flatnonzero(np.isfinite(out_of_fold.reshape(len(out_of_fold), -1)).all(axis=1))
     weight = np.ones(len(rows)) if context.weight is None else context.weight[rows]
     predictions, truth = out_of_fold[rows], context.target[rows]
+    if not context.profile.task.is_classification:
+        return Readout(conformal=fit_conformal(context, rows, predictions))
     calibrator, attempts = None, tuple[Attempt, ...]()
     if calibrate and len(rows) >= FEWEST_ROWS:
         calibrator, attempts = _calibrator(context, rows, predictions, truth, weight)
@@ -55,7 +57,7 @@ def fit_readout(
         overall = 0.5 if threshold is None else threshold.value
         positive = read[:, context.positive], truth == context.positive
         threshold = fit_group_thresholds(thresholds_by, rows, *positive, weight, overall, lost)
-    return Readout(calibrator, threshold, attempts)
+    return Readout(calibrator, threshold, attempts, fit_conformal(context, rows, read, threshold))
 
 
 # --- calibrating -----------------------------------------------------------------------------------------------------
@@ -66,8 +68,8 @@ def _calibrator(
 ) -> tuple[Calibrator | None, tuple[Attempt, ...]]:
     """The better of the calibrators that help, the one with fewer parameters on a tie."""
     generator = np.random.default_rng(seeds(context.plan.seed)("calibration"))
-    groups = np.arange(len(rows)) if context.groups is None else np.unique(context.groups[rows], return_inverse=True)[1]
-    part = generator.permutation(np.arange(groups.max() + 1) % PARTS)[groups]
+    groups = groups_of(context, rows)
+    part = parts_of(groups, generator)
     binary, positive = context.profile.task is Task.BINARY, context.positive
     fits: dict[str, Callable[[Array], Calibrator]] = {
         "temperature": lambda chosen: fit_temperature(predictions[chosen], truth[chosen], weight[chosen])
@@ -117,17 +119,6 @@ def _by_part(context: Context, part: Array, truth: Array, predictions: Array, we
         for number in np.unique(part)
     ]
     return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
-
-
-def paired_gain(gains: Array, weight: Array, groups: Array) -> tuple[float, float]:
-    """The weighted mean of gains a row and its one-sided p-value: a z test over groups of rows that belong together."""
-    from scipy.special import ndtr
-
-    total = weight.sum()
-    mean = float((weight * gains).sum() / total)
-    sums = np.bincount(groups, weight * (gains - mean))
-    error = float(np.sqrt((sums**2).sum()) / total)
-    return mean, float(ndtr(-mean / error)) if error > 0 else 1.0 - float(mean > 0)
 
 
 def fit_temperature(probabilities: Array, truth: Array, weight: Array) -> Calibrator:
@@ -215,4 +206,4 @@ def fit_threshold(probability: Array, happened: Array, weight: Array, plan: Plan
     return Threshold(value, rule, {name: float(each) for name, each in expected.items()}, met)
 
 
-__all__ = ["fit_isotonic", "fit_readout", "fit_temperature", "fit_threshold", "has_rule", "paired_gain"]
+__all__ = ["fit_isotonic", "fit_readout", "fit_temperature", "fit_threshold", "has_rule"]

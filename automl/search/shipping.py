@@ -96,8 +96,8 @@ def _export(
 ) -> dict[str, Any]:
     context = prepared.context
     described = contract(dataset, context.profile, context.plan, context.table, context.target[rows], trial.architecture)
-    if readout.calibrator is not None or readout.threshold is not None:
-        described["readout"] = encode(Readout(readout.calibrator, readout.threshold))
+    if readout.shipped != Readout():
+        described["readout"] = encode(readout.shipped)
     facts = workshop.export(trial, rows, described, folder, deadline)
     exported = time.monotonic()
     with failing_as_training_error():

@@ -1,0 +1,144 @@
+"""What is said beside a prediction: an interval or a set, that the model does not know, that the row is an unusual one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from automl.core.conformal import Conformal, conformal_of, cut_at, interval_at, set_at, sureness_at
+from automl.core.predictor import EXTENSIONS, Asked, PredictorError, _id_cells, _write_csv, as_table, neutral
+
+Array = np.ndarray[Any, Any]
+
+UNSURE = "unsure"
+REVIEWED_SHARE, FEWEST_REVIEWED = 0.01, 10
+"""Of the rows, the least sure are in the review queue whatever else is."""
+
+
+class Answer(NamedTuple):
+    """cells: further columns of the prediction file, by name. replaced: row to what stands in place of its prediction.
+
+    reasons: row to why it is flagged, left without an answer or put before a human. queue: rows for review, the first first.
+    """
+
+    cells: dict[str, list[str]]
+    replaced: dict[int, str]
+    reasons: dict[int, str]
+    queue: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answer:
+    """What was asked for beside the predictions: probabilities (rows, classes), or values (rows,), of the rows of `frame`.
+
+    Raises PredictorError where the model folder has nothing to answer it from.
+    """
+    contract = predictor.contract
+    known = conformal_of(contract)
+    cells: dict[str, list[str]] = {}
+    if asked.interval is not None:
+        cells |= _bounds(predictor, prediction, asked.interval)
+    sureness = None if known is None else sureness_of(contract, known, prediction)
+    flagged: dict[int, tuple[str, ...]] = (
+        EXTENSIONS["unusual"](contract, frame) if asked.looks_at_rows and "unusual" in EXTENSIONS else {}
+    )
+    unsure: set[int] = set()
+    if asked.abstain is not None:
+        unsure = set(np.flatnonzero(unsure_at(contract, prediction, asked.abstain)).tolist())
+    replaced = dict.fromkeys(unsure, "") if asked.fallback is None else dict.fromkeys(unsure | set(flagged), asked.fallback)
+    reasons = {row: "; ".join([*flagged.get(row, ()), *[UNSURE] * (row in unsure)]) for row in sorted(unsure | set(flagged))}
+    if asked.fallback is not None:
+        for name in ("lower", "upper", "set", "set_size"):
+            for row in replaced if name in cells else ():
+                cells[name][row] = ""
+    if asked.abstain is not None or asked.flags or asked.fallback is not None:
+        cells["reason"] = [neutral(reasons.get(row, "")) for row in range(len(prediction))]
+    queue = list(reasons)
+    if asked.review is not None and sureness is not None:
+        most = max(FEWEST_REVIEWED, round(REVIEWED_SHARE * len(prediction)))
+        for row in np.argsort(sureness, kind="stable")[:most].tolist():
+            if row not in reasons:
+                reasons[row] = "among the least sure of these rows"
+                queue.append(row)
+    return Answer(cells, replaced, reasons, tuple(queue), _told(len(prediction), len(unsure), len(flagged), asked))
+
+
+def sureness_of(contract: Mapping[str, Any], conformal: Conformal, prediction: Array) -> Array | None:
+    """(rows,) the higher, the surer; see `sureness_at`. Thresholds that differ by group are not looked at."""
+    said = (contract.get("readout") or {}).get("threshold") or {}
+    threshold = None if said.get("groups") else said.get("value")
+    classes, positive = contract.get("classes", []), contract.get("positive")
+    return sureness_at(conformal.knots, prediction, threshold, classes.index(positive) if positive in classes else 1)
+
+
+def unsure_at(contract: Mapping[str, Any], prediction: Array, rate: float) -> Array:
+    """(rows,) bool: which rows are among the share of rows like those trained on that the model knows least about.
+
+    Raises PredictorError where it is equally sure of all, or the rate cannot be asked for.
+    """
+    conformal = bounds_of(contract)
+    cut, sureness = cut_at(conformal, rate), sureness_of(contract, conformal, prediction)
+    return np.zeros(len(prediction), bool) if sureness is None else sureness < cut
+
+
+def bounds_of(contract: Mapping[str, Any]) -> Conformal:
+    """`conformal_of`, which must be there. Raises PredictorError where it is not."""
+    found = conformal_of(contract)
+    if found is None:
+        why = "the data were too few for them, or it was made by an earlier version of automl"
+        raise PredictorError(f"this model has no intervals, sets or measure of how sure it is: {why}")
+    return found
+
+
+def _bounds(predictor: Any, prediction: Array, level: float) -> dict[str, list[str]]:
+    conformal = bounds_of(predictor.contract)
+    if prediction.ndim == 1:
+        ends = interval_at(conformal, prediction, level)
+        return {name: column.astype(str).tolist() for name, column in zip(("lower", "upper"), ends.T, strict=True)}
+    sets = labels_in(predictor, set_at(conformal, prediction, level), prediction)
+    written = [neutral("|".join(str(label).replace("|", "\\|") for label in each)) for each in sets]
+    return {"set": written, "set_size": [str(len(each)) for each in sets]}
+
+
+def labels_in(predictor: Any, members: Array, probabilities: Array) -> list[list[Any]]:
+    """The classes of each set in the type that they came in, the most probable first. members: (rows, classes) bool."""
+    classes = predictor._labels(np.asarray(predictor.contract["classes"], dtype=object))
+    orders = np.argsort(-probabilities, axis=1, kind="stable")
+    return [classes[order[row[order]]].tolist() for row, order in zip(members, orders, strict=True)]
+
+
+def _told(rows: int, unsure: int, flagged: int, asked: Asked) -> tuple[str, ...]:
+    told = []
+    if unsure:
+        what = "the fallback" if asked.fallback is not None else "no answer"
+        told.append(f"{unsure:,} of {rows:,} rows have {what}, as the model knows least about them")
+    if flagged and asked.fallback is not None:
+        told.append(f"{flagged:,} of {rows:,} rows have the fallback, as they are unlike the training data")
+    return tuple(told)
+
+
+def write_review(path: Path, frame: Any, cells: Mapping[str, list[str]], found: Answer) -> None:
+    """The review queue as CSV: number of the row from 1, reason, what was predicted, and the row itself.
+
+    cells: the columns of the prediction file, by name, without those of the row.
+    """
+    table = as_table(frame)
+    own = {f"{name}_input" if name in ("row", "reason", *cells) else str(name): name for name in table}
+    rows = np.asarray(found.queue, np.int64)
+    columns = {"row": [str(row + 1) for row in found.queue], "reason": [neutral(found.reasons[row]) for row in found.queue]}
+    columns |= {name: [values[row] for row in found.queue] for name, values in cells.items() if name != "reason"}
+    columns |= {name: _id_cells(_rows_of(table[given], rows)) for name, given in own.items()}
+    _write_csv(path, columns)
+
+
+def _rows_of(values: Any, rows: Array) -> Any:
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+
+
+EXTENSIONS["answer"] = answer
+EXTENSIONS["review"] = write_review

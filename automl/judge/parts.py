@@ -1,0 +1,105 @@
+"""Parts of the judged rows that a promise is held against one by one: all rows, by the target, groups and slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.core.case import Case
+from automl.core.statistics import holm, percentile_interval
+from automl.judge.bootstrap import count_blocks, judged_groups, resamples_for
+from automl.judge.fairness import around, sensitive_groupings
+from automl.judge.slices import conditions
+
+Array = np.ndarray[Any, Any]
+
+ALL = "all judged rows"
+FEWEST_ROWS = 50
+MOST_CLASSES, FIFTHS = 8, 5
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Share:
+    """How often something holds in one part of the judged rows, with its 95 % interval.
+
+    p: that it holds as often as promised, corrected for all parts that were looked at; NaN where it was not tested.
+    """
+
+    text: str
+    rows: Array
+    value: float
+    low: float
+    high: float
+    p: float = float("nan")
+
+    @property
+    def size(self) -> int:
+        return int(self.rows.sum())
+
+
+def parts_of_target(case: Case) -> list[tuple[str, Array]]:
+    """(text, rows) by fifths of the predicted values, or by true class; those with rows enough."""
+    if case.profile.task.is_classification:
+        frequent = np.argsort(-np.bincount(case.truth, minlength=len(case.profile.classes)), kind="stable")[:MOST_CLASSES]
+        found = [(f'{case.profile.target} is "{case.profile.classes[code]}"', case.truth == code) for code in frequent.tolist()]
+    else:
+        edges = np.unique(np.quantile(case.prediction, np.linspace(0, 1, FIFTHS + 1)[1:-1]))
+        place = np.searchsorted(edges, case.prediction, side="right")
+        names = ["lowest", *["second", "third", "fourth"][: len(edges) - 1], "highest"] if len(edges) == FIFTHS - 1 else []
+        found = [(f"{name} fifth of the predictions", place == at) for at, name in enumerate(names)]
+    return [(text, rows) for text, rows in found if rows.sum() >= FEWEST_ROWS]
+
+
+def parts_grouped(case: Case) -> list[tuple[str, Array]]:
+    """(text, rows) of the sensitive groups that have rows enough."""
+    found = [(by.label(code), by.codes == code) for by in sensitive_groupings(case) for code in range(len(by.groups))]
+    return [(text, rows) for text, rows in found if rows.sum() >= FEWEST_ROWS]
+
+
+def parts_sliced(case: Case) -> list[tuple[str, Array]]:
+    """(text, rows) by single columns."""
+    if len(case.judged) != len(case.truth):
+        return []
+    return [
+        (each.text, each.rows) for each in conditions(case) if FEWEST_ROWS <= each.rows.sum() <= len(case.truth) - FEWEST_ROWS
+    ]
+
+
+def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Share]:
+    """The weighted share of rows for which it holds, of each part. held: (judged rows,) 0 or 1."""
+    rows, values = len(held), np.asarray(held, np.float64)
+    member = np.stack([part for _, part in parts], axis=1).astype(np.float64)
+    both = np.concatenate([member * values[:, None], member], axis=1)
+    total = resamples_for(rows, 1, case)
+
+    def share(counts: Array) -> Array:
+        hits, every = np.split(counts @ both, 2, axis=1)
+        return np.divide(hits, every, out=np.full(hits.shape, np.nan), where=every > 0)
+
+    replicates = np.concatenate([share(b) for b in count_blocks(rows, total, case.plan.seed, judged_groups(case), case.weight)])
+    observed = share(np.ones((1, rows)) if case.weight is None else np.asarray(case.weight, np.float64)[None, :])[0]
+    ends = [around(value, *percentile_interval(column)) for value, column in zip(observed, replicates.T, strict=True)]
+    return [
+        Share(text, part, float(value), low, high)
+        for (text, part), value, (low, high) in zip(parts, observed.tolist(), ends, strict=True)
+    ]
+
+
+def below(case: Case, held: Array, level: float, parts: list[tuple[str, Array]]) -> list[tuple[float, str, Array]]:
+    """(p, text, rows) of the parts in which it holds less often than promised beyond chance, the clearest first.
+
+    By the binomial distribution, or, where rows are drawn in groups, by as many rows as their mean is as exact as; after Holm.
+    """
+    from scipy.special import bdtr
+
+    grouped, p_values = judged_groups(case), []
+    for _, part in parts:
+        count, share = int(part.sum()), float(np.average(held[part], weights=None if case.weight is None else case.weight[part]))
+        if grouped is not None:
+            count = max(1, len(np.unique(grouped[part])))
+        p_values.append(float(bdtr(np.floor(share * count + 1e-9), count, level)))
+    found = [(p, text, part) for p, (text, part) in zip(holm(p_values), parts, strict=True) if p < SIGNIFICANT]
+    return sorted(found, key=lambda each: each[0])

@@ -1,0 +1,134 @@
+"""Laws of a run with intervals and sets: predict.py, Python and the command give the same, and the report measures it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.core.errors import InputError
+from automl.core.model import load
+from tests.run.made_up import arrays, fit, read, with_outcome
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": generator.uniform(1, 10, 900), "kind": generator.choice(["a", "b"], 900)})
+    frame["outcome"] = 100 * frame["size"] + 15 * frame["size"] * generator.standard_normal(900)
+    return frame, fit(frame, tmp_path_factory.mktemp("numbers") / "run").folder
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, Path]:
+    frame = with_outcome("bool", 900)
+    return frame, fit(frame, tmp_path_factory.mktemp("classes") / "run").folder
+
+
+def command(*arguments: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "automl", *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_intervals_are_the_same_everywhere(numbers: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    frame, folder = numbers
+    frame.head(50).to_csv(tmp_path / "new.csv", index=False)
+    done = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv", "--interval", 0.9, "--abstain", 0.2)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert list(found) == ["prediction", "lower", "upper", "reason"]
+    ends = load(folder).predict_interval(frame.head(50), 0.9)
+    np.testing.assert_allclose(found[["lower", "upper"]], ends)
+    assert np.ptp(ends[:, 1] - ends[:, 0]) > 0
+    silent = found["prediction"].isna()
+    assert 0 < silent.sum() < 25
+    assert (found["reason"].eq("unsure") == silent).all()
+    assert (silent == ~load(folder).sure(frame.head(50), 0.2)).all()
+    assert f"{silent.sum()} of 50 rows have no answer" in done.stderr
+    alone = [
+        sys.executable,
+        "-I",
+        folder / "model" / "predict.py",
+        "new.csv",
+        "-o",
+        "own.csv",
+        "--interval",
+        "0.9",
+        "--abstain",
+        "0.2",
+    ]
+    own = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert own.returncode == 0, own.stderr
+    assert (tmp_path / "own.csv").read_text() == (tmp_path / "out.csv").read_text()
+
+
+def test_sets_are_the_same_everywhere_and_the_queue_holds_who_has_no_answer(
+    classes: tuple[pd.DataFrame, Path], tmp_path: Path
+) -> None:
+    frame, folder = classes
+    frame.to_parquet(tmp_path / "new.parquet")
+    asked = ["--interval", 0.9, "--abstain", 0.1, "--review", tmp_path / "review.csv"]
+    done = command("predict", folder, tmp_path / "new.parquet", "-o", tmp_path / "out.csv", *asked)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(tmp_path / "out.csv", dtype=str, keep_default_na=False)
+    sets = load(folder).predict_set(frame, 0.9)
+    assert ["|".join(map(str, each)) for each in sets] == found["set"].tolist()
+    assert [len(each) for each in sets] == found["set_size"].astype(int).tolist()
+    predicted = load(folder).predict(frame)
+    assert all(each[0] == label for each, label in zip(sets, predicted, strict=True))
+    assert type(sets[0][0]) is bool
+    queue = pd.read_csv(tmp_path / "review.csv", dtype=str, keep_default_na=False)
+    silent = np.flatnonzero(found["prediction"] == "") + 1
+    assert set(silent) <= set(queue["row"].astype(int))
+    assert list(queue)[:3] == ["row", "reason", "prediction"]
+    assert set(frame.columns) <= set(queue)
+    assert (queue["reason"] != "").all()
+
+
+def test_what_cannot_be_asked_for_is_one_sentence(
+    numbers: tuple[pd.DataFrame, Path], classes: tuple[pd.DataFrame, Path], tmp_path: Path
+) -> None:
+    frame, folder = numbers
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    done = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv", "--interval", 90)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert not (tmp_path / "out.csv").exists()
+    with pytest.raises(InputError, match="predict_interval"):
+        load(folder).predict_set(frame)
+    with pytest.raises(InputError, match="predict_set"):
+        load(classes[1]).predict_interval(classes[0])
+
+
+@pytest.mark.parametrize("name", ["numbers", "classes"])
+def test_the_report_measures_the_judged_rows_and_verifies(name: str, request: pytest.FixtureRequest) -> None:
+    from automl.core.conformal import conformal_of, interval_at, set_at
+    from automl.core.files import write_json
+    from automl.verifying import verify
+
+    frame, folder = request.getfixturevalue(name)
+    findings = {each["code"]: each for each in read(folder / "findings.json")}
+    kept, conformal = arrays(folder / "evaluated" / "predictions.npz"), conformal_of(read(folder / "evaluated" / "contract.json"))
+    assert conformal is not None
+    truth, prediction = kept["truth"], kept["prediction"]
+    if name == "numbers":
+        low, high = interval_at(conformal, prediction, 0.9).T
+        held = (truth >= low) & (truth <= high)
+        assert findings["AML320"]["numbers"]["mean_width_90"]["value"] == pytest.approx(np.mean(high - low))
+    else:
+        held = set_at(conformal, prediction, 0.9)[np.arange(len(truth)), truth]
+    coverage = findings["AML320"]["numbers"]["coverage_90"]
+    assert coverage["value"] == pytest.approx(held.mean())
+    assert coverage["low"] <= coverage["value"] <= coverage["high"]
+    assert 0.8 < coverage["value"] <= 1.0
+    assert "no others" not in findings["AML320"]["sentence"]
+    gain = findings["AML321"]["numbers"]["gain"]
+    assert gain["value"] > 0
+    assert verify(folder, frame).holds
+    contract = read(folder / "model" / "contract.json")
+    contract["readout"]["conformal"]["quantiles"]["0.90"] *= 0.5
+    write_json(folder / "model" / "contract.json", contract)
+    assert "readout.conformal.quantiles.0.90" in [each.where for each in verify(folder, frame).differences]
