@@ -51,6 +51,7 @@ class FoldsResult:
     settings: as used, where the learner changed or completed them (a schedule compressed to fit the deadline);
         `fit` with these repeats the training.
     compile_seconds: what compiling took of the time, which another fit of the same structure does not need.
+    fit_seconds: what `fit` on the rows of all folds will take, where the learner can tell from this training.
     """
 
     predictions: list[Any]
@@ -59,6 +60,7 @@ class FoldsResult:
     curve: tuple[tuple[float, float], ...] = ()
     settings: Settings | None = None
     compile_seconds: float = 0.0
+    fit_seconds: float | None = None
 
 
 class Fitted(Protocol):
@@ -80,13 +82,17 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a learner must know besides the arrays. forecast: the facts of the panel, see automl.learners.panels.Facts."""
+    """What a learner must know besides the arrays. forecast: the facts of the panel, see automl.learners.panels.Facts.
+
+    compact: the model has limits of size or latency, so that nothing is to be fitted several times for a better mean.
+    """
 
     task: Task
     outputs: int
     metric: str
     jobs: int = 1
     forecast: dict[str, Any] | None = None
+    compact: bool = False
 
 
 class Learner(Protocol):

@@ -78,7 +78,8 @@ class Context:
         from automl.search.forecasting import facts_of
 
         facts = facts_of(self.profile) if self.rolling else None
-        return Problem(self.profile.task, self.profile.outputs, self.plan.metric, self.plan.jobs, facts)
+        compact = self.plan.max_size_mb is not None or self.plan.max_latency_ms is not None
+        return Problem(self.profile.task, self.profile.outputs, self.plan.metric, self.plan.jobs, facts, compact)
 
     @property
     def rolling(self) -> bool:

@@ -59,7 +59,7 @@ def grown(context: Context, outcome: Outcome, rows: int | None) -> Outcome:
     return (
         outcome
         if growth <= 1.0 or not takes_more(context, outcome)
-        else replace(outcome, seconds=USUAL * growth * outcome.seconds)
+        else replace(outcome, seconds=USUAL * growth * outcome.seconds, fit_seconds=None)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.architecture import Architecture, Cost
+from automl.core.architecture import Architecture, Cost, FoldsResult
 from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
@@ -37,13 +37,15 @@ MOST_MESSAGE = 300
 class Outcome:
     """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took.
 
-    compile_seconds: the part of them that went into compiling.
+    compile_seconds: the part of them that went into compiling. fit_seconds: what a fit on the rows of all folds takes,
+    where the learner could tell.
     """
 
     trial: Trial
     predictions: Array | None
     seconds: float
     compile_seconds: float = 0.0
+    fit_seconds: float | None = None
 
     @property
     def again_seconds(self) -> float:
@@ -82,11 +84,12 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     """
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
-    predictions, compiling = None, 0.0
+    result: FoldsResult | None = None
+    predictions = None
     try:
         if best is not None and _worth_a_look(context, architecture, trial, best):
             _look_at_first_fold(context, architecture, trial, best, deadline)
-        trial, predictions, compiling = _train(context, architecture, trial, deadline)
+        trial, predictions, result = _train(context, architecture, trial, deadline)
     except _Hopeless as error:
         trial = replace(trial, status="stopped", message=str(error))
     except OutOfTimeError as error:
@@ -97,7 +100,8 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
         trial = replace(trial, status="failed", message=in_one_line(error))
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
-    return Outcome(trial, predictions, time.monotonic() - started, compiling)
+    seconds = time.monotonic() - started
+    return Outcome(trial, predictions, seconds, *(() if result is None else (result.compile_seconds, result.fit_seconds)))
 
 
 LEAST_SECONDS_TO_LOOK = 2.0
@@ -152,12 +156,12 @@ def failing_as_training_error() -> Iterator[None]:
         raise TrainingError(in_one_line(error)) from error
 
 
-def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array, float]:
+def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array, FoldsResult]:
     rows = list(context.searched(trial.rows))
     encoded = encode_folds(context, architecture, trial.settings, rows)
     learner = learner_of(context, architecture)
     result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
-    used = getattr(result, "settings", None)
+    used = result.settings
     settings = trial.settings if used is None else {**used, **_kept(trial.settings)}
     predictions = [as_prediction(part, scale) for part, scale in zip(result.predictions, encoded.scales, strict=True)]
     seen = [as_prediction(part, scale) for part, scale in zip(result.training_predictions, encoded.scales, strict=True)]
@@ -174,7 +178,7 @@ def _train(context: Context, architecture: Architecture, trial: Trial, deadline:
         rounds=result.rounds,
         curve=tuple((float(step), float(loss)) for step, loss in result.curve),
     )
-    return finished, gather(context, rows, predictions), getattr(result, "compile_seconds", 0.0)
+    return finished, gather(context, rows, predictions), result
 
 
 def _kept(settings: Settings) -> Settings:

@@ -208,7 +208,7 @@ class Session:
 
         if outcome.predictions is not None:
             np.save(self.folder / "trial.npy", outcome.predictions)
-        seconds = {"seconds": outcome.seconds, "compile_seconds": outcome.compile_seconds}
+        seconds = {name: getattr(outcome, name) for name in ("seconds", "compile_seconds", "fit_seconds")}
         return {"trial": outcome.trial, **seconds, "predictions": outcome.predictions is not None}
 
     def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:

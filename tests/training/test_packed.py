@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -65,10 +67,42 @@ def test_folds_find_a_shared_epoch_and_learn(learner: PackedLearner) -> None:
 def test_fit_repeats_the_first_fold_so_nets_of_a_pack_never_touch(learner: PackedLearner) -> None:
     """The fold's two nets alone, on its rows and with its seed, predict what they predicted beside four others."""
     parts = folds(rows(200))
-    result = learner.fit_folds(parts, BINARY, {**PLAIN, "nets": 2, "epochs": 3}, 3, Deadline(None))
+    problem = replace(BINARY, compact=True)
+    result = learner.fit_folds(parts, problem, {**PLAIN, "nets": 2, "epochs": 3}, 3, Deadline(None))
     assert result.settings is not None
-    fitted = learner.fit(parts[0].training, BINARY, result.settings, result.rounds, 3)
+    assert result.settings["fit_nets"] == 2
+    fitted = learner.fit(parts[0].training, problem, result.settings, result.rounds, 3)
     np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-4)
+
+
+def test_a_fit_trains_as_many_nets_as_the_folds_had_and_says_their_mean(learner: PackedLearner) -> None:
+    parts = folds(rows(200))
+    result = learner.fit_folds(parts, BINARY, {**PLAIN, "epochs": 3, "dropout": 0.0}, 3, Deadline(None))
+    settings = result.settings
+    assert settings is not None
+    assert settings["fit_nets"] == 3
+    assert result.fit_seconds is not None
+    made = len(learner.made)
+    together, inputs = learner.fit(parts[0].training, BINARY, settings, 3, 3), parts[0].validation.inputs
+    assert len(learner.made) == made, "the program of the folds trains it"
+    alone = [learner.fit(parts[0].training, BINARY, {**settings, "fit_nets": 1}, 3, seed) for seed in (3, 4, 5)]
+    mean = np.mean([fitted.predict(inputs) for fitted in alone], axis=0)
+    np.testing.assert_allclose(together.predict(inputs), mean, atol=1e-4)
+
+
+def test_a_fit_for_which_there_is_no_time_trains_one_net(learner: PackedLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs that take a second each, where one net alone compiles in no time."""
+    parts = folds(rows(201))
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr("automl.training.packed.learner.time", clock)
+    monkeypatch.setattr("automl.training.packed.learner.COMPILING_SECONDS", 0.0)
+    monkeypatch.setattr("automl.training.packed.learner.FIT_SHARE", 0.0)
+    learner.fit_folds(parts, BINARY, {**PLAIN, "epochs": 3}, 3, Deadline(None))
+    result = learner.fit_folds(parts, BINARY, {**PLAIN, "epochs": 3}, 3, Deadline(600.0))
+    assert result.settings is not None
+    assert result.settings["fit_nets"] == 1
+    assert result.fit_seconds == pytest.approx(0.5 * result.rounds)
 
 
 def test_fresh_folds_trained_together_repeat_the_trial_with_what_it_compiled(learner: PackedLearner) -> None:

@@ -47,6 +47,10 @@ START_ROWS, START_VALUES = 4096, 1 << 25
 FEWEST_COMPILED_STEPS = 400
 """A fit of fewer steps is done by the plain graph before XLA has compiled it."""
 NO_CLIPPING = 1e9
+FIT_SHARE = 0.5
+"""A fit of as many nets as all folds had may take this share of what their training was allowed to take, ..."""
+COMPILING_SECONDS = 2.5
+"""... or as much as fitting one net with the program that has to be compiled for it: where it is not known, so much."""
 CAPACITY_FACTOR = 1.6
 """Room for the rows of every fit: the folds lack a validation part, and both lack the sealed fifth of the last one."""
 
@@ -96,8 +100,11 @@ class Together:
 class PackedLearner:
     """Trains the nets of one architecture; keeps the compiled programs for trials of the same structure.
 
-    Setting "nets": so many nets a fold, of different seeds, whose mean probability or value is the prediction; a fit
-    trains as many. settings_for: what a time limit makes of the settings before anything is built.
+    Setting "nets": so many nets a fold, of different seeds, whose mean probability or value is the prediction. A fit
+    trains "fit_nets" of them: as many as all folds had together where the time pays for these, which the program of the
+    folds does without compiling anew, and whose mean errs less than one net that is fitted alone. What is scored on the
+    folds are "nets", so that the score errs on the safe side. settings_for: what a time limit makes of the settings
+    before anything is built.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class PackedLearner:
         `FoldsResult.settings` are those that were used. Raises as NetLearner.fit_folds does.
         """
         self.made = []
+        allowed = deadline.left_seconds()
         rows = len(folds[0].training.target)
         shapes = shapes_of([part for fold in folds for part in (fold.training, fold.validation)])
         if self.settings_for is not None and deadline.budget_seconds is not None:
@@ -132,7 +140,13 @@ class PackedLearner:
         result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
         settings = {**settings, **{name: used[name] for name in taken if name in used}}
-        return replace(result, settings=settings, compile_seconds=sum(each.compile_seconds for each in self.made))
+        compiling = sum(each.compile_seconds for each in self.made)
+        assert result.fit_seconds is not None
+        apart = result.fit_seconds / len(folds) + (compiling or COMPILING_SECONDS)
+        together = not problem.compact and result.fit_seconds <= max(apart, FIT_SHARE * allowed)
+        settings["fit_nets"] = int(used["nets"]) * (len(folds) if together else 1)
+        seconds = result.fit_seconds if together else apart
+        return replace(result, settings=settings, compile_seconds=compiling, fit_seconds=seconds)
 
     def predict_folds(self, folds: list[Fold], problem: Problem, settings: Settings, rounds: int, seed: int) -> list[Array]:
         """Train all folds at once for `rounds` epochs, without looking at their validation rows, which are predicted then.
@@ -150,12 +164,13 @@ class PackedLearner:
         return _predict(trainer.program, folds, [fold.validation for fold in folds], nets)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
-        """Train `nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
+        """Train `fit_nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
         rows = len(training.target)
         used = self._complete(settings, rows, problem)
-        steps = rounds * -(-rows // int(used["batch_size"]))
-        used["jit"] = bool(used["jit"]) and steps >= FEWEST_COMPILED_STEPS
-        parts = [training] * int(used["nets"])
+        steps, nets = rounds * -(-rows // int(used["batch_size"])), int({"fit_nets": used["nets"], **used}["fit_nets"])
+        if nets == int(used["nets"]):
+            used["jit"] = bool(used["jit"]) and steps >= FEWEST_COMPILED_STEPS
+        parts = [training] * nets
         shapes = shapes_of([training])
         net, trainer = self._trainer(parts, shapes, problem, used, seed, rows)
         for _ in range(rounds):
@@ -179,6 +194,7 @@ class PackedLearner:
         validations = [fold.validation for fold in folds]
         every = -(-int(used["epochs"]) // MOST_EVALUATIONS)
         curve: list[tuple[float, float]] = []
+        marks: list[float] = []
         best, weights, predictions = (0, math.inf), trainer.program.state(), []
         while trainer.done < pace.limit:
             trainer.epoch()
@@ -192,9 +208,12 @@ class PackedLearner:
                 if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
                     pace.limit = done
             pace.epoch_done(done)
+            marks.append(time.monotonic())
         trainer.program.load(weights)
         seen = _predict(trainer.program, folds, [fold.training for fold in folds], nets)
-        return FoldsResult(predictions, seen, best[0], tuple(curve))
+        growth = max((len(fold.training.target) + len(fold.validation.target)) / len(fold.training.target) for fold in folds)
+        expected = growth * best[0] * (marks[-1] - marks[0]) / max(1, len(marks) - 1)
+        return FoldsResult(predictions, seen, best[0], tuple(curve), fit_seconds=expected)
 
     def _complete(self, settings: Settings, rows: int, problem: Problem) -> Settings:
         used = {**self.defaults, **settings}

@@ -86,7 +86,8 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     )
     nets, rows = int(settings.get("nets", 1)), 0.8 * profile.rows
     seconds = COMPILING_SECONDS + training_seconds(weights, int(rows), 5 * nets, settings)
-    return Cost(seconds, nets * 4 * weights + 20_000, 2.0 * nets * weights)
+    shipped = int(settings.get("fit_nets", nets))
+    return Cost(seconds, shipped * 4 * weights + 20_000, 2.0 * shipped * weights)
 
 
 def training_seconds(weights: int, rows: int, nets: int, settings: Settings) -> float:

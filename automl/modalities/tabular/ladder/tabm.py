@@ -73,7 +73,8 @@ def cost(profile: Profile, settings: Settings) -> Cost:
     steps = epochs * max(1.0, rows / batch)
     seconds = COMPILING_SECONDS + steps * (1e-3 + 5 * 6.0 * batch * (members * shared + heads) / FLOPS_A_SECOND)
     embedding = _numbers(profile) * (int(settings.get("bins", 32)) + 2) * int(settings.get("embedding", 12))
-    return Cost(seconds, 4 * (shared + heads + members * columns + embedding) + 20_000, 2.0 * (members * shared + heads))
+    shipped, weights = int(settings.get("fit_nets", 1)), shared + heads + members * columns + embedding
+    return Cost(seconds, 4 * shipped * weights + 20_000, 2.0 * shipped * (members * shared + heads))
 
 
 def epochs_for(rows: int, batch: int) -> int:
