@@ -117,15 +117,15 @@ def test_the_report_measures_the_judged_rows_and_verifies(name: str, request: py
     if name == "numbers":
         low, high = interval_at(conformal, prediction, 0.9).T
         held = (truth >= low) & (truth <= high)
-        assert findings["AML320"]["numbers"]["mean_width_90"]["value"] == pytest.approx(np.mean(high - low))
+        assert findings["AML330"]["numbers"]["mean_width_90"]["value"] == pytest.approx(np.mean(high - low))
     else:
         held = set_at(conformal, prediction, 0.9)[np.arange(len(truth)), truth]
-    coverage = findings["AML320"]["numbers"]["coverage_90"]
+    coverage = findings["AML330"]["numbers"]["coverage_90"]
     assert coverage["value"] == pytest.approx(held.mean())
     assert coverage["low"] <= coverage["value"] <= coverage["high"]
     assert 0.8 < coverage["value"] <= 1.0
-    assert "no others" not in findings["AML320"]["sentence"]
-    gain = findings["AML321"]["numbers"]["gain"]
+    assert "no others" not in findings["AML330"]["sentence"]
+    gain = findings["AML331"]["numbers"]["gain"]
     assert gain["value"] > 0
     assert verify(folder, frame).holds
     contract = read(folder / "model" / "contract.json")

@@ -1,4 +1,4 @@
-"""AML321: what is gained by giving no answer where the model is least sure: the risk-coverage curve."""
+"""AML331: what is gained by giving no answer where the model is least sure: the risk-coverage curve."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(case: Case) -> list[Finding]:
         why = "the model has no measure of how sure it is that differs between rows"
         if len(case.truth) < FEWEST_ROWS:
             why = f"that takes {FEWEST_ROWS} judged rows"
-        return not_applicable("AML321", TITLE, Section.TRUST, f"What giving no answer would gain was not looked at, as {why}.")
+        return not_applicable("AML331", TITLE, Section.TRUST, f"What giving no answer would gain was not looked at, as {why}.")
     threshold = None if case.evidence is None else case.evidence.readout.threshold
     sureness = sureness_at(conformal.knots, case.prediction, None if threshold is None else threshold.one, case.positive)
     assert sureness is not None
@@ -43,7 +43,7 @@ def run(case: Case) -> list[Finding]:
     helps = gain.low is not None and gain.low > 0
     return [
         Finding(
-            code="AML321",
+            code="AML331",
             title=TITLE,
             severity=Severity.PASSED,
             section=Section.TRUST,
@@ -143,4 +143,4 @@ def _figure(case: Case, sureness: Array, loss: Array, name: str) -> Figure:
     return Figure("risk_coverage", "line", "Risk by share of answered rows", how, series, "share of rows answered", name)
 
 
-CHECK = Check("AML321", TITLE, Section.TRUST, run, seconds=0.4)
+CHECK = Check("AML331", TITLE, Section.TRUST, run, seconds=0.4)

@@ -1,4 +1,4 @@
-"""AML320: whether intervals and sets hold the truth as often as they promise, over all judged rows and in parts of them."""
+"""AML330: whether intervals and sets hold the truth as often as they promise, over all judged rows and in parts of them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def run(case: Case) -> list[Finding]:
     conformal = None if case.evidence is None else case.evidence.readout.conformal
     if not case.profile.task.is_classification and case.quantiles is not None:
         return not_applicable(
-            "AML320", TITLE, Section.TRUST, "A forecast has quantiles of its own, whose coverage is told there."
+            "AML330", TITLE, Section.TRUST, "A forecast has quantiles of its own, whose coverage is told there."
         )
     if conformal is None or not len(case.truth):
         why = "there are too few out-of-fold predictions, so the model has no intervals or sets"
-        return not_applicable("AML320", TITLE, Section.TRUST, f"Coverage was not measured, as {why}.")
+        return not_applicable("AML330", TITLE, Section.TRUST, f"Coverage was not measured, as {why}.")
     levels = [level for level in LEVELS if f"{level:.2f}" in conformal.quantiles]
     if not levels:
         levels = [max(map(float, conformal.quantiles))]
@@ -46,7 +46,7 @@ def run(case: Case) -> list[Finding]:
     short = overall[level].high < level
     return [
         Finding(
-            code="AML320",
+            code="AML330",
             title=TITLE,
             severity=Severity.ISSUE if broken else Severity.TIP if short or worst else Severity.PASSED,
             section=Section.TRUST,
@@ -157,4 +157,4 @@ def _action(short: bool, worst: list[Share]) -> str:
     return f"Do not rely on the level where {worst[0].text}: the promise is for all rows together." if worst else ""
 
 
-CHECK = Check("AML320", TITLE, Section.TRUST, run, seconds=0.7)
+CHECK = Check("AML330", TITLE, Section.TRUST, run, seconds=0.7)
