@@ -8,7 +8,7 @@ from automl.search.trial import Outcome
 
 FIT_SHARE = 0.35
 """A fit on all rows against a trial over five folds, at most."""
-EXPORT_SECONDS = {False: 0.5, True: 2.5}
+EXPORT_SECONDS = {False: 0.5, True: 1.25}
 """Writing and checking one graph, by whether it comes from TensorFlow, on two cores that do nothing else."""
 IMPORT_SECONDS = 8.0
 """What the worker's libraries take to be imported there: the measure of how slow the machine is in this run."""
