@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from automl.core.case import Case, Predict
 from automl.core.profile import ColumnProfile, Kind
@@ -86,7 +87,7 @@ def margins_of_predict(predict: Predict, columns: Sequence[str], regression: boo
     """Any function of raw rows; it parses every mixture of cells again, which is slower."""
 
     def read(rows: pd.DataFrame) -> Cells:
-        return {name: rows[name].to_numpy(dtype=object) for name in columns}
+        return {name: rows[name].to_numpy(dtype=None if is_numeric_dtype(rows[name]) else object) for name in columns}
 
     def margins(cells: Cells) -> Array:
         frame = pd.DataFrame(cells).infer_objects()

@@ -128,7 +128,7 @@ def test_the_deletion_test_tells_explanations_from_made_up_ones(wrong: bool) -> 
 @pytest.mark.parametrize("task", sorted(ALL_TASKS))
 def test_findings_name_what_moves_the_predictions(task: Task) -> None:
     found = attributions.run(case_of(task))
-    assert [each.code for each in found] == ["AML503", "AML504", "AML505"]
+    assert [each.code for each in found] == ["AML503", "AML504", "AML505", "AML508"]
     assert all(each.severity is Severity.PASSED for each in found), [each.sentence for each in found]
     assert next(iter(found[0].numbers)) == "signal"
     assert '"noise"' in found[0].sentence and found[0].numbers["noise"].value == 0

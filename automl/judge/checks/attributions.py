@@ -1,4 +1,4 @@
-"""AML503 to AML505: what moves the predictions, all of them and single ones, and whether that deserves belief."""
+"""AML503 to AML505, AML508: what moves the predictions, all of them and single ones, and whether that deserves belief."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from automl.judge.wording import count_text, figures_text, names_text, number, p
 TITLE = "What moves the predictions"
 SINGLE = "Why single rows are predicted as they are"
 BELIEF = "Whether the explanations deserve belief"
+STABLE = "Whether the order of the columns is stable"
 MOST_PLAYERS = 40
 MOST_ROWS, FEWEST_ROWS = 150, 30
 MOST_BACKGROUND, FEWEST_BACKGROUND = 50, 15
@@ -31,6 +32,8 @@ SHARE_OF_TIME = 0.25
 LEAST_SECONDS = 0.5
 MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 9, 3
 REPLACING, TESTED_ROWS = 8, 60
+STABLE_FROM = 0.8
+"""Rank correlation from which on the order of the columns counts as stable."""
 RESAMPLES = 300
 
 
@@ -44,6 +47,7 @@ class _Explained:
     frame: pd.DataFrame
     cells: Cells
     background: Cells
+    other_background: Cells
     replacing: Cells
 
 
@@ -61,7 +65,12 @@ def run(case: Case) -> list[Finding]:
     sizes = np.abs(explained.found.values).mean(axis=(0, 2))
     if not sizes.any():
         return not_applicable("AML503", TITLE, Section.WHY, "No column moves the predictions: they are all the same.")
-    return [_global(case, explained, sizes), *_single(case, explained), *_belief(case, explained)]
+    return [
+        _global(case, explained, sizes),
+        *_single(case, explained),
+        *_belief(case, explained),
+        *_stability(case, explained),
+    ]
 
 
 def _explained(case: Case, model: Margins) -> _Explained:
@@ -71,10 +80,11 @@ def _explained(case: Case, model: Margins) -> _Explained:
     limit = case.deadline.until(share=SHARE_OF_TIME)
     generator = np.random.default_rng(case.plan.seed)
     training = case.training_rows
-    drawn = generator.permutation(training)[: many + REPLACING]
+    drawn = generator.permutation(training)[: 2 * many + REPLACING]
     others = case.dataset.frame.iloc[drawn].reset_index(drop=True)
     cells = model.read(others)
-    background, replacing = taken(cells, np.arange(len(others))[:many]), taken(cells, np.arange(len(others))[-REPLACING:])
+    places = np.arange(len(others))
+    background, replacing, other = (taken(cells, part) for part in (places[:many], places[-REPLACING:], places[many : 2 * many]))
     places = generator.permutation(sampled(len(case.truth), case.plan.seed, rows))
     frame = case.judged.iloc[places].reset_index(drop=True)
     of_rows = model.read(frame)
@@ -82,7 +92,7 @@ def _explained(case: Case, model: Margins) -> _Explained:
     found = attribute(model, of_rows, background, case.plan.seed, limit=limit)
     case.deadline.short |= len(found) < rows
     done = np.arange(len(found))
-    return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, replacing)
+    return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, other, replacing)
 
 
 def _effort(rows: int, players: int, columns: int) -> tuple[int, int]:
@@ -293,7 +303,8 @@ def _end(case: Case, found: Attribution, at: int, output: int) -> tuple[Any, Any
 def _reasons(found: Attribution, at: int, output: int) -> str:
     values = found.values[at, :, output]
     order = np.argsort(-np.abs(values), kind="stable")[:MOST_TOLD].tolist()
-    return ", ".join(f"{found.columns[each]} ({values[each]:+.3g})" for each in order)
+    sizes = [("+" if values[each] > 0 else "-") + figures_text(abs(float(values[each]))) for each in order]
+    return ", ".join(f"{found.columns[each]} ({size})" for each, size in zip(order, sizes, strict=True))
 
 
 def _waterfall(case: Case, found: Attribution, which: tuple[int, int], frame: pd.DataFrame, title: str) -> Figure:
@@ -339,16 +350,15 @@ def _belief(case: Case, explained: _Explained) -> list[Finding]:
     outputs = np.array([_output(case, int(explained.places[at]), found) for at in tested])
     told = deletion(explained.model, explained.cells, part, outputs, explained.replacing, case.plan.seed)
     believed = told.low > 0
-    unit = "" if case.profile.task.is_classification else f" {case.profile.target}"
     area, low, high = (figures_text(value) for value in (told.area, told.low, told.high))
     sentence = (
         f"Where columns are set to another row's values in the order of what they are said to add, {_about(case)} falls sooner"
-        f" than where they are in random order: by {area}{unit} on average over the way (95 % interval {low} to {high})"
+        f" than where they are in random order: by {area} on average over the way (95 % interval {low} to {high})"
     )
     if not believed:
         sentence = (
             f"Replacing columns in the order of what they are said to add lowers {_about(case)} no sooner than replacing them in"
-            f" random order (by {area}{unit} on average over the way, 95 % interval {low} to {high}): the explanations deserve no"
+            f" random order (by {area} on average over the way, 95 % interval {low} to {high}): the explanations deserve no"
             " belief"
         )
     return [
@@ -379,6 +389,65 @@ def _curves(case: Case, told: Deletion) -> Figure:
         " back once those that lower it are replaced as well. The band is a 95 % interval over rows."
     )
     return Figure("deletion", "line", BELIEF, how, series, "share of the columns replaced", f"fall of {_about(case)}", "zero")
+
+
+# --- stability -------------------------------------------------------------------------------------------------------
+
+
+def _stability(case: Case, explained: _Explained) -> list[Finding]:
+    """The order of the columns by two halves of the rows, each against a background and by a seed of its own."""
+    found, players = explained.found, len(explained.model.players)
+    half = len(found) // 2
+    limit = case.deadline.until(share=SHARE_OF_TIME)
+    enough = players >= 4 and half >= FEWEST_ROWS // 2 and len(next(iter(explained.other_background.values())))
+    if not enough or limit.expired:
+        why = "time was short" if limit.expired else "there are too few columns or rows"
+        return not_applicable("AML508", STABLE, Section.WHY, f"Whether the order of the columns is stable was not asked: {why}.")
+    rest = taken(explained.cells, np.arange(half, len(found)))
+    again = attribute(explained.model, rest, explained.other_background, case.plan.seed + 1, limit=limit)
+    case.deadline.short |= len(again) < len(found) - half
+    parts = [np.abs(values).mean(axis=2) for values in (found.values[:half], again.values)]  # (rows, players) each
+    first, second = (part.mean(axis=0) for part in parts)
+    generator = np.random.default_rng(case.plan.seed)
+    draws = [
+        _rank_correlation(*(part[generator.integers(len(part), size=len(part))].mean(axis=0) for part in parts))
+        for _ in range(RESAMPLES)
+    ]
+    value = _rank_correlation(first, second)
+    low, high = percentile_interval(np.asarray(draws))
+    low, high = min(low, value), max(high, value)
+    tops = [[found.columns[at] for at in np.argsort(-part, kind="stable")[:MOST_TOLD].tolist()] for part in (first, second)]
+    stable = value >= STABLE_FROM
+    sentence = (
+        f"Two halves of the explained rows, each compared with training rows of its own, put the columns in"
+        f" {'nearly the same' if stable else 'different'} order: rank correlation {value:.2f} (95 % interval"
+        f" {low:.2f} to {high:.2f}); first come {names_text(tops[0])}"
+    )
+    sentence += " in both" if tops[0] == tops[1] else f", or {names_text(tops[1])}"
+    return [
+        Finding(
+            code="AML508",
+            title=STABLE,
+            severity=Severity.PASSED if stable else Severity.TIP,
+            section=Section.WHY,
+            sentence=f"{sentence}.",
+            about="evaluated",
+            numbers={"rank_correlation": number(value, low, high)},
+            table={
+                "columns": ["column", "mean size, first half", "second half"],
+                "rows": [[found.columns[at], float(first[at]), float(second[at])] for at in np.argsort(-first).tolist()],
+            },
+            action="" if stable else "Read the sizes with their intervals, not the order of the columns.",
+        )
+    ]
+
+
+def _rank_correlation(first: Array, second: Array) -> float:
+    """Spearman's, with mean ranks for ties; 1 where neither has an order."""
+    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
+    if any(np.ptp(each) == 0 for each in ranks):
+        return 1.0 if all(np.ptp(each) == 0 for each in ranks) else 0.0
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 CHECK = Check("AML503", TITLE, Section.WHY, run, independent=True, turn=Turn.EXTRA, seconds=3)
