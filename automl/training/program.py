@@ -88,29 +88,19 @@ class Compiled:
             return self.call(*arguments)
 
 
-class Program:
-    """A net's training and prediction, compiled at the first call.
+class Trainable:
+    """A net with its optimizer's state and its epoch, a function `_train` of tensors that is compiled at the first call."""
 
-    Values that change from trial to trial (learning rate, dropout, weight decay, smoothing) come in as tensors. Layers
-    with `takes_seed` (augmentation) get a `seed` (two int32 values) of their own in every step.
-    """
-
-    def __init__(self, net: Any, layout: Layout, factors: Factors = no_decay_on_vectors) -> None:
+    def __init__(self, net: Any, layout: Layout) -> None:
         self.tf = tensorflow()
         self.layout = layout
         self.model, self.dropouts = trainable_copy(net)
-        self.seeded = [layer for layer in self.model.layers if getattr(layer, "takes_seed", False)]
         self.inputs = [tensor.name for tensor in net.inputs]
-        values = max(math.prod(tensor.shape[1:]) if len(tensor.shape) > 2 else 1 for tensor in net.inputs)
-        self.chunk = max(8, min(CHUNK if layout.jit else PLAIN_CHUNK, CHUNK_VALUES // values))
-        variables = self.model.trainable_variables
         self.weights = [variable.value for variable in self.model.weights]
-        self.variables = [variable.value for variable in variables]
-        self.factors = [factors(variable.path, tuple(variable.shape)) for variable in variables]
+        self.variables = [variable.value for variable in self.model.trainable_variables]
         kept = range(slots(layout.optimizer))
         self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in kept]
         self._epoch = Compiled(self._train, layout.jit)
-        self._predict = Compiled(self._logits, layout.jit, reduce_retracing=not layout.jit)
 
     def load(self, weights: list[Array]) -> None:
         """Start from these weights, with an optimizer that has seen nothing."""
@@ -129,6 +119,29 @@ class Program:
         """A copy of the weights, in the order of the net's `get_weights()`."""
         return [np.array(variable.numpy()) for variable in self.weights]
 
+    def steps(self, rows: int) -> int:
+        """Steps of one epoch over so many rows."""
+        return -(-rows // self.layout.batch)
+
+    def _train(self, *arguments: Any) -> Any:
+        raise NotImplementedError
+
+
+class Program(Trainable):
+    """A net's training and prediction, compiled at the first call.
+
+    Values that change from trial to trial (learning rate, dropout, weight decay, smoothing) come in as tensors. Layers
+    with `takes_seed` (augmentation) get a `seed` (two int32 values) of their own in every step.
+    """
+
+    def __init__(self, net: Any, layout: Layout, factors: Factors = no_decay_on_vectors) -> None:
+        super().__init__(net, layout)
+        self.seeded = [layer for layer in self.model.layers if getattr(layer, "takes_seed", False)]
+        values = max(math.prod(tensor.shape[1:]) if len(tensor.shape) > 2 else 1 for tensor in net.inputs)
+        self.chunk = max(8, min(CHUNK if layout.jit else PLAIN_CHUNK, CHUNK_VALUES // values))
+        self.factors = [factors(variable.path, tuple(variable.shape)) for variable in self.model.trainable_variables]
+        self._predict = Compiled(self._logits, layout.jit, reduce_retracing=not layout.jit)
+
     def data(self, inputs: Arrays, target: Array, weight: Array) -> Data:
         """Rows as tensors, padded with zeros to the capacity. Padded rows are never looked at."""
         kind = np.int32 if self.layout.loss in CLASSIFICATION_LOSSES else np.float32
@@ -139,10 +152,6 @@ class Program:
             tf.constant(padded(np.asarray(weight, np.float32), capacity)),
             len(target),
         )
-
-    def steps(self, rows: int) -> int:
-        """Steps of one epoch over so many rows."""
-        return -(-rows // self.layout.batch)
 
     def epoch(self, data: Data, order: Array, per_step: Array, constants: Array, rates: Array, seed: int) -> float:
         """Train on all rows once; returns the mean training loss.

@@ -10,10 +10,9 @@ import numpy as np
 
 from automl.core.architecture import Arrays, Training
 from automl.core.space import Settings
-from automl.training.backend import tensorflow
 from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
-from automl.training.optimizers import PER_STEP, slots, update
-from automl.training.program import Compiled, Layout, padded, trainable_copy
+from automl.training.optimizers import PER_STEP, update
+from automl.training.program import Compiled, Layout, Trainable, padded
 
 Array = np.ndarray[Any, Any]
 Factors = Callable[[str, Settings], tuple[float, float]]
@@ -33,7 +32,7 @@ class PackedData:
     rows: tuple[int, ...]
 
 
-class PackedProgram:
+class PackedProgram(Trainable):
     """Training and prediction of a pack, compiled at the first call.
 
     net: inputs (nets, batch, columns); outputs (nets, batch, outputs), or (nets, batch, members, outputs), where the loss
@@ -42,36 +41,12 @@ class PackedProgram:
     """
 
     def __init__(self, net: Any, nets: int, layout: Layout) -> None:
-        self.tf = tensorflow()
-        self.layout, self.nets = layout, nets
-        self.model, self.dropouts = trainable_copy(net)
-        self.inputs = [tensor.name for tensor in net.inputs]
+        super().__init__(net, layout)
+        self.nets = nets
         self.chunk = min(MOST_CHUNK, max(LEAST_CHUNK, -(-layout.capacity // (8 * LEAST_CHUNK)) * LEAST_CHUNK))
         self.classifies = layout.loss in CLASSIFICATION_LOSSES
-        self.weights = [variable.value for variable in self.model.weights]
         self.names = [variable.path for variable in self.model.trainable_variables]
-        self.variables = [variable.value for variable in self.model.trainable_variables]
-        kept = range(slots(layout.optimizer))
-        self.slots = [[self.tf.Variable(self.tf.zeros_like(each)) for each in self.variables] for _ in kept]
-        self._epoch = Compiled(self._train, layout.jit)
         self._predict = Compiled(self._together, layout.jit)
-
-    def load(self, weights: list[Array]) -> None:
-        """Start from these weights, with an optimizer that has seen nothing."""
-        for variable, value in zip(self.weights, weights, strict=True):
-            variable.assign(value)
-        for slot in self.slots:
-            for variable in slot:
-                variable.assign(self.tf.zeros_like(variable))
-
-    @property
-    def compile_seconds(self) -> float:
-        """What compiling the training took, so far as it is known: from the second epoch on."""
-        return self._epoch.compile_seconds
-
-    def state(self) -> list[Array]:
-        """A copy of the weights, in the order of the net's `get_weights()`."""
-        return [np.array(variable.numpy()) for variable in self.weights]
 
     def data(self, parts: Sequence[Training]) -> PackedData:
         """The rows of every net as tensors, padded with zeros to the capacity. Padded rows are never looked at."""
@@ -87,10 +62,6 @@ class PackedProgram:
             joined([np.asarray(part.sample_weight, np.float32) for part in parts]),
             tuple(len(part.target) for part in parts),
         )
-
-    def steps(self, rows: int) -> int:
-        """Steps of one epoch over so many rows."""
-        return -(-rows // self.layout.batch)
 
     def epoch(
         self, data: PackedData, orders: list[Array], per_step: Array, constants: Array, rates: Array, factors: Array, seed: int
