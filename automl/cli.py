@@ -104,7 +104,9 @@ DATA_OPTIONS = _options(
     click.option("--min-precision", type=float, metavar="SHARE", help="Call as many as leave this precision."),
     click.option("--min-recall", type=float, metavar="SHARE", help="Call as few as find this share of the positive class."),
     click.option(
-        "--mitigate", metavar="HOW", help="thresholds (one a sensitive group), or weights of the rows: reweigh, equalised-odds."
+        "--mitigate",
+        metavar="HOW",
+        help="thresholds (one a sensitive group), fairest (trial of the best), or weights: reweigh, equalised-odds.",
     ),
     click.option("--max-accuracy-loss", type=float, metavar="SHARE", help="What mitigation may cost; 0.01 (a point) by default."),
     click.option("--modality", metavar="NAME", help=f"{', '.join(MODALITIES)}; found out where it is left out."),

@@ -14,7 +14,7 @@ from automl.core.errors import InputError, nearest
 from automl.core.groups import CAN_BE_GROUPED
 from automl.core.memory import memory_of
 from automl.core.metrics import default_metric, metric, metrics_for
-from automl.core.options import GROUP_THRESHOLDS, Options
+from automl.core.options import FAIREST, GROUP_THRESHOLDS, Options
 from automl.core.plan import Plan, Rung, Split
 from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
@@ -116,17 +116,17 @@ def _check_sensitive(profile: Profile, options: Options) -> None:
         raise InputError("--sensitive does not apply to a forecast", "leave it out")
     if options.mitigate and profile.task is Task.REGRESSION:
         raise InputError("--mitigate is for classification, and this is a regression", "leave it out")
-    if options.mitigate == GROUP_THRESHOLDS:
-        _check_group_thresholds(profile)
+    if options.mitigate in (GROUP_THRESHOLDS, FAIREST):
+        _check_two_classes(profile, options.mitigate)
 
 
-def _check_group_thresholds(profile: Profile) -> None:
+def _check_two_classes(profile: Profile, mitigate: str) -> None:
     if profile.task is not Task.BINARY:
         raise InputError(
-            "--mitigate thresholds is for two classes, and this is a multiclass task", "take --mitigate equalised-odds"
+            f"--mitigate {mitigate} is for two classes, and this is a multiclass task", "take --mitigate equalised-odds"
         )
     if profile.arrangement:
-        raise InputError("--mitigate thresholds needs one row an example", "take --mitigate equalised-odds")
+        raise InputError(f"--mitigate {mitigate} needs one row an example", "take --mitigate equalised-odds")
 
 
 def _left_out_by_user(name: str, profile: Profile, options: Options) -> bool:

@@ -344,7 +344,8 @@ class Sitting:
         folder.begin(dataset, context.profile, plan, options, self.deadline)
         workshop = search.Workshop(context, self.scratch / "context", self.worker)
         journal = search.Journal(folder.path, folder.path / "work", timed=plan.trials is None)
-        climb = search.Climb(context, journal, workshop, self.deadline, self.listener, self.preparing_seconds)
+        fairness = None if prepared.sensitive is None else search.Fairness(context, prepared.sensitive)
+        climb = search.Climb(context, journal, workshop, self.deadline, self.listener, self.preparing_seconds, fairness)
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
         chosen = climb.candidates(evidence)

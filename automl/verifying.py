@@ -447,8 +447,10 @@ def _decided(kept: _Kept, decision: Decision) -> tuple[Any, Any]:
 
 
 def _best(evidence: Evidence, architecture: str, metric: Metric) -> Trial:
-    """The rung's finalist: the best score on the search folds, the earlier trial on a tie."""
+    """The rung's finalist: the best score on the search folds, the earlier trial on a tie, or the one taken as the fairest."""
     scored = [trial for trial in evidence.trials if trial.architecture == architecture and trial.score is not None]
+    if architecture in evidence.finalists:
+        return next(trial for trial in scored if trial.number == evidence.finalists[architecture])
     return max(scored, key=lambda trial: (metric.gain(trial.score or 0.0, 0.0), -trial.number))
 
 

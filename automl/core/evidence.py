@@ -110,6 +110,20 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class FairTrial:
+    """A trial that is as good as the best, out of fold. gap: the largest in equalised odds over the sensitive columns;
+    fair_accuracy, fair_gap: with thresholds by group."""
+
+    architecture: str
+    number: int
+    score: float
+    accuracy: float
+    gap: float
+    fair_accuracy: float
+    fair_gap: float
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A trial that was to be shipped and could not be.
 
@@ -136,6 +150,8 @@ class Evidence:
     stopped: why the search ended, in words; gained_nothing: it ended before its time, as further trials brought nothing, so
         that time is not what it lacked.
     probes: what small experiments with the champion's form found.
+    fairness: the trials that are as good as the best, by sensitive groups; finalists: the trial of each rung that was taken as
+        the fairest of its best, where that was asked for.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
     """
 
@@ -155,6 +171,8 @@ class Evidence:
     gained_nothing: bool = False
     readout: Readout = field(default_factory=Readout)
     unshipped: tuple[Refusal, ...] = ()
+    fairness: tuple[FairTrial, ...] = ()
+    finalists: dict[str, int] = field(default_factory=dict)
     probes: Probes = field(default_factory=Probes)
 
     def best_trial(self, architecture: str) -> Trial | None:

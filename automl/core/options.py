@@ -70,8 +70,9 @@ class Options:
 
 _UNIT_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LISTS = ("features", "drop", "sensitive", "only", "skip", "known_ahead")
-GROUP_THRESHOLDS = "thresholds"
-MITIGATIONS = ("reweigh", "equalised-odds", GROUP_THRESHOLDS)
+GROUP_THRESHOLDS, FAIREST = "thresholds", "fairest"
+WEIGHTS = ("reweigh", "equalised-odds")
+MITIGATIONS = (*WEIGHTS, GROUP_THRESHOLDS, FAIREST)
 MOST_LOST = 0.01
 """Accuracy that mitigation may cost where nothing else is said."""
 _LEAST = {"trials": 1, "folds": 2, "jobs": 1, "seed": 0, "horizon": 1}

@@ -3,6 +3,7 @@
 from automl.search.climbing import Climb
 from automl.search.contract import contract
 from automl.search.evaluating import evaluate, out_of_fold_of, readout_of
+from automl.search.fairest import Fairness
 from automl.search.journal import Journal
 from automl.search.nested import Nested, nested_cross_validation
 from automl.search.preparing import Prepared, prepare
@@ -12,6 +13,7 @@ from automl.search.workshop import Workshop
 
 __all__ = [
     "Climb",
+    "Fairness",
     "Journal",
     "Nested",
     "Prepared",

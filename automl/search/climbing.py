@@ -13,13 +13,15 @@ import numpy as np
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import AutomlError, InputError, OutOfTimeError, TrainingError
 from automl.core.events import Event, Listener
-from automl.core.evidence import Decision, Evidence, Final, Trial
+from automl.core.evidence import Decision, Evidence, FairTrial, Final, Trial
+from automl.core.options import FAIREST
 from automl.core.plan import Rung
 from automl.core.space import Settings
 from automl.search import budget, sampling
 from automl.search.context import Context
 from automl.search.deciding import decide, worse_beyond_doubt
 from automl.search.ensembling import combine
+from automl.search.fairest import Fairness
 from automl.search.journal import Fresh, Journal
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
@@ -38,6 +40,8 @@ SLOW_SECONDS = 5.0
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
 REPEATS = 2
+GROUPS_SECONDS = 4.0
+"""With less time left than this trials are not compared by sensitive groups."""
 LIKELY_MEMBERS = 4
 """While searching, time is kept for an ensemble of so many of the best trials."""
 SEEDS_OF_BEST = 4
@@ -49,6 +53,7 @@ class Climb:
     """One search. `outcomes` grows by trials; everything else is derived from it.
 
     preparing_seconds: what profiling and splitting took: the measure of what judging will take.
+    fairness: what measures trials by sensitive groups, where some were named.
     """
 
     context: Context
@@ -57,6 +62,7 @@ class Climb:
     deadline: Deadline
     listener: Listener
     preparing_seconds: float = 0.0
+    fairness: Fairness | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -85,6 +91,7 @@ class Climb:
                 raise InputError("the budget leaves no time to train anything", "give more with --time")
             raise TrainingError("no architecture could be trained", "; ".join(f"{k}: {v}" for k, v in self.failures.items()))
         self._search()
+        finalists = self._prefer_fairest()
         self._train_on_more_rows()
         self._combine(ensembles)
         finals, decisions = self._decide()
@@ -102,6 +109,8 @@ class Climb:
             skipped=self.skipped,
             stopped=self.stopped,
             gained_nothing=self.gained_nothing,
+            fairness=self._measured_by_groups(),
+            finalists=finalists,
         )
 
     def candidates(self, evidence: Evidence) -> list[Trial]:
@@ -385,6 +394,20 @@ class Climb:
         left = self.deadline.searching_seconds(self.reserve())
         allowed = max(MOST_TIMES_THE_FIRST * self._of(architecture)[0].seconds, MOST_SHARE_OF_SEARCH * left)
         return Deadline(min(left, allowed) / INNER_FRACTION, parent=self.deadline)
+
+    def _measured_by_groups(self) -> tuple[FairTrial, ...]:
+        """The trials that are as good as the best, by sensitive groups; none where there is no time left for that."""
+        if self.fairness is None or self.deadline.left_seconds(self.judging()) < GROUPS_SECONDS:
+            return ()
+        return self.fairness.measured(self.outcomes)
+
+    def _prefer_fairest(self) -> dict[str, int]:
+        """Where that is asked for, each rung goes on with the fairest trial of those as good as its best; their numbers."""
+        if self.fairness is None or self.context.plan.mitigate != FAIREST:
+            return {}
+        found = {name: self.fairness.fairest(self._of(name)) for name in self._best}
+        self._best |= {name: outcome for name, outcome in found.items() if outcome is not None}
+        return {name: outcome.trial.number for name, outcome in found.items() if outcome is not None}
 
     def _gained_nothing(self, near: list[str]) -> bool:
         """Whether each near rung has gone PATIENCE trials without a new best of its own."""

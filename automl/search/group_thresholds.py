@@ -28,8 +28,8 @@ BORROWED = 50
 """Rows of either class that a group borrows from all rows together: rates of few rows are drawn towards those of all (with 50
 instead of none, the gap of adult by sex and race together falls from .157 to .140 on rows that the thresholds have not seen)."""
 CHANGED = 3.0
-"""About so many rows are called otherwise for each that is lost, which tells how uncertain a loss of accuracy is: one standard
-error of it is kept back, so that the price is mostly kept on other rows too."""
+"""About so many rows are called otherwise for each that is lost, which tells how uncertain a loss of accuracy is: two standard
+errors of it are kept back, so that the price is kept on other rows too."""
 PLACES = 200
 """Thresholds of a group that are tried lie at so many quantiles of either class."""
 
@@ -91,7 +91,7 @@ def fit_group_thresholds(
         cells.append(_Curve.of(names, probability[held], happened[held], weight[held] / total, overall, everyone))
     kept = correct - sum(cell.correct[cell.usual] for cell in cells)
     usual = [cell.usual for cell in cells]
-    allowed = max(0.0, most_lost - float(np.sqrt(CHANGED * most_lost / len(rows))))
+    allowed = max(0.0, most_lost - 2.0 * float(np.sqrt(CHANGED * most_lost / len(rows))))
     chosen = _smallest(cells, _gap(cells, usual), correct - allowed - kept)
     places = usual if chosen is None else chosen
     own = () if chosen is None else tuple(cell.threshold(place) for cell, place in zip(cells, chosen, strict=True))

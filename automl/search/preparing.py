@@ -11,6 +11,7 @@ import pandas as pd
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError, nearest
 from automl.core.groups import group_column
+from automl.core.options import GROUP_THRESHOLDS
 from automl.core.parsers import parse_column
 from automl.core.plan import Plan
 from automl.core.predictor import encode_target
@@ -19,7 +20,7 @@ from automl.core.table import Table, distinct_cells, tabulate
 from automl.core.tasks import Task
 from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
-from automl.search.contract import deciding, model_columns
+from automl.search.contract import model_columns
 from automl.search.forecasting import prepare_forecast
 from automl.search.group_thresholds import GroupedRows
 from automl.search.parity import parity_rows
@@ -39,7 +40,7 @@ class Prepared:
 
     frame: the raw rows that have a target and a weight, in the order of the context's table (rows of a test file last).
     row_ids: their positions in the data as read. sealed: positions in `frame` of the sealed part.
-    thresholds_by: the groups that have thresholds of their own.
+    sensitive: what tells the sensitive groups apart, where columns were named and there are two classes.
     """
 
     context: Context
@@ -48,7 +49,12 @@ class Prepared:
     sealed: Array
     splitter: Splitter
     parity_frame: pd.DataFrame
-    thresholds_by: GroupedRows | None = None
+    sensitive: GroupedRows | None = None
+
+    @property
+    def thresholds_by(self) -> GroupedRows | None:
+        """The groups that have thresholds of their own."""
+        return self.sensitive if self.context.plan.mitigate == GROUP_THRESHOLDS else None
 
 
 def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
@@ -98,7 +104,7 @@ def prepare(dataset: Dataset, profile: Profile, plan: Plan) -> Prepared:
         groups=groups,
         fitting_weight=reweighed(dataset, frame, target, weight, training, profile, plan),
     )
-    told = deciding(profile, plan)
+    told = [profile.column(name) for name in plan.sensitive] if profile.task is Task.BINARY else []
     by = GroupedRows(tuple(group_column(column, dataset.frame) for column in told), tabulate(frame, told)) if told else None
     return Prepared(context, frame, row_ids, sealed, splitter, parity_frame, by)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError
 from automl.core.groups import grouping, intersection
-from automl.core.options import GROUP_THRESHOLDS, MOST_LOST
+from automl.core.options import MOST_LOST, WEIGHTS
 from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.judge.probe import MOST_ROWS, READABLE, columns_of, folds_of, probe
@@ -38,7 +38,7 @@ def reweighed(
     frame, target, weight: of all rows that are trained on or judged; the weights are found on the training rows only.
     Raises InputError where there is no column that a small model can read.
     """
-    if plan.mitigate in (None, GROUP_THRESHOLDS):
+    if plan.mitigate not in WEIGHTS:
         return None
     groups = intersection([grouping(profile.column(name), dataset.frame, frame) for name in plan.sensitive]).codes
     codes = target.astype(np.int64)

@@ -81,3 +81,27 @@ def test_it_verifies_and_a_moved_threshold_is_named(fair: tuple[pd.DataFrame, Pa
     contract["readout"]["threshold"]["groups"]["own"][0]["value"] += 0.1
     write_json(folder / "model" / "contract.json", contract)
     assert any("groups.own" in each.where for each in verify(folder, frame).differences)
+
+
+def test_the_fairest_of_the_best_trials_is_told_taken_where_asked_for_and_verifies(tmp_path: Path) -> None:
+    from automl.verifying import verify
+
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"skill": generator.normal(size=700), "sex": generator.choice(["f", "m"], 700)})
+    odds = 1.5 * frame["skill"] + 1.2 * (frame["sex"] == "m") - 0.6
+    frame["hired"] = np.where(generator.random(700) < 1 / (1 + np.exp(-odds)), "yes", "no")
+    options = {"target": "hired", "positive": "yes", "sensitive": "sex", "time": None, "trials": 8}
+    for mitigate in (None, "fairest"):
+        run = fit(frame, tmp_path / str(mitigate), mitigate=mitigate, **options)
+        evidence, (finding,) = run.evidence, [each for each in run.findings if each.code == "AML413"]
+        best = max(each.score for each in evidence.fairness)
+        assert len(evidence.fairness) > 1
+        assert len(finding.table["rows"]) == len(evidence.fairness)
+        top = next(each for each in evidence.trials if each.score == best)
+        error = np.std(top.fold_scores, ddof=1) / np.sqrt(len(top.fold_scores))
+        assert all(best - each.score <= error for each in evidence.fairness)
+        fairest = min(evidence.fairness, key=lambda each: each.gap)
+        assert finding.numbers["smallest_gap"].value == fairest.gap
+        if mitigate is not None:
+            assert (evidence.champion, evidence.champion_trial) == (fairest.architecture, fairest.number)
+        assert verify(run.folder, frame).holds

@@ -9,6 +9,7 @@ import numpy as np
 from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.metrics import METRICS, Metric
+from automl.core.options import FAIREST
 from automl.core.profile import Role
 from automl.core.readout import GroupThresholds
 from automl.core.statistics import percentile_interval
@@ -35,6 +36,9 @@ class Change:
 def run(case: Case) -> list[Finding]:
     if case.plan.mitigate is None or not len(case.truth):
         return not_applicable("AML414", TITLE, Section.FAILURES, "Nothing was mitigated (--mitigate), so there is no before.")
+    if case.plan.mitigate == FAIREST:
+        sentence = "The fairest of the best trials was asked for; AML413 tells what that changed."
+        return not_applicable("AML414", TITLE, Section.FAILURES, sentence)
     if _plain(case) is None:
         sentence = (
             "The rows were weighed so that the target does not depend on the groups; what that changed was not measured, which"
