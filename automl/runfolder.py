@@ -368,7 +368,7 @@ def command(dataset: Dataset, options: Options) -> str:
         elif isinstance(value, dict):
             words += [word for key, item in value.items() for word in (f"--{flag}", f"{key}={item}")]
         elif isinstance(value, tuple):
-            words += [word for item in value for word in (f"--{flag}", _as_list_item(str(item)))]
+            words += [f"--{flag}", ",".join(_as_list_item(str(item)) for item in value)]
         else:
             words += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
