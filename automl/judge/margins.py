@@ -24,6 +24,7 @@ Cells = dict[str, Array]
 PLAIN = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.DATETIME)
 LEAST_PROBABILITY = 1e-7
 OTHERS = "all other columns"
+EASY_BYTES, LEAST_EASE = 4e5, 0.12
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,14 @@ def margins_of(case: Case) -> Margins | None:
         return margins_of_model(case.predictor, positive_of(case))
     names, regression = [column.name for column in columns], not case.profile.task.is_classification
     return margins_of_predict(case.predict, names, regression, positive_of(case))
+
+
+def ease(case: Case) -> float:
+    """How much of the usual effort a model of this size is given, up to 1: what one prediction takes grows with its bytes.
+
+    The size is asked and no clock, so that a run that counts trials does the same each time.
+    """
+    return float(np.clip(EASY_BYTES / max(1.0, float(case.model.get("bytes") or 0.0)), LEAST_EASE, 1.0))
 
 
 def taken(cells: Mapping[str, Array], rows: Array) -> Cells:

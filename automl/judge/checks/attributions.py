@@ -14,7 +14,7 @@ from automl.core.statistics import percentile_interval
 from automl.judge.curves import sampled
 from automl.judge.deletion import Deletion, deletion
 from automl.judge.examples import class_name
-from automl.judge.margins import Cells, Margins, margins_of, positive_of, probability_of, taken
+from automl.judge.margins import Cells, Margins, ease, margins_of, positive_of, probability_of, taken
 from automl.judge.scoring import not_applicable
 from automl.judge.shapley import Attribution, attribute, strongest
 from automl.judge.wording import count_text, figures_text, names_text, number, percent_text
@@ -26,8 +26,8 @@ STABLE = "Whether the order of the columns is stable"
 MOST_PLAYERS = 40
 MOST_ROWS, FEWEST_ROWS = 150, 30
 MOST_BACKGROUND, FEWEST_BACKGROUND = 50, 15
-CELLS = 2e7
-"""Cells that are predicted in all."""
+CELLS, PREDICTIONS = 2e7, 1.5e5
+"""Cells and mixed rows that are predicted in all, at most; of the rows fewer where the model is large."""
 SHARE_OF_TIME = 0.25
 LEAST_SECONDS = 0.5
 MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 9, 3
@@ -39,7 +39,10 @@ RESAMPLES = 300
 
 @dataclass(frozen=True)
 class _Explained:
-    """The attributions of some judged rows, and what they were made from. places: their positions among the judged rows."""
+    """The attributions of some judged rows, and what they were made from.
+
+    places: their positions among the judged rows. wanted: how many were to be explained.
+    """
 
     model: Margins
     found: Attribution
@@ -49,6 +52,7 @@ class _Explained:
     background: Cells
     other_background: Cells
     replacing: Cells
+    wanted: int
 
 
 def run(case: Case) -> list[Finding]:
@@ -76,7 +80,7 @@ def run(case: Case) -> list[Finding]:
 def _explained(case: Case, model: Margins) -> _Explained:
     columns = len(model.players)
     players = min(columns, MOST_PLAYERS)
-    rows, many = _effort(min(len(case.truth), MOST_ROWS), players, columns)
+    rows, many = _effort(min(len(case.truth), MOST_ROWS), players, min(PREDICTIONS * ease(case), CELLS / columns))
     limit = case.deadline.until(share=SHARE_OF_TIME)
     generator = np.random.default_rng(case.plan.seed)
     training = case.training_rows
@@ -92,18 +96,15 @@ def _explained(case: Case, model: Margins) -> _Explained:
     found = attribute(model, of_rows, background, case.plan.seed, limit=limit)
     case.deadline.short |= len(found) < rows
     done = np.arange(len(found))
-    return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, other, replacing)
+    return _Explained(model, found, places[done], frame.iloc[done], taken(of_rows, done), background, other, replacing, rows)
 
 
-def _effort(rows: int, players: int, columns: int) -> tuple[int, int]:
-    """Rows and background rows so that a fixed number of cells is predicted: no clock is asked."""
-    many = MOST_BACKGROUND
-    while 2.0 * rows * many * players * columns > CELLS and (rows > FEWEST_ROWS or many > FEWEST_BACKGROUND):
-        if many / MOST_BACKGROUND >= rows / MOST_ROWS and many > FEWEST_BACKGROUND:
-            many -= 1
-        else:
-            rows = max(min(rows, FEWEST_ROWS), rows - 3)
-            many = many if rows > FEWEST_ROWS else max(FEWEST_BACKGROUND, many - 1)
+def _effort(rows: int, players: int, most: float) -> tuple[int, int]:
+    """Rows and background rows so that at most so many mixed rows are predicted: no clock is asked."""
+    many, least = MOST_BACKGROUND, min(rows, FEWEST_ROWS)
+    while 2.0 * rows * many * players > most and (rows > least or many > FEWEST_BACKGROUND):
+        fewer_rows = rows > least and (rows / MOST_ROWS >= many / MOST_BACKGROUND or many == FEWEST_BACKGROUND)
+        rows, many = (max(least, rows - 3), many) if fewer_rows else (rows, max(FEWEST_BACKGROUND, many - 1))
     return rows, many
 
 
@@ -137,9 +138,8 @@ def _global(case: Case, explained: _Explained, sizes: Array) -> Finding:
         f"{_about(case)[:1].upper()}{_about(case)[1:]} is moved most by {told}: the mean size of what the column's value adds to"
         f" a prediction or takes from it, over {count_text(len(found), 'judged row')} and against {background} training rows"
     )
-    wanted = _effort(min(len(case.truth), MOST_ROWS), min(len(found.columns), MOST_PLAYERS), len(case.profile.features))[0]
-    if len(found) < wanted:
-        sentence += f" (fewer than the usual {wanted}, as time was short)"
+    if len(found) < explained.wanted:
+        sentence += f" (fewer rows than the usual {explained.wanted}, as time was short)"
     idle = [found.columns[at] for at in order.tolist() if sizes[at] == 0.0]
     if idle:
         sentence += f"; {names_text(idle)} {'moves' if len(idle) == 1 else 'move'} nothing"
@@ -345,7 +345,7 @@ def _belief(case: Case, explained: _Explained) -> list[Finding]:
     found = explained.found
     if len(explained.model.players) < 3 or len(found) < 5:
         return not_applicable("AML505", BELIEF, Section.WHY, "With so few columns or rows no order of them can be tested.")
-    tested = np.arange(min(len(found), TESTED_ROWS))
+    tested = np.arange(min(len(found), max(FEWEST_ROWS, round(TESTED_ROWS * ease(case)))))
     part = Attribution(found.columns, found.values[tested], found.errors[tested], found.base, found.output[tested])
     outputs = np.array([_output(case, int(explained.places[at]), found) for at in tested])
     told = deletion(explained.model, explained.cells, part, outputs, explained.replacing, case.plan.seed)

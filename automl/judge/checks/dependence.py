@@ -13,7 +13,7 @@ from automl.core.profile import Kind
 from automl.judge.curves import sampled
 from automl.judge.dependence import Dependence, Interaction, alone, dependence, interaction
 from automl.judge.examples import class_name
-from automl.judge.margins import Cells, Margins, Player, margins_of, positive_of, taken
+from automl.judge.margins import Cells, Margins, Player, ease, margins_of, positive_of, taken
 from automl.judge.scoring import not_applicable
 from automl.judge.shapley import influence
 from automl.judge.wording import count_text, figures_text, number, percent_text
@@ -22,6 +22,7 @@ TITLE = "How the predictions follow a column"
 TOGETHER = "Columns that act together"
 MOST_COLUMNS, MOST_TOGETHER = 4, 5
 MOST_ROWS, PAIRED_ROWS, RANKING_ROWS, CURVES = 60, 50, 40, 30
+FEWEST_ROWS = 30
 CELLS = 1.5e7
 """Cells that are predicted in all."""
 LEAST_SECONDS, SHARE_OF_TIME = 0.4, 0.25
@@ -40,7 +41,8 @@ def run(case: Case) -> list[Finding]:
         why = why or "the rows are no plain table"
         return not_applicable("AML506", TITLE, Section.WHY, f"Nothing was found out about single columns, because {why}.")
     limit = case.deadline.until(share=SHARE_OF_TIME)
-    rows = model.read(case.judged.iloc[sampled(len(case.truth), case.plan.seed, MOST_ROWS)].reset_index(drop=True))
+    most = max(FEWEST_ROWS, round(MOST_ROWS * ease(case) ** 0.5))
+    rows = model.read(case.judged.iloc[sampled(len(case.truth), case.plan.seed, most)].reset_index(drop=True))
     output = 0 if positive_of(case) is not None or not case.profile.task.is_classification else _usual_class(case)
     order = _by_influence(model, rows, len(case.profile.features), case.plan.seed)
     curves: list[Dependence] = []
@@ -70,7 +72,7 @@ def _by_influence(model: Margins, rows: Cells, columns: int, seed: int) -> list[
 
 def _pairs(case: Case, model: Margins, order: list[Player], rows: Cells, output: int) -> list[Interaction]:
     count, columns = len(next(iter(rows.values()))), len(case.profile.features)
-    used = min(count, PAIRED_ROWS, max(15, int(np.sqrt(CELLS / (15 * columns)))))
+    used = min(count, round(PAIRED_ROWS * ease(case) ** 0.5), max(15, int(np.sqrt(CELLS / (15 * columns)))))
     rows, players = taken(rows, np.arange(used)), order[:MOST_TOGETHER]
     singles = [alone(model, player, rows, output) for player in players]
     found = []
