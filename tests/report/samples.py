@@ -277,8 +277,25 @@ def figures() -> dict[str, Figure]:
         "class",
         "recall",
     )
-    every = (_roc(), reliability, curves, importance, slices, histogram, scatter, confusion, large, groups)
+    every = (_roc(), reliability, curves, importance, slices, histogram, scatter, confusion, large, groups, *_influences())
     return {each.name: each for each in every}
+
+
+def _influences() -> tuple[Figure, ...]:
+    generator = np.random.default_rng(2)
+    ranks = tuple(float(each) for each in np.linspace(0, 1, 60))
+    swarms = (
+        Series("age", ranks, tuple(generator.normal(0, 1, 60).tolist())),
+        Series("workclass", (None,) * 60, tuple(generator.normal(0, 0.3, 60).tolist())),
+    )
+    places = tuple(float(each) for each in range(20, 70, 5))
+    rows = tuple(Series(f"row {row}", places, tuple(row + 0.02 * each for each in places)) for row in range(5))
+    added = Series("steps", ("mean prediction", "age = 21", "workclass = Private", "5 others"), (-2.7, -1.2, 0.4, 0.1))
+    return (
+        Figure("swarm", "beeswarm", "What moves the predictions", "A dot is a row.", swarms, "column", "adds to the log-odds"),
+        Figure("way", "waterfall", "Row 7", "From the mean to this row.", (added,), "this row", "log-odds"),
+        Figure("curve", "dependence", "Dependence on age", "The thick line is the mean.", rows, "age", "log-odds"),
+    )
 
 
 def findings(metric: str, score: Number, baseline: Number, drawn: tuple[str, ...]) -> list[Finding]:

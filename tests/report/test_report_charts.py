@@ -62,7 +62,11 @@ def test_the_table_behind_a_chart_holds_every_value(name: str) -> None:
     table = svg.table(figure)
     assert all(len(row) == len(table["columns"]) for row in table["rows"])
     shown = [cell for row in table["rows"] for cell in row]
-    assert all(point in shown for series in figure.series for point in series.y)
+    series = figure.series[:1] if figure.kind == "dependence" else figure.series  # single rows stand for no number
+    if figure.kind == "beeswarm":  # a table of dots tells nobody anything: how they are distributed is told instead
+        assert all(edge(each.y) in shown for each in series for edge in (min, max))
+    else:
+        assert all(point in shown for each in series for point in each.y)
 
 
 @settings(max_examples=60, deadline=None)

@@ -156,14 +156,16 @@ def _global(case: Case, explained: _Explained, sizes: Array) -> Finding:
             for at in order[: 2 * MOST_SWARMS].tolist()
         },
         figures=(_swarm(case, explained, order) if swarm else _bars(case, explained, order, sizes, intervals),),
-        table={
-            "columns": ["column", "mean size", "low", "high", "error of sampling"],
-            "rows": [
-                [found.columns[at], float(sizes[at]), *intervals[at], float(np.sqrt((found.errors[:, at] ** 2).mean()))]
-                for at in order.tolist()
-            ],
-        },
+        table=_sizes(found, order, sizes, intervals) if swarm else {},
     )
+
+
+def _sizes(found: Attribution, order: Array, sizes: Array, intervals: list[tuple[float, float]]) -> dict[str, Any]:
+    errors = np.sqrt((found.errors**2).mean(axis=(0, 2)))
+    return {
+        "columns": ["column", "mean size", "low", "high", "error of sampling"],
+        "rows": [[found.columns[at], float(sizes[at]), *intervals[at], float(errors[at])] for at in order.tolist()],
+    }
 
 
 def _swarm(case: Case, explained: _Explained, order: Array) -> Figure:
@@ -435,7 +437,10 @@ def _stability(case: Case, explained: _Explained) -> list[Finding]:
             numbers={"rank_correlation": number(value, low, high)},
             table={
                 "columns": ["column", "mean size, first half", "second half"],
-                "rows": [[found.columns[at], float(first[at]), float(second[at])] for at in np.argsort(-first).tolist()],
+                "rows": [
+                    [found.columns[at], float(first[at]), float(second[at])]
+                    for at in np.argsort(-first)[: 2 * MOST_SWARMS].tolist()
+                ],
             },
             action="" if stable else "Read the sizes with their intervals, not the order of the columns.",
         )

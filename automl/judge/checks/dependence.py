@@ -205,10 +205,6 @@ def _together(case: Case, found: list[Interaction], output: int) -> list[Finding
             about="evaluated",
             numbers={f"{each.first} × {each.second}": number(each.value, each.low, each.high) for each in found},
             figures=(Figure("interactions", "interval", TOGETHER, how, (series,), "pair", "H", "zero"),),
-            table={
-                "columns": ["first", "second", "H", "low", "high", "moves by"],
-                "rows": [[each.first, each.second, each.value, each.low, each.high, each.size] for each in found],
-            },
         )
     ]
 
