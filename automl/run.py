@@ -360,11 +360,12 @@ class Sitting:
         shipped = self.refit(folder, dataset, prepared, evaluated, workshop, len(rows))
         evidence = self.probe(context, evidence, climb, workshop)
         evidence = self.learning_curve(context, evidence, climb)
-        with self.stage("judge", "judging"):
+        with self.stage("evaluate", "predicting the judged rows"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
             folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))
             if not shipped["refitted"]:
                 case = dataclasses.replace(case, plan=dataclasses.replace(plan, refit=False))
+        with self.stage("judge", "judging"):
             case = dataclasses.replace(case, deadline=bounded(self.deadline, self.seconds["probe"]))
             clocks = Clocks(case.deadline.budget_seconds)
             findings = self.judge(case, clocks)

@@ -455,6 +455,17 @@ def test_an_out_below_a_file_is_one_sentence(finished, command):
     one_sentence(answer.err)
 
 
+def test_a_check_that_says_stop_leaves_with_3_and_a_report(command, monkeypatch, finished, tmp_path):
+    monkeypatch.setattr("automl.judge.checks.constant_input.TOLERANCE", -1.0)
+    answer = command("fit", finished.data, "--trials", "2", "--only", "linear", "--quiet", "--out", tmp_path / "run")
+    assert answer.code == 3
+    assert "AML320" in one_sentence(answer.err)
+    assert answer.out.startswith("Do not use: One check says stop")
+    assert (tmp_path / "run" / "report.html").is_file()
+    shown = command("report", tmp_path / "run")
+    assert shown.code == 0
+
+
 def test_our_own_fault_is_told_with_a_log(command, monkeypatch, finished):
     from automl import run
 

@@ -75,7 +75,7 @@ def test_another_model_from_the_same_seed_is_an_issue(difference: float, severit
 
 @pytest.mark.parametrize(
     ("score", "p_value", "severity"),
-    [(0.5, 0.4, "passed"), (0.56, 0.02, "passed"), (0.503, 0.0005, "tip"), (0.68, 0.0005, "stop")],
+    [(0.5, 0.4, "passed"), (0.56, 0.02, "passed"), (0.503, 0.0005, "issue"), (0.68, 0.0005, "stop")],
 )
 def test_labels_that_cannot_be_known_stop_the_run_only_beyond_chance(score: float, p_value: float, severity: str) -> None:
     finding = shuffled_labels.run(probed(shuffled=Shuffled(score, 0.5, p_value, 900)))[0]

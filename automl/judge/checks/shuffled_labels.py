@@ -34,7 +34,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML322",
             title=TITLE,
-            severity=Severity.STOP if large else Severity.TIP if known else Severity.PASSED,
+            severity=Severity.STOP if large else Severity.ISSUE if known else Severity.PASSED,
             section=Section.TRUST,
             sentence=f"{sentence}.",
             about="evaluated",
