@@ -432,19 +432,19 @@ class Sitting:
         return dataclasses.replace(evidence, probes=found)
 
     def learning_curve(self, context: Any, evidence: Evidence, climb: Any) -> Evidence:
-        """Whether more rows would help, where there is time to ask."""
+        """Whether more rows would help, and other rows lead to the same columns, where there is time to ask."""
         from automl.search import budget
-        from automl.search.learning_curve import learning_curve
+        from automl.search.learning_curve import LearningCurve, learning_curve
 
         best = climb.best(evidence.champion)
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
         with self.stage("curve", "training on fewer rows"):
             try:
-                points = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
+                found = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
             except TrainingError as error:
-                points = ()
+                found = LearningCurve()
                 self.tell("curve", f"no learning curve: {error}", "warning")
-        return dataclasses.replace(evidence, learning_curve=points)
+        return dataclasses.replace(evidence, learning_curve=found.points, fold_importances=found.importances)
 
     def judge(self, case: Case, clocks: Clocks) -> list[Finding]:
         from automl.judge import judge

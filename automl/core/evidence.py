@@ -153,6 +153,8 @@ class Evidence:
     fairness: the trials that are as good as the best, by sensitive groups; finalists: the trial of each rung that was taken as
         the fairest of its best, where that was asked for.
     learning_curve: champion's score by share of the training rows, as [rows, mean score, low, high].
+    fold_importances: by column what its shuffling costs in each fold, in the plan's metric, of the champion trained on the
+        other folds; empty where that was not measured.
     """
 
     metric: str
@@ -167,6 +169,7 @@ class Evidence:
     skipped: dict[str, str] = field(default_factory=dict)
     nested: tuple[float, ...] = ()
     learning_curve: tuple[tuple[float, float, float, float], ...] = ()
+    fold_importances: dict[str, tuple[float, ...]] = field(default_factory=dict)
     stopped: str = ""
     gained_nothing: bool = False
     readout: Readout = field(default_factory=Readout)

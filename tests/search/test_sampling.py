@@ -96,8 +96,10 @@ def test_the_best_of_every_rung_is_tried_again_on_all_rows_and_stands_for_it(pre
     assert np.array_equal(climb.last_rows(chosen[0]), context.training_rows)
     first, again = (trial for trial in evidence.trials if trial.architecture == "boosting")
     assert context.metric.gain(again.score, first.score) > 0
-    points = learning_curve(context, again, 0.1, NEVER)
-    assert points[-1][0] == len(context.fresh_folds[0].training)
+    curve = learning_curve(context, again, 0.1, NEVER)
+    assert curve.points[-1][0] == len(context.fresh_folds[0].training)
+    folds = sum(fold.repeat == 0 for fold in context.fresh_folds)
+    assert {len(losses) for losses in curve.importances.values()} == ({folds} if folds > 1 else set())
 
 
 def test_the_finals_get_the_rows_that_the_time_allows() -> None:
