@@ -91,8 +91,15 @@ class Deadline:
     def lacks(self, seconds: float) -> bool:
         """Whether fewer seconds than these are left, so that the asker does less: `short` remembers it."""
         lacking = self.left_seconds() < seconds
-        self.short = self.short or lacking
+        if lacking:
+            self.fall_short()
         return lacking
+
+    def fall_short(self) -> None:
+        """Remember here, and in what this is a part of, that less is done for want of time."""
+        self.short = True
+        if self.parent is not None:
+            self.parent.fall_short()
 
     @property
     def expired(self) -> bool:

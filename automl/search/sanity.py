@@ -122,8 +122,9 @@ def _why_not(context: Context, probe: Probe, trial: Trial | None) -> str:
 def _seconds(context: Context, probe: Probe, trial: Trial, again_seconds: float) -> float:
     """What a probe should take, by what training the folds of the trial took."""
     net = _is_net(context, trial)
-    looks = len(context.search_folds) * context.rows_a_fit(trial.rows) * max(1, trial.rounds)
-    row_rounds = probe.row_rounds if probe.of_nets else min(_most_rows(context, trial) * _rounds(context, trial), looks)
+    rows = context.rows_a_fit(trial.rows)
+    looks = len(context.search_folds) * rows * max(1, trial.rounds)
+    row_rounds = probe.row_rounds if probe.of_nets else min(_most_rows(context, trial), rows) * max(1, _rounds(context, trial))
     return probe.fits * max(LEAST_FIT_SECONDS[net], again_seconds * row_rounds / max(1.0, looks))
 
 

@@ -10,10 +10,11 @@ import pytest
 from automl.core.case import Case, Turn
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.discovery import declarations
-from automl.core.files import dump_json
+from automl.core.files import dump_json, encode
 from automl.core.finding import Finding, Severity
 from automl.core.tasks import Task
 from automl.judge import CHECKS, LEFT_OUT, Clocks, bounded, judge
+from automl.report import render, report
 from tests.judge.made_up import case_of
 
 ALWAYS = {check.code for check in declarations(CHECKS, "CHECK") if check.turn is Turn.VERDICT}
@@ -50,9 +51,11 @@ def test_with_time_enough_nothing_is_left_out() -> None:
 
 @pytest.mark.parametrize("seconds_a_look", [0.1, 0.3, 1.0, 30.0])
 def test_what_there_was_no_time_for_is_named_and_the_verdict_never_is(seconds_a_look: float) -> None:
-    findings = judge(timed(seconds_a_look))
+    case = timed(seconds_a_look)
+    findings = judge(case)
     named = left_out(findings)
     assert named
+    assert "AML201" in render(encode(report(case.profile, case.plan, case.evidence, findings, {})))
     assert not [code for code in ALWAYS if named.get(code) == "not run"]
     of_code = {finding.code: finding for finding in findings}
     not_run = {code for code, said in named.items() if said == "not run"}

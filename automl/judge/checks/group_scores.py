@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ TITLE = "Scores of the sensitive groups"
 RESAMPLES, FEWEST_RESAMPLES = 200, 100
 _CELLS = 1_000_000
 MOST_GROUPS = 60
+LEAST_SECONDS, SHARE_OF_TIME = 0.3, 0.5
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def run(case: Case) -> list[Finding]:
         )
     if not len(case.truth):
         return not_applicable("AML410", TITLE, Section.FAILURES, "No rows were judged, so groups were not compared.")
+    case = replace(case, deadline=case.deadline.until(share=SHARE_OF_TIME))
     parts = sensitive_groupings(case)
     headline = headline_metric(case)
     hurried = case.deadline.lacks(HURRY_SECONDS)
@@ -72,7 +74,7 @@ def _groups(case: Case, by: Grouping, metrics: list[Metric]) -> list[Group]:
 
 
 def _scores(case: Case, metrics: list[Metric], rows: Array) -> dict[str, Number]:
-    """Metrics of these rows, with the intervals of one bootstrap; those that are not defined on them are left out."""
+    """Metrics of these rows, with the intervals of one bootstrap while there is time; those not defined on them are left out."""
     truth, prediction = case.truth[rows], case.prediction[rows]
     weight = None if case.weight is None else case.weight[rows]
     clusters = judged_groups(case)
@@ -81,6 +83,8 @@ def _scores(case: Case, metrics: list[Metric], rows: Array) -> dict[str, Number]
     defined = [each for each in metrics if np.isfinite(values[each.name])]
     if not defined:
         return {}
+    if case.deadline.lacks(LEAST_SECONDS):
+        return {each.name: number(values[each.name], unit=unit_of(each, case.profile)) for each in defined}
     total = int(np.clip(_CELLS // len(rows), FEWEST_RESAMPLES, RESAMPLES))
     replicate = [replicator(each, truth, prediction, case.positive) for each in defined]
     replicates: list[list[Array]] = [[] for _ in defined]
@@ -150,6 +154,8 @@ def _rates(case: Case, parts: list[Grouping]) -> tuple[Figure, ...]:
     """One figure a rate, or error, of the last class that is looked at (the positive one of a binary task)."""
     rates = rates_of(case)
     shown = [rate for rate in rates if rate.label in ("", rates[-1].label)]
+    if case.deadline.lacks(LEAST_SECONDS):
+        return ()
     replicates = [replicated(case, shown, by) for by in parts]
     return tuple(_rate_figure(case, rate, parts, [each[at] for each in replicates]) for at, rate in enumerate(shown))
 
