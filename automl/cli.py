@@ -275,6 +275,10 @@ def recommend(data: str, save: str | None, force: bool, as_json: bool, **choices
     metavar="SHARE",
     help="Give no answer for this share of rows, those the model knows least about: 0.1.",
 )
+@click.option("--flags", is_flag=True, help="Add a column that says which rows are unlike the training data, and why.")
+@click.option(
+    "--fallback", metavar="VALUE", help="Stands in place of the prediction of such rows, and of those without an answer."
+)
 @click.option("--review", metavar="FILE", help="Write the rows that a human should look at to this CSV file, with reasons.")
 @JSON
 def predict(run: str, data: str, output: str, as_json: bool, **asked: Any) -> None:
@@ -292,6 +296,7 @@ def predict(run: str, data: str, output: str, as_json: bool, **asked: Any) -> No
         raise InputError("stdout cannot carry both the predictions and the JSON document", "give -o a file name")
     model = load(_model_folder(run))
     _refuse_same_file(data, None if to_stdout else output)
+    _refuse_same_file(data, asked["review"])
     given = model.rows(data)
     rows = model.write_predictions(None if to_stdout else output, given, Asked(**asked))
     warnings = _warn(model.notes(given))

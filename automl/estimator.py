@@ -156,6 +156,12 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
         probabilities[:, [self._place_of_[canonical(name)] for name in self._model.contract["classes"]]] = given
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
+    def predict_set(self, X: Any, level: float = 0.9) -> list[Array]:
+        """An array of labels a row that holds the truth with this probability, the most probable first; none is empty."""
+        check_is_fitted(self)
+        sets = self._model.predict_set(self._rows(X), level)
+        return [self.classes_[[self._place_of_[canonical(label)] for label in each]] for each in sets]
+
 
 class AutoMLRegressor(RegressorMixin, _AutoML):
     """The simplest regressor that the evidence supports, as a scikit-learn estimator.
@@ -178,6 +184,11 @@ class AutoMLRegressor(RegressorMixin, _AutoML):
         """(rows,) float64 values."""
         check_is_fitted(self)
         return self._model.predict(self._rows(X))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """(rows, 2) the ends of intervals that hold the truth with this probability."""
+        check_is_fitted(self)
+        return self._model.predict_interval(self._rows(X), level)
 
 
 def _target(estimator: _AutoML, frame: pd.DataFrame, y: Any) -> tuple[str, Array]:

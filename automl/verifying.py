@@ -402,14 +402,16 @@ def _search(kept: _Kept) -> Part:
             "evidence.json", f"fold scores of {champion.id}", list(champion.fold_scores), scores, relative=ROUNDED
         )
     if not context.rolling:
-        read, unlike = _read_out(kept)
-        values, differences = values + read, differences + unlike
+        for part in (_read_out, _guardrails):
+            count, unlike = part(kept)
+            values, differences = values + count, differences + unlike
     for number, decision in enumerate(evidence.decisions):
         said, again = _decided(kept, decision)
         values += _count(again)
         differences += _differences("evidence.json", f"decisions.{number}", said, again)
     said = (
-        "the trials held against their journal; the champion's fold scores, its readout and the test of each climb computed again"
+        "the trials held against their journal; the champion's fold scores, its readout and guardrail, and the test of each climb"
+        " computed again"
     )
     return Part("search", said, values, tuple(differences))
 
@@ -426,6 +428,23 @@ def _read_out(kept: _Kept) -> tuple[int, list[Difference]]:
         wanted = encode(said.shipped)
         differences += _differences(f"{place}/contract.json", "readout", told, wanted)
     return _count(again), differences
+
+
+def _guardrails(kept: _Kept) -> tuple[int, list[Difference]]:
+    """The guardrails of both models fitted again; runs of earlier versions have none."""
+    from automl.search.guarding import fit_guardrail
+
+    context, values, differences = kept.prepared.context, 0, list[Difference]()
+    rows = {"evaluated": context.training_rows, "model": np.arange(len(context.target))}
+    if not kept.facts["shipped"]["refitted"]:
+        rows["model"] = context.training_rows
+    for place, part in rows.items():
+        contract = read_json(kept.folder / place / "contract.json")
+        if "guardrail" in contract:
+            again = encode(fit_guardrail(contract["columns"], context, part))
+            values += _count(again)
+            differences += _differences(f"{place}/contract.json", "guardrail", contract["guardrail"], again)
+    return values, differences
 
 
 def _decided(kept: _Kept, decision: Decision) -> tuple[Any, Any]:

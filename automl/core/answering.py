@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl.core.conformal import Conformal, conformal_of, cut_at, interval_at, set_at, sureness_at
+from automl.core.guardrail import unusual_rows
 from automl.core.predictor import EXTENSIONS, Asked, PredictorError, _id_cells, _write_csv, as_table, neutral
 
 Array = np.ndarray[Any, Any]
@@ -37,14 +38,15 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answe
     Raises PredictorError where the model folder has nothing to answer it from.
     """
     contract = predictor.contract
+    if asked.fallback is not None and predictor.is_regression and not _is_number(asked.fallback):
+        raise PredictorError(f'the fallback stands among numbers and has to be one; "{asked.fallback}" is none')
     known = conformal_of(contract)
     cells: dict[str, list[str]] = {}
     if asked.interval is not None:
         cells |= _bounds(predictor, prediction, asked.interval)
     sureness = None if known is None else sureness_of(contract, known, prediction)
-    flagged: dict[int, tuple[str, ...]] = (
-        EXTENSIONS["unusual"](contract, frame) if asked.looks_at_rows and "unusual" in EXTENSIONS else {}
-    )
+    wanted = asked.flags or (asked.fallback is not None and asked.abstain is None)  # else rows are looked at where they can be
+    flagged = unusual_rows(contract, frame) if wanted or (asked.looks_at_rows and contract.get("guardrail")) else {}
     unsure: set[int] = set()
     if asked.abstain is not None:
         unsure = set(np.flatnonzero(unsure_at(contract, prediction, asked.abstain)).tolist())
@@ -64,6 +66,13 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answe
                 reasons[row] = "among the least sure of these rows"
                 queue.append(row)
     return Answer(cells, replaced, reasons, tuple(queue), _told(len(prediction), len(unsure), len(flagged), asked))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def sureness_of(contract: Mapping[str, Any], conformal: Conformal, prediction: Array) -> Array | None:

@@ -14,12 +14,14 @@ import automl.core.parsers  # noqa: F401  enters all parse steps and extensions
 from automl.core.answering import bounds_of, labels_in, unsure_at
 from automl.core.conformal import interval_at, set_at
 from automl.core.errors import InputError
+from automl.core.guardrail import unusual_rows
 from automl.core.predictor import (
     NOTHING_MORE,
     Array,
     Asked,
     Columns,
     PredictorError,
+    _holds_columns,
     as_table,
     encode_target,
     notes_on,
@@ -135,6 +137,13 @@ class Model:
         prediction = self.predict_proba(rows) if self.contract.get("classes") else self.predict(rows)
         with _told_as_input_error():
             return np.asarray(~unsure_at(self.contract, prediction, abstain))
+
+    def unusual(self, rows: Any) -> dict[int, tuple[str, ...]]:
+        """Row number (from 0) to the reasons why it is unlike the training data; rows that are like it are not there."""
+        given = self.rows(rows)
+        with _told_as_input_error():
+            given = [given] if type(given) is dict and not _holds_columns(given) else given
+            return unusual_rows(self.contract, self.predictor.arranged(given))
 
     def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any, asked: Asked = NOTHING_MORE) -> int:
         """Write the prediction file (None: standard output), whole or not at all. Returns the number of rows."""

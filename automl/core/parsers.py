@@ -9,7 +9,7 @@ from automl.core.predictor import EXTENSIONS, PARSERS, Parser, Predictor, make_p
 
 __all__ = ["EXTENSIONS", "MODULES", "PARSERS", "Parser", "Predictor", "make_parser", "parse_column"]
 
-MODULES = ("media", "folders", "tokens", "arranging", "conformal", "answering", "panel", "methods", "forecasting")
+MODULES = ("media", "folders", "tokens", "arranging", "conformal", "guardrail", "answering", "panel", "methods", "forecasting")
 """Modules of automl.core that enter parse steps or extensions; what a model needs of them goes into its predict.py."""
 
 for _name in MODULES:

@@ -362,7 +362,8 @@ PARSERS: dict[Any, type[Parser]] = {"number": Number, "boolean": Boolean, "categ
 EXTENSIONS: dict[str, Any] = {}
 """What further modules bring: "arrange" (rows, arrangement) -> rows, one an example; "folder" (path, contract) -> rows;
 "forecast" (folder, contract, threads) -> a predictor of forecasts; "answer" (predictor, rows, prediction, asked) -> what is said
-beside predictions, and "review" (path, rows, cells, answer), which writes what a human should see."""
+beside predictions; "review" (path, rows, cells, answer), which writes what a human should see; "told" (contract, rows) -> what to
+say of rows that are unlike the training data."""
 
 
 def plain_values(values: Any) -> Array | list[Any]:
@@ -951,6 +952,8 @@ def notes_on(rows: Any, contract: Mapping[str, Any]) -> list[str]:
     if unseen:
         count = "1 column has" if len(unseen) == 1 else f"{len(unseen)} columns have"
         told.append(f"{count} only values that the training data does not have: {_few(unseen)}")
+    if not missing and not unseen and "told" in EXTENSIONS:  # else that is why rows are unlike the training data
+        told += EXTENSIONS["told"](contract, rows)
     return told
 
 
@@ -1196,6 +1199,8 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     frame: a DataFrame, a list of dicts or Columns, whose notes then tell which files could not be read.
     Returns the number of rows.
     """
+    if path is not None and asked.review is not None and os.path.realpath(path) == os.path.realpath(asked.review):
+        raise PredictorError(f"{path} cannot hold both the predictions and the rows to review; name two files")
     if hasattr(predictor, "write"):
         return int(predictor.write(path, frame, asked))
     given, frame = frame, as_table(predictor.arranged(frame))
@@ -1290,6 +1295,8 @@ def refuse_same_file(data: str | os.PathLike[str], output: str | os.PathLike[str
 ASKED_FOR: tuple[tuple[str, Any, str], ...] = (
     ("--interval", float, "How often an interval (columns lower, upper) or set of classes is to hold the truth, such as 0.9."),
     ("--abstain", float, "Leave this share of rows, such as 0.1, without an answer: those that the model knows least about."),
+    ("--flags", None, "Say in a column which rows are unlike the training data, and why."),
+    ("--fallback", str, "What stands in place of the prediction of such rows, and of those without an answer."),
     ("--review", str, "Write the rows that a human should look at to this CSV file, with reasons."),
 )
 """Options of predict.py and of automl predict: name, type (None: a flag), help."""
@@ -1306,12 +1313,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
     for option, kind, told in ASKED_FOR:
-        parser.add_argument(option, type=kind, help=told.replace("%", "%%"))
+        parser.add_argument(option, help=told, **({"type": kind} if kind else {"action": "store_true"}))
     choices = parser.parse_args(arguments)
-    asked = Asked(choices.interval, choices.abstain, review=choices.review)
+    asked = Asked(choices.interval, choices.abstain, choices.flags, choices.fallback, choices.review)
     try:
         predictor = open_predictor(Path(__file__).resolve().parent)
         refuse_same_file(choices.data, choices.output)
+        refuse_same_file(choices.data, choices.review)
         given = read_rows(choices.data, predictor.contract)
         rows = write_predictions(choices.output, given, predictor, asked)
         notes = notes_on(given, predictor.contract)

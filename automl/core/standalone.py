@@ -18,8 +18,8 @@ def modules_of(contract: Mapping[str, Any]) -> list[str]:
     found = {parsers.PARSERS[step].__module__.rpartition(".")[2] for step in steps}
     if "media" in found:
         found.add("folders")
-    if (contract.get("readout") or {}).get("conformal"):
-        found |= {"conformal", "answering"}
+    if (contract.get("readout") or {}).get("conformal") or contract.get("guardrail"):
+        found |= {"conformal", "guardrail", "answering"}
     if contract["task"] == "forecast":
         found |= {"panel", "methods", "forecasting"}
     elif contract.get("arrangement"):

@@ -23,6 +23,7 @@ from automl.core.space import Settings, Space
 from automl.core.standalone import bundle, modules_of
 from automl.search.context import Context
 from automl.search.forecasting import write_forecast
+from automl.search.guarding import fit_guardrail, guarded_rows
 from automl.search.pipeline import Blend, Pipeline, as_prediction, build_graph, encode_folds, fit_pipeline
 from automl.search.target import SETTING, with_target_scale
 from automl.splitting import FoldRows, seeds
@@ -293,12 +294,12 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     if context.rolling:
         write_forecast(pipeline, context.profile, contract, folder, requirements())
     else:
-        _write_graph(pipeline, context, contract, folder)
+        _write_graph(pipeline, context, rows, contract, folder)
     written = sum((folder / name).stat().st_size for name in ("model.onnx", STATE_FILE) if (folder / name).is_file())
     return {"seconds": fitted - started, "export_seconds": time.monotonic() - fitted, "bytes": written, "rounds": rounds}
 
 
-def _write_graph(pipeline: Pipeline | Blend, context: Context, contract: dict[str, Any], folder: Path) -> None:
+def _write_graph(pipeline: Pipeline | Blend, context: Context, rows: Array, contract: dict[str, Any], folder: Path) -> None:
     """model.onnx from raw columns, contract.json, predict.py and what belongs to them."""
     import onnx
 
@@ -306,6 +307,8 @@ def _write_graph(pipeline: Pipeline | Blend, context: Context, contract: dict[st
     model = build_graph(pipeline, context, readout)
     onnx.save(model, str(folder / "model.onnx"))
     contract = described(contract, pipeline.encoder, {each.name for each in model.graph.input})
+    guardrail = fit_guardrail(contract["columns"], context, guarded_rows(context, rows))
+    contract = contract if guardrail is None else {**contract, "guardrail": guardrail}
     write_json(folder / "contract.json", contract)
     for name, content in getattr(pipeline.encoder, "files", {}).items():
         (folder / name).write_bytes(content)

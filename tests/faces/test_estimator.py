@@ -73,6 +73,17 @@ def test_labels_come_back_in_the_type_that_they_came_in(labels):
     assert (model.classes_[probabilities.argmax(axis=1)] == y).mean() > 0.9
 
 
+def test_sets_hold_the_label_that_is_predicted_and_intervals_hold_the_value(fitted):
+    X, y = flowers()
+    sets = fitted.predict_set(X, 0.8)
+    assert [each[0] for each in sets] == fitted.predict(X).tolist()
+    assert np.mean([label in each for label, each in zip(y, sets, strict=True)]) > 0.75
+    model = regressor().fit(X.iloc[:, :3], X.iloc[:, 3])
+    low, high = model.predict_interval(X.iloc[:, :3], 0.8).T
+    assert (low <= model.predict(X.iloc[:, :3])).all()
+    assert np.mean((low <= X.iloc[:, 3]) & (X.iloc[:, 3] <= high)) > 0.7
+
+
 def test_nothing_is_left_behind_unless_out_is_given(fitted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -164,6 +164,22 @@ def test_rows_to_forecast_alone_use_the_stored_past(run: Run, tmp_path: Path) ->
     assert np.abs(found["prediction"].to_numpy() - truth.to_numpy()).mean() < 8.0
 
 
+def test_an_interval_lies_between_the_quantiles_of_its_level(run: Run, tmp_path: Path) -> None:
+    rows = future()
+    rows.to_csv(tmp_path / "future.csv", index=False)
+    for level, names in ((0.8, ("low_80", "high_80")), (0.9, ("quantile_0.05", "quantile_0.95"))):
+        asked = ["--interval", str(level), "-o", str(tmp_path / "out.csv")]
+        command = [sys.executable, "-m", "automl", "predict", str(run.folder), str(tmp_path / "future.csv"), *asked]
+        subprocess.run(command, check=True, capture_output=True)
+        found = pd.read_csv(tmp_path / "out.csv")
+        np.testing.assert_allclose(found[["lower", "upper"]], found[list(names)])
+    narrow, wide = (run.predict_interval(rows, level) for level in (0.5, 0.7))
+    assert (narrow[:, 0] >= wide[:, 0]).all()
+    assert (narrow[:, 1] <= wide[:, 1]).all()
+    with pytest.raises(InputError, match=r"between 0 and 0\.9"):
+        run.predict_interval(rows, 0.95)
+
+
 def test_with_the_history_in_the_file_the_same_comes_out(run: Run, data: Path, tmp_path: Path) -> None:
     rows = future()
     together = pd.concat([pd.read_csv(data), rows]).sample(frac=1.0, random_state=1)

@@ -89,6 +89,32 @@ def test_sets_are_the_same_everywhere_and_the_queue_holds_who_has_no_answer(
     assert (queue["reason"] != "").all()
 
 
+def test_rows_unlike_the_training_data_are_flagged_replaced_and_queued(
+    numbers: tuple[pd.DataFrame, Path], tmp_path: Path
+) -> None:
+    frame, folder = numbers
+    new = frame.head(40).astype({"kind": object})
+    new.loc[3, "size"], new.loc[7, "kind"] = 1000.0, "never seen"
+    new.to_csv(tmp_path / "new.csv", index=False)
+    asked = ["--flags", "--fallback", "-1", "--interval", 0.8, "--review", tmp_path / "review.csv"]
+    done = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 40 rows have the fallback" in done.stderr
+    found = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    assert found.index[found["reason"] != ""].tolist() == [3, 7]
+    assert found.loc[3, "reason"].startswith("size 1000 is outside of")
+    assert found.index[found["prediction"] == -1].tolist() == found.index[found["lower"].astype(str) == ""].tolist() == [3, 7]
+    queue = pd.read_csv(tmp_path / "review.csv")
+    assert queue["row"].head(2).tolist() == [4, 8]
+    assert queue["size"].iloc[0] == 1000.0
+    assert list(load(folder).unusual(new)) == [3, 7]
+    assert list(load(folder).unusual({"size": 1000.0, "kind": "a"})) == [0]
+    plain = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "plain.csv")
+    assert "2 of 40 rows are unlike the training data" in plain.stderr
+    wrong = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "no.csv", "--fallback", "ask")
+    assert (wrong.returncode, (tmp_path / "no.csv").exists()) == (2, False)
+
+
 def test_what_cannot_be_asked_for_is_one_sentence(
     numbers: tuple[pd.DataFrame, Path], classes: tuple[pd.DataFrame, Path], tmp_path: Path
 ) -> None:
@@ -96,6 +122,11 @@ def test_what_cannot_be_asked_for_is_one_sentence(
     frame.to_csv(tmp_path / "new.csv", index=False)
     done = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "out.csv", "--interval", 90)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert not (tmp_path / "out.csv").exists()
+    new = (tmp_path / "new.csv").read_text()
+    for output, review in (("out.csv", "new.csv"), ("out.csv", "out.csv")):
+        done = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / output, "--review", tmp_path / review)
+        assert (done.returncode, (tmp_path / "new.csv").read_text() == new) == (2, True)
     assert not (tmp_path / "out.csv").exists()
     with pytest.raises(InputError, match="predict_interval"):
         load(folder).predict_set(frame)
@@ -125,10 +156,14 @@ def test_the_report_measures_the_judged_rows_and_verifies(name: str, request: py
     assert coverage["low"] <= coverage["value"] <= coverage["high"]
     assert 0.8 < coverage["value"] <= 1.0
     assert "no others" not in findings["AML330"]["sentence"]
+    assert findings["AML332"]["severity"] == "passed"
+    assert findings["AML332"]["numbers"]["flagged_fraction"]["value"] < 0.05
     gain = findings["AML331"]["numbers"]["gain"]
     assert gain["value"] > 0
     assert verify(folder, frame).holds
     contract = read(folder / "model" / "contract.json")
     contract["readout"]["conformal"]["quantiles"]["0.90"] *= 0.5
+    contract["guardrail"]["most_missing"] += 1
     write_json(folder / "model" / "contract.json", contract)
-    assert "readout.conformal.quantiles.0.90" in [each.where for each in verify(folder, frame).differences]
+    differing = {each.where for each in verify(folder, frame).differences}
+    assert {"readout.conformal.quantiles.0.90", "guardrail.most_missing"} <= differing
