@@ -103,7 +103,8 @@ def exact(folder: Path, rows: dict[str, Array], background: dict[str, Array], na
     summed = np.zeros((count, len(names)))
     for at, source in enumerate(of):
         summed[:, names.index(source)] += values.reshape(count, -1)[:, at]
-    return summed
+    standardised = read_json(folder / "net" / "encoder.json")["target_scale"]  # the trees of a regression learn in units of it
+    return summed if standardised is None else summed * standardised["deviation"]
 
 
 def peer(model: Margins, rows: dict[str, Array], background: dict[str, Array]) -> tuple[Array, float]:
@@ -135,8 +136,7 @@ def measure(data: Path, name: str, target: str, how: argparse.Namespace) -> str:
         run = automl.fit(data / name / "data.csv", out=Path(scratch) / "run", trials=1, only=["boosting"], **given)
         folder = run.folder / "model"
         predictor = open_predictor(folder)
-        classes = run.profile.classes
-        model = margins_of_model(predictor, 1 if classes else None)  # the trees speak of the second class
+        model = margins_of_model(predictor, 1 if run.profile.classes else None)  # the trees speak of the second class
         names = [player.name for player in model.players]
         drawn = frame.sample(how.rows + BACKGROUND, random_state=1)
         cells = model.read(drawn)

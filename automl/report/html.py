@@ -46,6 +46,7 @@ class Limits:
 
 _LIMITS = (
     Limits(200, 200, 60), Limits(120, 100, 40), Limits(80, 60, 25), Limits(50, 30, 15), Limits(30, 15, 8), Limits(15, 8, 4),
+    Limits(10, 5, 2),
 )  # fmt: skip
 
 

@@ -88,6 +88,7 @@ def _waterfall(canvas: Canvas, figure: Figure) -> None:
     low, high = float(levels.min()), float(levels.max())
     scale, top, _ = _rows(canvas, shown, (low, high if high > low else low + 1.0), 22.0)
     texts = _value_texts(shown.series)
+    links = []
     for at, step in enumerate([*steps, float(levels[-1])]):
         middle = top + 22.0 * (at + 0.5)
         whole = at in (0, len(steps))
@@ -98,9 +99,10 @@ def _waterfall(canvas: Canvas, figure: Figure) -> None:
             start, end = sorted((scale(level - step), scale(level)))
             canvas.rect((start, middle - 6.5, max(0.8, end - start), 13), f"bar {'up' if step > 0 else 'down'}")
         if at < len(steps):
-            canvas.line(scale(level), middle + (8 if whole else 6.5), scale(level), middle + 15.5, "grid")
+            links.append(f"M{scale(level):.1f} {middle + (8 if whole else 6.5):.1f}V{middle + 15.5:.1f}")
         sign = "" if whole or step <= 0 else "+"
         canvas.text(scale.end + 8, middle + 4, f"{sign}{texts.get(step, fixed(step, 2))}", style="value")
+    canvas.path("".join(links), "grid")
 
 
 def _dependence(canvas: Canvas, figure: Figure) -> None:

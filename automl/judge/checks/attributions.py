@@ -30,7 +30,7 @@ CELLS, PREDICTIONS = 2e7, 1.5e5
 """Cells and mixed rows that are predicted in all, at most; of the rows fewer where the model is large."""
 SHARE_OF_TIME = 0.25
 LEAST_SECONDS = 0.5
-MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 9, 3
+MOST_SWARMS, MOST_STEPS, MOST_TOLD = 12, 8, 3
 REPLACING, TESTED_ROWS = 8, 60
 STABLE_FROM = 0.8
 """Rank correlation from which on the order of the columns counts as stable."""
