@@ -44,12 +44,20 @@ class Comparison:
 
 
 def compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
-    """Scores of model and baseline on the judged rows, with paired 95 % percentile intervals."""
+    """Scores of model and baseline on the judged rows, with paired 95 % percentile intervals; mean losses have studentised ones.
+
+    A few huge errors make the mean of squares so skewed that percentiles hold the score of fresh rows too seldom.
+    """
     truth = case.truth
     models = [replicator(each, truth, case.prediction, case.positive) for each in metrics]
     plain = [each if each.threshold is None else METRICS[each.name] for each in metrics]  # the baseline calls the usual class
     baselines = [replicator(each, truth, case.baseline, case.positive) for each in plain]
-    replicates = _run([*models, *baselines], case)
+    means = [_mean_loss(each, case, case.prediction) for each in metrics]
+    of_baseline = [_mean_loss(each, case, case.baseline) for each in plain]
+    further = [part for each in (*means, *of_baseline) if each is not None for part in (each.mean, each.error)]
+    replicates = _run([*models, *baselines, *further], case)
+    drawn = iter(replicates[2 * len(metrics) :])
+    intervals = [None if each is None else each.interval(next(drawn), next(drawn)) for each in (*means, *of_baseline)]
     result = []
     for position, metric in enumerate(metrics):
         model, baseline = replicates[position], replicates[len(metrics) + position]
@@ -58,15 +66,70 @@ def compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
         gains = model - baseline if metric.greater_is_better else baseline - model
         known = gains[np.isfinite(gains)]
         p = float((1 + (known <= 0).sum()) / (1 + len(known)))
+        ends = intervals[position] or percentile_interval(model)
+        of_base = intervals[len(metrics) + position] or percentile_interval(baseline)
         result.append(
             Comparison(
                 metric,
-                number(scores[0], *percentile_interval(model), unit=unit_of(metric, case.profile)),
-                number(scores[1], *percentile_interval(baseline), unit=unit_of(metric, case.profile)),
+                number(scores[0], *ends, unit=unit_of(metric, case.profile)),
+                number(scores[1], *of_base, unit=unit_of(metric, case.profile)),
                 Interval(metric.gain(*scores), *percentile_interval(gains), p),
             )
         )
     return result
+
+
+FEWEST_UNITS = 20
+"""Rows, or groups of rows, below which resamples are too alike to be studentised."""
+
+
+@dataclass(frozen=True)
+class _MeanLoss:
+    """A score that is a mean of losses, or the root of one, as functions of many resamples: the mean and its standard error.
+
+    Rows that belong together count as one; weights count as they do in the mean.
+    """
+
+    mean: Replicator
+    error: Replicator
+    observed: Array
+    root: bool
+
+    def interval(self, means: Array, errors: Array) -> tuple[float, float] | None:
+        """The 95 % interval by the studentised bootstrap (Efron and Tibshirani, 1993, chapter 12.5); None where it has none."""
+        value, error = float(self.mean(self.observed)[0]), float(self.error(self.observed)[0])
+        known = np.isfinite(means) & (errors > 0)
+        if not (np.isfinite(value) and error > 0 and known.mean() > 0.99):
+            return None
+        low, high = np.quantile((means[known] - value) / errors[known], [0.025, 0.975])
+        ends = max(0.0, value - max(float(high), 0.0) * error), value - min(float(low), 0.0) * error
+        return (float(np.sqrt(ends[0])), float(np.sqrt(ends[1]))) if self.root else ends
+
+
+def _mean_loss(metric: Metric, case: Case, prediction: Array) -> _MeanLoss | None:
+    """None for metrics that are no mean of losses that vary from row to row, and for few rows."""
+    if metric.scaled:
+        losses = scaled_errors(case.truth, prediction, metric.scales)
+    elif metric.name in _LOSSES and metric.name != "accuracy":
+        losses = _LOSSES[metric.name](case.truth, np.asarray(prediction, np.float64), case.positive)
+    else:
+        return None
+    weight = np.ones(len(losses)) if case.weight is None else np.asarray(case.weight, np.float64)
+    units = judged_groups(case)
+    codes = np.arange(len(losses)) if units is None else np.unique(units, return_inverse=True)[1].ravel()
+    first = np.unique(codes, return_index=True)[1]
+    if len(first) < FEWEST_UNITS or not (weight[first] > 0).all():
+        return None
+    known = np.isfinite(losses)
+    sums = np.bincount(codes, np.where(known, weight * np.nan_to_num(losses), 0.0)), np.bincount(codes, known * weight)
+    products = np.stack([sums[0] ** 2, sums[0] * sums[1], sums[1] ** 2, *sums], axis=1)
+
+    def error(counts: Array) -> Array:
+        squares, crossed, weights, total, rows = ((counts[:, first] / weight[first]) @ products).T
+        mean = _ratio(total, rows)
+        return np.asarray(_ratio(np.sqrt(np.maximum(squares - 2 * mean * crossed + mean**2 * weights, 0.0)), rows))
+
+    return _MeanLoss(_mean_of(losses), error, weight[None, :], metric.name == "rmse")
 
 
 def headline(case: Case, metric: Metric) -> Number:

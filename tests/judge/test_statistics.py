@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from automl.core.case import Case
 from automl.core.metrics import METRICS, metric, metrics_for, with_scale
 from automl.core.statistics import (
     corrected_resampled_t,
@@ -17,7 +19,8 @@ from automl.core.statistics import (
     student_upper_tail,
 )
 from automl.core.tasks import Task
-from automl.judge.bootstrap import replicator
+from automl.judge.bootstrap import compare, replicator, score_replicates
+from tests.judge.made_up import case_of
 
 
 @pytest.mark.parametrize("degrees", [1, 4, 9, 49])
@@ -84,6 +87,42 @@ def test_groups_are_drawn_whole_and_widen_the_interval() -> None:
     by_row = paired_bootstrap(score, zero, 200, resamples=300)
     by_group = paired_bootstrap(score, zero, 200, resamples=300, groups=groups)
     assert by_group.high - by_group.low > 2 * (by_row.high - by_row.low)
+
+
+def errors_case(errors: np.ndarray, seed: int, groups: np.ndarray | None = None, weight: np.ndarray | None = None) -> Case:
+    """A judged regression with these errors."""
+    truth = np.zeros(len(errors))
+    case = case_of(Task.REGRESSION, 40)
+    return replace(
+        case, truth=truth, prediction=errors, baseline=np.ones(len(errors)), row_ids=np.arange(len(errors)), groups=groups,
+        weight=weight, plan=replace(case.plan, seed=seed),
+    )  # fmt: skip
+
+
+def test_the_interval_of_a_mean_loss_covers_it_where_a_few_errors_are_huge() -> None:
+    generator, covered, by_percentiles = np.random.default_rng(0), 0, 0
+    truth = math.exp(2.0)  # the mean of the squares of log-normal errors
+    for number in range(50):
+        errors = np.exp(generator.standard_normal(200))
+        case = errors_case(errors, number)
+        found = compare(case, [METRICS["rmse"]])[0].model
+        covered += float(found.low or 0.0) <= math.sqrt(truth) <= float(found.high or 0.0)
+        low, high = percentile_interval(score_replicates(METRICS["rmse"], case.truth, errors, case))
+        by_percentiles += low <= math.sqrt(truth) <= high
+    assert covered >= by_percentiles + 2
+    assert covered >= 40  # the mean of squares is that of the largest few: no interval of 200 rows holds it in 95 %
+
+
+def test_rows_of_a_group_count_as_one_and_weights_as_copies() -> None:
+    generator = np.random.default_rng(1)
+    errors = generator.normal(size=60)
+    one = compare(errors_case(errors, 0), [METRICS["mae"]])[0].model
+    copied = compare(errors_case(np.repeat(errors, 5), 0, np.repeat(np.arange(60), 5)), [METRICS["mae"]])[0].model
+    assert (copied.low, copied.high) == pytest.approx((one.low, one.high))
+    weighed = compare(errors_case(errors, 0, weight=np.full(60, 3.0)), [METRICS["mae"]])[0].model
+    assert (weighed.low, weighed.high) == pytest.approx((one.low, one.high))
+    error = np.abs(errors).std() / math.sqrt(60)
+    assert float(one.high or 0.0) - float(one.low or 0.0) == pytest.approx(2 * 2.0 * error, rel=0.15)
 
 
 @pytest.mark.parametrize("task", sorted(Task))

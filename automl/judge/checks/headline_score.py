@@ -28,11 +28,7 @@ def run(case: Case) -> list[Finding]:
         return not_applicable("AML201", TITLE, Section.SCORES, sentence)
     better = "higher" if metric.greater_is_better else "lower"
     champion = title_of(case, case.evidence.champion) if case.evidence else "The model"
-    method = (
-        "corrected resampled t over the folds of the nested cross-validation"
-        if nested
-        else "percentile bootstrap over the judged rows"
-    )
+    method = "corrected resampled t over the folds of the nested cross-validation" if nested else "bootstrap over the judged rows"
     beside = "" if ships_baseline(case) else f"; the baseline reaches {score_text(metric, compared.baseline.value)}"
     opening = "The baseline is shipped, as no other model is; it" if ships_baseline(case) else champion
     sentence = (
