@@ -49,11 +49,15 @@ class Changed:
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """Changes that lead to another prediction, which the model was asked for. probability: of that class."""
+    """Changes that lead to another prediction, which the model was asked for. probability: of that class.
+
+    unusual: why the changed row is unlike the training data, though each of its values occurs there; empty where it is like it.
+    """
 
     changes: tuple[Changed, ...]
     prediction: Any
     probability: float | None = None
+    unusual: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,10 +272,11 @@ class _Explainer:
         found = counterfactuals(self.margins.players, taken(cells, np.array([at])), self.cells, goal, held)
         answers = []
         for changes in found:
-            changed, answer = self._asked(frame.iloc[[at]], changes)
+            answer = self._asked(frame.iloc[[at]], changes)
             if self._reached(prediction, answer.prediction):
-                answers.append(answer if changed else None)
-        kept = tuple(answer for answer in answers if answer is not None)
+                answers.append(answer)
+        usual_first = sorted(answers, key=lambda answer: (len(answer.changes), bool(answer.unusual)))
+        kept = tuple(usual_first)
         return kept, "" if kept else "no change of up to three columns, to values of the training data, leads there"
 
     def _goal(self, prediction: Any) -> Goal:
@@ -301,7 +306,7 @@ class _Explainer:
             return bool(after >= target if target > before else after <= target)
         return bool(canonical(after) == self.want if self.want is not None else canonical(after) != canonical(before))
 
-    def _asked(self, row: pd.DataFrame, changes: Sequence[Change]) -> tuple[bool, Counterfactual]:
+    def _asked(self, row: pd.DataFrame, changes: Sequence[Change]) -> Counterfactual:
         """The changed row as a user would write it, predicted as any other."""
         cells = {str(name): row[name].iloc[0] for name in row.columns}
         told = []
@@ -315,7 +320,8 @@ class _Explainer:
         probability = None
         if self.classes:
             probability = float(self.model.predict_proba(again)[0][self.classes.index(canonical(prediction))])
-        return bool(told), Counterfactual(tuple(told), prediction, probability)
+        unusual = self.model.unusual(again).get(0, ()) if self.contract.get("guardrail") else ()
+        return Counterfactual(tuple(told), prediction, probability, tuple(unusual))
 
 
 def _plain(value: Any) -> Any:

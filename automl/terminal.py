@@ -313,7 +313,8 @@ def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator
         changes = " and ".join(f"{part.column} = {part.instead} (now {part.value})" for part in answer.changes)
         would = number(answer.prediction) if isinstance(answer.prediction, float) else answer.prediction
         chance = f" ({percent(answer.probability)})" if answer.probability is not None else ""
-        yield _wrapped(f"would be {would}{chance} with {changes}", 2)
+        odd = "; such a row is unlike the training data" if answer.unusual else ""
+        yield _wrapped(f"would be {would}{chance} with {changes}{odd}", 2)
     if each.note:
         yield _wrapped(f"what would change it: {each.note}", 2)
 

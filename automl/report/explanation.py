@@ -81,4 +81,4 @@ def _said(told: dict[str, Any]) -> str:
 
 def _answer(answer: dict[str, Any]) -> str:
     changes = " and ".join(f"{part['column']} = {part['instead']} (now {part['value']})" for part in answer["changes"])
-    return f"{_said(answer)} with {changes}"
+    return f"{_said(answer)} with {changes}" + ("; such a row is unlike the training data" if answer["unusual"] else "")

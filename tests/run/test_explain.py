@@ -59,6 +59,7 @@ def test_what_would_change_a_decision_does_and_leaves_alone_what_is_held(run: Ru
                 cell = next(cell for cell in values[part.column].dropna() if canonical(cell) == part.instead)
                 changed[part.column] = pd.Series([cell], index=changed.index, dtype=object)
             assert run.predict(changed)[0] == answer.prediction != each.prediction
+            assert bool(answer.unusual) == bool(run.model.unusual(changed))
 
 
 def test_a_wanted_value_is_reached(tmp_path: Path) -> None:
