@@ -287,6 +287,9 @@ def predict(run: str, data: str, output: str, as_json: bool, **asked: Any) -> No
     DATA has the form of the training data, the target aside; for a model of images or sounds it may also be a folder of
     files, or one file. For a forecast it has the history and then rows with an empty target, or rows to forecast alone,
     which then follow the history that the model was trained on.
+
+    What is asked for stands in columns after `prediction`: `lower` and `upper` (a regression, a forecast) or `set` and
+    `set_size` (classes, the most probable first, parted by "|"), and `reason`, why a row is flagged or has no answer.
     """
     from automl.core.model import load
     from automl.core.predictor import Asked

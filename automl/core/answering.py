@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from automl.core.conformal import Conformal, conformal_of, cut_at, interval_at, set_at, sureness_at
+from automl.core.conformal import ANY_ROWS, Conformal, conformal_of, cut_at, interval_at, set_at, sureness_at
 from automl.core.guardrail import unusual_rows
 from automl.core.predictor import EXTENSIONS, Asked, PredictorError, _id_cells, _write_csv, as_table, neutral
 
@@ -65,7 +65,10 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answe
             if row not in reasons:
                 reasons[row] = "among the least sure of these rows"
                 queue.append(row)
-    return Answer(cells, replaced, reasons, tuple(queue), _told(len(prediction), len(unsure), len(flagged), asked))
+    told = _told(len(prediction), len(unsure), len(flagged), asked)
+    if asked.interval is not None and known is not None and known.holds_for != ANY_ROWS:
+        told += (f"the level {asked.interval:g} is promised for {known.holds_for} and for no others",)
+    return Answer(cells, replaced, reasons, tuple(queue), told)
 
 
 def _is_number(text: str) -> bool:

@@ -64,7 +64,7 @@ def _in_column(name: str, values: Array, known: Mapping[str, Any], levels: Any) 
     found = []
     missing = missing_in(values)
     if known.get("never_missing"):
-        found += [(row, f"{name} is missing, which it never was") for row in np.flatnonzero(missing).tolist()]
+        found += [(row, f"{name} has no readable value, which it always had") for row in np.flatnonzero(missing).tolist()]
     if "low" in known:
         numbers = as_numbers(values)
         date = values.dtype.kind == "i"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pandas as pd
 import pytest
 
 from automl.core.errors import InputError
+from automl.core.files import write_json
 from automl.core.model import load
+from automl.core.predictor import Asked
 from tests.run.made_up import arrays, fit, read, with_outcome
 
 
@@ -134,10 +137,22 @@ def test_what_cannot_be_asked_for_is_one_sentence(
         load(classes[1]).predict_interval(classes[0])
 
 
+def test_a_promise_for_certain_rows_only_is_told_with_every_file(numbers: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    frame, folder = numbers
+    shutil.copytree(folder / "model", tmp_path / "model")
+    contract = read(tmp_path / "model" / "contract.json")
+    contract["readout"]["conformal"]["holds_for"] = 'rows of other groups by "shop"'
+    write_json(tmp_path / "model" / "contract.json", contract)
+    frame.head(5).to_csv(tmp_path / "new.csv", index=False)
+    model = load(tmp_path / "model")
+    rows = model.rows(tmp_path / "new.csv")
+    model.write_predictions(tmp_path / "out.csv", rows, Asked(interval=0.8))
+    assert 'the level 0.8 is promised for rows of other groups by "shop" and for no others' in model.notes(rows)
+
+
 @pytest.mark.parametrize("name", ["numbers", "classes"])
 def test_the_report_measures_the_judged_rows_and_verifies(name: str, request: pytest.FixtureRequest) -> None:
     from automl.core.conformal import conformal_of, interval_at, set_at
-    from automl.core.files import write_json
     from automl.verifying import verify
 
     frame, folder = request.getfixturevalue(name)

@@ -62,7 +62,7 @@ def test_few_rows_that_are_like_the_training_data_are_flagged_and_nothing_is_tol
         ({"age": 300}, "age 300 is outside of 18 to 89"),
         ({"age": -5}, "age -5 is outside"),
         ({"sex": "x"}, 'sex "x" is new'),
-        ({"age": None}, "age is missing, which it never was"),
+        ({"age": None}, "age has no readable value, which it always had"),
         ({"born": "1950-01-01"}, "born 1950-01-01 is outside of 2020-01-01 to 2022"),
         ({"height": 195, "weight": 60}, "most by"),
     ],
