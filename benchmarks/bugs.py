@@ -34,7 +34,7 @@ COUNTED = ("--trials", "4", "--jobs", "1")
 """What is found does not hang on the clock."""
 BUGGED = ("credit-g", "abalone")
 HEALTHY = {
-    "adult": "class",
+    "blood-transfusion-service-center": "Class",
     "credit-g": "class",
     "qsar-biodeg": "Class",
     "kr-vs-kp": "class",
