@@ -195,13 +195,21 @@ class Sample:
 
 FEWEST_ROWS = 200
 ENOUGH_SECONDS = 5.0
+CELL_SECONDS = 5e-8
+"""A round of boosting takes so long for a cell and a class, on two cores."""
+PROBES = 2
+"""Out-of-fold predictions that a check compares."""
 
 
 def affordable(case: Case) -> bool:
     """Whether there is time for small models beside what is more important, and rows enough for them to say something."""
-    if not (case.trained or case.may_fit) or case.deadline.lacks(ENOUGH_SECONDS):
+    readable = sum(each.kind in READABLE for each in case.profile.features)
+    if not (case.trained or case.may_fit) or case.dataset.rows < FEWEST_ROWS or not readable:
         return False
-    return case.dataset.rows >= FEWEST_ROWS and any(each.kind in READABLE for each in case.profile.features)
+    several = case.profile.outputs if case.profile.outputs > 2 else 1
+    rounds = FOLDS * (ROUNDS if several == 1 else several * ROUNDS // 2)
+    seconds = PROBES * CELL_SECONDS * min(case.dataset.rows, MOST_ROWS) * readable * rounds
+    return not case.deadline.lacks(max(ENOUGH_SECONDS, seconds))
 
 
 def sample_of(case: Case) -> Sample | None:
