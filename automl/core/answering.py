@@ -133,14 +133,14 @@ def _told(rows: int, unsure: int, flagged: int, asked: Asked) -> tuple[str, ...]
 
 
 def write_review(path: Path, frame: Any, cells: Mapping[str, list[str]], found: Answer) -> None:
-    """The review queue as CSV: number of the row from 1, reason, what was predicted, and the row itself.
+    """The review queue as CSV: number of the row from 0, reason, what was predicted, and the row itself.
 
     cells: the columns of the prediction file, by name, without those of the row.
     """
     table = as_table(frame)
     own = {f"{name}_input" if name in ("row", "reason", *cells) else str(name): name for name in table}
     rows = np.asarray(found.queue, np.int64)
-    columns = {"row": [str(row + 1) for row in found.queue], "reason": [neutral(found.reasons[row]) for row in found.queue]}
+    columns = {"row": [str(row) for row in found.queue], "reason": [neutral(found.reasons[row]) for row in found.queue]}
     columns |= {name: [values[row] for row in found.queue] for name, values in cells.items() if name != "reason"}
     columns |= {name: _id_cells(_rows_of(table[given], rows)) for name, given in own.items()}
     _write_csv(path, columns)

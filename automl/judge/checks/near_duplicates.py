@@ -63,7 +63,7 @@ def run(case: Case) -> list[Finding]:
     numbers = {"rows": number(found.rows), "straddling_fraction": number(looked.straddling, unit="fraction")}
     scored, told = _score_without(case, looked)
     numbers, sentence = numbers | scored, sentence + told
-    severity = Severity.TIP
+    severity = Severity.TIP if looked.straddling >= WORTH_A_LOOK else Severity.PASSED
     remembered = _remembered(case, looked) if looked.straddling >= WORTH_A_LOOK else None
     if remembered is not None:
         sample, apart, together, cost, p = remembered
@@ -83,7 +83,9 @@ def run(case: Case) -> list[Finding]:
             sentence=f"{sentence}.",
             numbers=numbers,
             table=_table(looked),
-            action=(
+            action=""
+            if severity is Severity.PASSED
+            else (
                 "If such rows are one thing measured or entered twice, keep them on one side of every split by a column that says"
                 " so (`--group COLUMN`), or keep one of each."
             ),
