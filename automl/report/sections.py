@@ -134,8 +134,10 @@ def next_commands(opened: Report) -> list[tuple[str, str]]:
         return []
     quoted = f'"{folder}"' if " " in str(folder) else str(folder)
     new = opened.profile.new_data
+    why = [("Say why a row is predicted so, and what would change it", f"automl explain {quoted} {new} --row 0")]
     return [
         ("Predict new rows", f"automl predict {quoted} {new} -o predictions.csv"),
+        *(why if opened.profile.modality == "tabular" and opened.content["model"]["architecture"] != BASELINE else []),
         (f'Score new rows in which "{opened.plan.target}" is known', f"automl score {quoted} {new}"),
     ]
 
