@@ -44,6 +44,8 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answe
     cells: dict[str, list[str]] = {}
     if asked.interval is not None:
         cells |= _bounds(predictor, prediction, asked.interval)
+    if asked.review is not None and known is None and not contract.get("guardrail"):
+        raise PredictorError("nothing tells this model which rows to review: it has no intervals and no guardrail")
     sureness = None if known is None else sureness_of(contract, known, prediction)
     wanted = asked.flags or (asked.fallback is not None and asked.abstain is None)  # else rows are looked at where they can be
     flagged = unusual_rows(contract, frame) if wanted or (asked.looks_at_rows and contract.get("guardrail")) else {}

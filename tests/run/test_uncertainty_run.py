@@ -150,6 +150,26 @@ def test_a_promise_for_certain_rows_only_is_told_with_every_file(numbers: tuple[
     assert 'the level 0.8 is promised for rows of other groups by "shop" and for no others' in model.notes(rows)
 
 
+@pytest.mark.parametrize(
+    "asked", [Asked(interval=0.9), Asked(abstain=0.1), Asked(flags=True), Asked(fallback="0"), Asked(review="r")]
+)
+def test_a_model_of_an_earlier_version_predicts_and_says_what_it_lacks(
+    numbers: tuple[pd.DataFrame, Path], tmp_path: Path, asked: Asked
+) -> None:
+    frame, folder = numbers
+    shutil.copytree(folder / "model", tmp_path / "model")
+    contract = {
+        name: value for name, value in read(folder / "model" / "contract.json").items() if name not in ("readout", "guardrail")
+    }
+    write_json(tmp_path / "model" / "contract.json", contract)
+    model = load(tmp_path / "model")
+    np.testing.assert_array_equal(model.predict(frame), load(folder).predict(frame))
+    assert model.notes(frame) == []
+    with pytest.raises(InputError, match=r"this model|which rows to review"):
+        model.write_predictions(tmp_path / "out.csv", frame, asked)
+    assert not (tmp_path / "out.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["numbers", "classes"])
 def test_the_report_measures_the_judged_rows_and_verifies(name: str, request: pytest.FixtureRequest) -> None:
     from automl.core.conformal import conformal_of, interval_at, set_at
