@@ -18,8 +18,8 @@ from automl.run import Run, open_run
 from tests.run.made_up import arrays, files, fit, read, with_outcome
 
 RUN_FILES = {
-    "MODEL_CARD.md", "dataset.json", "evidence.json", "findings.json", "log.txt", "plan.yaml", "profile.json", "report.html",
-    "report.json", "run.json", "timing.json", "trials.jsonl",
+    "MODEL_CARD.md", "background.json", "dataset.json", "evidence.json", "findings.json", "log.txt", "plan.yaml", "profile.json",
+    "report.html", "report.json", "run.json", "timing.json", "trials.jsonl",
 }  # fmt: skip
 MODEL_FILES = {"contract.json", "model.onnx", "predict.py", "requirements.txt", "net/coefficients.json", "net/encoder.json"}
 EVIDENCE_FILES = {"clock.json", "predictions.npz", "out_of_fold.npz", "search_folds.npz", "fresh_folds.npz"}
