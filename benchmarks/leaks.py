@@ -144,7 +144,8 @@ def accused(facts: Profile, findings: dict[str, Finding]) -> set[str]:
 
 def is_found(plant: str, facts: Profile, findings: dict[str, Finding]) -> bool:
     if plant == "duplicate rows":
-        return facts.duplicates.distinctive and findings["AML101"].severity in (Severity.ISSUE, Severity.TIP)
+        told = findings["AML101"].severity in (Severity.ISSUE, Severity.TIP) or "kept on one side" in findings["AML101"].sentence
+        return facts.duplicates.distinctive and told  # told, or told and acted on by the split
     if plant == "shuffled time":
         return findings["AML112"].severity in (Severity.ISSUE, Severity.TIP) and "temporal_split" in findings["AML112"].numbers
     if "patient_id" in plant:  # named as an identifier it is told with both scores, whatever it costs
