@@ -16,7 +16,7 @@ from automl.core.model import Model, load
 from automl.core.predictor import canonical, is_missing
 from automl.core.record import check_files, read_record
 from automl.judge import background
-from automl.judge.counterfactual import Change, Goal, counterfactuals
+from automl.judge.counterfactual import MOST_ANSWERS, Change, Goal, counterfactuals
 from automl.judge.margins import Cells, Margins, margins_of_model, probability_of, taken
 from automl.judge.shapley import Attribution, as_shap, attribute, strongest
 from automl.runfolder import open_folder
@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 MOST_ROWS = 500
 BACKGROUND, ROUNDS, MOST_PLAYERS = 100, 2, 40
-ELSEWHERE = "a table is explained a column at a time; what a model of {} looks at is shown in {}, under Why"
+ELSEWHERE = "rows are explained for tables, and this run's data is of another kind ({}); what its model looks at is shown in {}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def explain(
     contract, model = read_json(folder / "model" / "contract.json"), load(folder)
     profile = read_json(folder / "profile.json")
     if profile["modality"] != "tabular":
-        raise InputError(ELSEWHERE.format(f"kind {profile['modality']}", folder / "report.html"), "open it in a browser")
+        raise InputError(ELSEWHERE.format(profile["modality"], folder / "report.html"), "open it in a browser")
     names = [column["name"] for column in contract["columns"]]
     held = _held(folder, hold, names)
     frame = _chosen(model.table(rows), row)
@@ -268,16 +268,41 @@ class _Explainer:
     ) -> tuple[tuple[Counterfactual, ...], str]:
         if self.classes and self.want == canonical(prediction):
             return (), f'"{self.want}" is predicted already'
-        goal, held = self._goal(prediction), self.held
-        found = counterfactuals(self.margins.players, taken(cells, np.array([at])), self.cells, goal, held)
-        answers = []
-        for changes in found:
-            answer = self._asked(frame.iloc[[at]], changes)
-            if self._reached(prediction, answer.prediction):
-                answers.append(answer)
-        usual_first = sorted(answers, key=lambda answer: (len(answer.changes), bool(answer.unusual)))
-        kept = tuple(usual_first)
+        row, frame = taken(cells, np.array([at])), frame.iloc[[at]]
+        answers = self._answers(frame, row, prediction, self._goal(prediction))
+        if answers and all(answer.unusual for answer in answers) and self._tells_usual():
+            goal = self._goal(prediction)
+
+            def judge(changed: Cells) -> tuple[Array, Array]:
+                reached, near = goal.judge(changed)
+                if reached.any():
+                    reached[reached] = self._usual(taken(changed, np.flatnonzero(reached)))
+                return reached, near
+
+            answers = [*self._answers(frame, row, prediction, Goal(judge)), *answers][:MOST_ANSWERS]
+        kept = tuple(answers)
         return kept, "" if kept else "no change of up to three columns, to values of the training data, leads there"
+
+    def _answers(self, frame: pd.DataFrame, row: Cells, prediction: Any, goal: Goal) -> list[Counterfactual]:
+        """What the search finds and the model confirms, rows that are like the training data first."""
+        found = counterfactuals(self.margins.players, row, self.cells, goal, self.held)
+        asked = [self._asked(frame, changes) for changes in found]
+        reached = [answer for answer in asked if self._reached(prediction, answer.prediction)]
+        return sorted(reached, key=lambda answer: (len(answer.changes), bool(answer.unusual)))
+
+    def _tells_usual(self) -> bool:
+        """Whether parsed cells can be given to the guardrail as they are; dates are no epoch seconds to it."""
+        plain = all(len(player.inputs) == 1 for player in self.margins.players)
+        dated = any(column["parse"]["as"] == "datetime" for column in self.contract["columns"])
+        return bool(self.contract.get("guardrail")) and plain and not dated
+
+    def _usual(self, cells: Cells) -> Array:
+        """(rows,) where the guardrail has nothing to say."""
+        count = len(next(iter(cells.values())))
+        given = {player.name: cells[player.inputs[0]].reshape(-1) for player in self.margins.players}
+        usual = np.ones(count, bool)
+        usual[list(self.model.unusual(pd.DataFrame(given)))] = False
+        return usual
 
     def _goal(self, prediction: Any) -> Goal:
         def judge(cells: Cells) -> tuple[Array, Array]:

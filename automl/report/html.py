@@ -37,16 +37,17 @@ _ABOUT = {"evaluated": "about the judged model", "shipped": "about the shipped m
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of long tables is shown; all of it is in report.json."""
+    """How much of long tables is shown, and how many figures of a finding; all of it is in report.json."""
 
     columns: int
     trials: int
     rows: int
+    figures: int = 99
 
 
 _LIMITS = (
     Limits(200, 200, 60), Limits(120, 100, 40), Limits(80, 60, 25), Limits(50, 30, 15), Limits(30, 15, 8), Limits(15, 8, 4),
-    Limits(10, 5, 2),
+    Limits(15, 8, 4, 2), Limits(10, 5, 2, 1),
 )  # fmt: skip
 
 
@@ -221,8 +222,9 @@ def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
         "has_baseline": any(each["baseline"] for each in measures),
         "inline": len(measures) <= 4 and not any(each["baseline"] for each in measures),
         "one": len(figures) == 1,
+        "figures_left_out": max(0, len(figures) - limits.figures),
         "note": finding.severity not in (Severity.STOP, Severity.ISSUE, Severity.TIP),
-        "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(figures)],
+        "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(figures[: limits.figures])],
         "table": _table(finding.table, limits) if finding.table.get("columns") else None,
     }
 

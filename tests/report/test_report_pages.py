@@ -329,3 +329,17 @@ def test_a_number_without_a_value_is_a_dash() -> None:
     html = render(json.loads(files.dump_json(report(sample.profile, sample.plan, None, [empty], {}))))
     assert "every value is missing" in html
     assert "<dd>–</dd>" in html
+
+
+def test_a_page_of_too_many_elements_leaves_figures_out_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = binary()
+    figures = tuple(each for finding in sample.findings for each in finding.figures)[:3]
+    crowded = dataclasses.replace(sample.findings[0], figures=figures)
+    content = report(sample.profile, sample.plan, sample.evidence, [crowded, *sample.findings[1:]], sample.facts)
+    whole = render(content)
+    assert len(figures) == 3
+    assert "of its figures are in report.json" not in whole
+    monkeypatch.setattr("automl.report.html.MOST_ELEMENTS", 10)
+    page = render(content)
+    assert "2 more of its figures are in report.json." in page
+    assert page.count('class="chart"') <= whole.count('class="chart"') - 2

@@ -75,6 +75,21 @@ def test_a_wanted_value_is_reached(tmp_path: Path) -> None:
         run.explain(table.head(1), want="much")
 
 
+def test_changes_that_keep_to_the_training_data_come_first(tmp_path: Path) -> None:
+    """Two columns that go together: changing one alone leads out of the data, changing both does not."""
+    generator = np.random.default_rng(0)
+    first = generator.normal(0, 1, 600)
+    second = first + generator.normal(0, 0.05, 600)
+    outcome = np.where(first + second + generator.normal(0, 0.3, 600) > 0, "high", "low")
+    table = pd.DataFrame({"first": first, "second": second, "outcome": outcome})
+    run = fit(table, tmp_path / "run")
+    (each,) = run.explain({"first": -1.5, "second": -1.5}).rows
+    assert {part.column for part in each.counterfactuals[0].changes} == {"first", "second"}
+    assert not each.counterfactuals[0].unusual
+    alone = [answer for answer in each.counterfactuals if len(answer.changes) == 1]
+    assert all(answer.unusual for answer in alone)
+
+
 def test_background_rows_are_raw_training_rows_of_the_features_only(run: Run, table: pd.DataFrame) -> None:
     kept = background.kept(run.folder)
     assert "outcome" not in kept and "order" not in kept and len(kept) <= background.MOST_ROWS
@@ -117,7 +132,7 @@ def test_what_cannot_be_explained_is_one_sentence(run: Run, table: pd.DataFrame,
     record = json.loads((copy / "run.json").read_text())
     del record["files"]["profile.json"]
     (copy / "run.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match="a model of kind image looks at is shown in"):
+    with pytest.raises(InputError, match=r"data is of another kind .image."):
         explain(copy, table.head(1))
 
 
