@@ -76,12 +76,14 @@ def run(case: Case) -> list[Finding]:
     share = len(found.rows) / len(labels)
     right = float((probabilities.argmax(axis=1) == labels).mean())
     telling = right >= APART and share >= WORTH_A_LOOK and len(found.rows) >= FEWEST
-    sentence = (
-        f"Confident learning on out-of-fold probabilities takes {count_text(len(found.rows), 'label')} of {len(labels):,}"
-        f" ({percent_text(share)}) for likely wrong"
-    )
-    if len(found.rows) and not telling:
-        sentence += "; they may as well be rows that are hard to tell" if right < APART else "; that is little"
+    many = f"{count_text(len(found.rows), 'label')} of {len(labels):,} ({percent_text(share)})"
+    if right < APART:
+        sentence = (
+            f"The classes overlap (out of fold {percent_text(right)} of the rows are told right), so wrong labels cannot be told"
+            f" from rows that are hard to tell; {many} go against what the model is confident of"
+        )
+    else:
+        sentence = f"Confident learning on out-of-fold probabilities takes {many} for likely wrong"
     shown = case.plan.samples and len(found.rows) > 0
     return [
         Finding(
