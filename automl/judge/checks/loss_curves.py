@@ -21,7 +21,7 @@ EXPLODING = 10.0
 
 def run(case: Case) -> list[Finding]:
     trials = () if case.evidence is None else case.evidence.trials
-    nets = [trial for trial in trials if "epochs" in trial.settings]
+    nets = [trial for trial in trials if "epochs" in trial.settings and len(trial.curve) > 1]
     broken = [trial for trial in trials if trial.score is None and "not finite" in trial.message]
     if not nets and not broken:
         return not_applicable("AML325", TITLE, Section.TRUST, "No net was trained, so there are no losses to look at.")
