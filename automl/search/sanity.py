@@ -41,6 +41,8 @@ RATE_ROWS, RATE_STEPS = 256, 30
 LEAST_FIT_SECONDS = {False: 0.1, True: 0.4}
 """Of one fit, by whether it is a net: building and encoding take that even for few rows."""
 CAUTION = 1.5
+MOST_COUNTED = 45.0
+"""Seconds that a probe may be expected to take where trials are counted, not time."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ def probed(context: Context, evidence: Evidence, workshop: Any, spent: Callable[
         if why or trial is None:
             left_out[probe.name] = why
             continue
-        if CAUTION * _seconds(context, probe, trial, spent(trial)) > deadline.searching_seconds():
+        counted = context.plan.trials is not None  # then no clock is asked: what the declaration expects decides
+        again, left = (_declared(context, trial), MOST_COUNTED) if counted else (spent(trial), deadline.searching_seconds())
+        if CAUTION * _seconds(context, probe, trial, again) > left:
             left_out[probe.name] = "there was no time for it"
             continue
         try:
@@ -126,6 +130,11 @@ def _seconds(context: Context, probe: Probe, trial: Trial, again_seconds: float)
     looks = len(context.search_folds) * rows * max(1, trial.rounds)
     row_rounds = probe.row_rounds if probe.of_nets else min(_most_rows(context, trial), rows) * max(1, _rounds(context, trial))
     return probe.fits * max(LEAST_FIT_SECONDS[net], again_seconds * row_rounds / max(1.0, looks))
+
+
+def _declared(context: Context, trial: Trial) -> float:
+    """What training the folds of the trial should take by what its architecture declares: the same on every machine."""
+    return context.architecture(trial.architecture).cost(context.profile, trial.settings).seconds
 
 
 def _most_rows(context: Context, trial: Trial) -> int:
