@@ -44,7 +44,10 @@ def fit_guardrail(columns: Sequence[Mapping[str, Any]], context: Context, rows: 
     rows: positions in the table that it is fitted on.
     """
     kinds = {str(kind) for kind in READABLE}
-    used = [each for each in columns if each.get("kind") in kinds and "feeds" not in each and not context.profile.arrangement]
+    features = context.table.columns  # an input that only the threshold needs is none
+    used = [each for each in columns if each.get("kind") in kinds and "feeds" not in each and each["name"] in features]
+    if context.profile.arrangement:
+        return None
     if len(rows) < FEWEST_ROWS or not used:
         return None
     generator = np.random.default_rng(seeds(context.plan.seed)("guardrail"))
