@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ import numpy as np
 import pandas as pd
 
 from automl.core.errors import InputError, nearest
-from automl.core.files import encode, read_json
+from automl.core.files import decode, encode, read_json
 from automl.core.model import Model, load
 from automl.core.predictor import canonical, is_missing
+from automl.core.profile import Profile
+from automl.core.readout import Readout
 from automl.core.record import check_files, read_record
 from automl.judge import background
 from automl.judge.counterfactual import MOST_ANSWERS, Change, Goal, counterfactuals
 from automl.judge.margins import Cells, Margins, margins_of_model, probability_of, taken
 from automl.judge.shapley import Attribution, as_shap, attribute, strongest
 from automl.runfolder import open_folder
+from automl.search.group_thresholds import limits_of
 
 Array = np.ndarray[Any, Any]
 
@@ -65,7 +68,9 @@ class RowExplanation:
     """One row: its prediction, the way to it from the mean of the background rows, and what would change it.
 
     about: the class whose log-odds are explained, or the target. base + all that is added = output; of classes these are
-    log-odds, and the probabilities beside them the same as shares. note: why there is no counterfactual.
+    log-odds, and the probabilities beside them the same as shares. called_from: the probability of the positive class from
+    which on it is called for this row, where a threshold decides and not which class is more probable. note: why there is no
+    counterfactual.
     """
 
     row: int
@@ -77,6 +82,7 @@ class RowExplanation:
     probability: float | None = None
     base_probability: float | None = None
     output_probability: float | None = None
+    called_from: float | None = None
     counterfactuals: tuple[Counterfactual, ...] = ()
     note: str = ""
 
@@ -153,7 +159,10 @@ def explain(
     others = background.kept(folder)
     if others is None:
         others = _from_data(folder, record, names, data)
-    return _Explainer(folder, model, others[names], held, want).explain(frame, row or 0)
+    readout = decode(Readout, contract.get("readout", {}))
+    limits = limits_of(readout, frame, decode(Profile, profile))
+    each = None if limits is None else np.broadcast_to(np.asarray(limits, np.float64), len(frame))
+    return _Explainer(folder, model, others[names], held, want).explain(frame, row or 0, each)
 
 
 def _held(folder: Path, hold: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -207,6 +216,7 @@ class _Explainer:
         self.positive = 1 if self.positive is None and len(self.classes) == 2 else self.positive
         self.margins: Margins = margins_of_model(self.predictor, self.positive)
         self.cells = self.margins.read(others)
+        self.compared = np.random.default_rng(0).permutation(len(others))[:BACKGROUND]  # the rows are in the order of the data
         self.want = self._wanted(want)
 
     def _wanted(self, want: Any) -> Any:
@@ -221,8 +231,9 @@ class _Explainer:
         except (TypeError, ValueError):
             raise InputError(f'"{want}" is no number to reach', "give a value of the target") from None
 
-    def explain(self, frame: pd.DataFrame, start: int) -> Explanations:
-        cells, compared = self.margins.read(frame), taken(self.cells, np.arange(min(len(self.others), BACKGROUND)))
+    def explain(self, frame: pd.DataFrame, start: int, limits: Array | None = None) -> Explanations:
+        """limits: (rows,) from which probability on the positive class is called, None where the more probable one is."""
+        cells, compared = self.margins.read(frame), taken(self.cells, self.compared)
         model = strongest(self.margins, cells, compared, MOST_PLAYERS, 0)
         found = attribute(model, cells, compared, 0, rounds=ROUNDS)
         predicted = self.model.predict(frame)
@@ -230,7 +241,8 @@ class _Explainer:
         rows = []
         for at in range(len(frame)):
             chance = None if chances is None else np.asarray(chances[at], np.float64)
-            rows.append(self._row(frame, cells, found, at, (_plain(predicted[at]), chance, start + at)))
+            row = self._row(frame, cells, found, at, (_plain(predicted[at]), chance, start + at))
+            rows.append(row if limits is None else replace(row, called_from=float(limits[at])))
         compared_rows = len(next(iter(compared.values()), ()))
         facts = (str(self.folder), str(self.contract["target"]), bool(self.classes), compared_rows, self.held)
         return Explanations(*facts, tuple(rows), found, frame)

@@ -251,6 +251,8 @@ def _as_shipped(evidence: Evidence, evaluated: Any) -> Evidence:
 
 LEAST_SECONDS_FOR_WORKER = 45.0
 """Below this budget the worker's libraries would eat the time they are meant to use."""
+CURVE_SHARE = 0.5
+"""Of the time that is left beside what judging needs at least, what training on fewer rows may take: judging can use more."""
 
 
 @dataclass
@@ -440,7 +442,7 @@ class Sitting:
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
         with self.stage("curve", "training on fewer rows"):
             try:
-                found = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging))
+                found = learning_curve(context, best.trial, best.seconds, self.deadline.until(judging, CURVE_SHARE))
             except TrainingError as error:
                 found = LearningCurve()
                 self.tell("curve", f"no learning curve: {error}", "warning")

@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -171,7 +172,7 @@ class RunFolder:
             "name": case.dataset.name,
             "run_folder": str(self.path),
             "command": self.record["command"],
-            "python_call": python_call(case.dataset, case.plan),
+            "python_call": python_call(case.dataset, case.plan, encode(self.record["options"])),
             "versions": self.record["versions"],
             "seed": case.plan.seed,
             "data_hash": case.dataset.content_hash,
@@ -385,10 +386,17 @@ def _default(option: dataclasses.Field[Any]) -> Any:
     return option.default
 
 
-def python_call(dataset: Dataset, plan: Plan) -> str:
+def python_call(dataset: Dataset, plan: Plan, asked: Mapping[str, Any]) -> str:
+    """The Python call that makes this run again. asked: the options of the run, as its record keeps them."""
     amount = f"trials={plan.trials}" if plan.trials is not None else f"time={plan.budget_seconds:g}"
     source = "data" if dataset.reading.get("format") == "frame" else repr(dataset.source)
-    return f"automl.fit({source}, target={plan.target!r}, {amount}, preset={plan.preset!r}, seed={plan.seed})"
+    named = ("target", "time", "trials", "preset", "seed")
+    further = [
+        f", {option.name}={asked[option.name]!r}"
+        for option in dataclasses.fields(Options)
+        if option.name not in named and asked.get(option.name) not in (None, encode(_default(option)))
+    ]
+    return f"automl.fit({source}, target={plan.target!r}, {amount}, preset={plan.preset!r}, seed={plan.seed}{''.join(further)})"
 
 
 __all__ = ["RunFolder", "claim", "encode", "identity", "open_folder", "untimed", "versions"]

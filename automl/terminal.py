@@ -287,7 +287,8 @@ def describe_explanations(found: Explanations) -> str:
 def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator[str]:
     from automl.report.numbers import number, percent
 
-    said = f" ({percent(each.probability)})" if each.probability is not None else ""
+    from_on = "" if each.called_from is None else f'; "{each.about}" is called from {percent(each.called_from)} on'
+    said = f" ({percent(each.probability)}{from_on})" if each.probability is not None else ""
     told = number(each.prediction) if isinstance(each.prediction, float) else each.prediction
     yield f"row {each.row}: {found.target} = {told}{said}"
     yield ""

@@ -91,7 +91,7 @@ def cell(frame: pd.DataFrame, target: str, task: str, seed: int, rung: str, leve
         }
     rows = np.arange(len(truth))
     calibrated = readout.apply(predicted, context.positive)
-    members = set_at(readout.conformal, calibrated, level)
+    members = set_at(readout.conformal, calibrated, level, calibrated.argmax(axis=1))
     limit = _quantile(1 - held[known][np.arange(known.sum()), context.target[known]], level)
     least = predicted >= 1 - limit - 1e-9
     return {

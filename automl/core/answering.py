@@ -32,9 +32,10 @@ class Answer(NamedTuple):
     notes: tuple[str, ...]
 
 
-def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answer:
+def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: Array) -> Answer:
     """What was asked for beside the predictions: probabilities (rows, classes), or values (rows,), of the rows of `frame`.
 
+    labels: (rows,) the classes that are called; of a regression the values again.
     Raises PredictorError where the model folder has nothing to answer it from.
     """
     contract = predictor.contract
@@ -43,7 +44,7 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked) -> Answe
     known = conformal_of(contract)
     cells: dict[str, list[str]] = {}
     if asked.interval is not None:
-        cells |= _bounds(predictor, prediction, asked.interval)
+        cells |= _bounds(predictor, prediction, asked.interval, labels)
     if asked.review is not None and known is None and not contract.get("guardrail"):
         raise PredictorError("nothing tells this model which rows to review: it has no intervals and no guardrail")
     sureness = None if known is None else sureness_of(contract, known, prediction)
@@ -107,14 +108,22 @@ def bounds_of(contract: Mapping[str, Any]) -> Conformal:
     return found
 
 
-def _bounds(predictor: Any, prediction: Array, level: float) -> dict[str, list[str]]:
+def _bounds(predictor: Any, prediction: Array, level: float, labels: Array) -> dict[str, list[str]]:
     conformal = bounds_of(predictor.contract)
     if prediction.ndim == 1:
         ends = interval_at(conformal, prediction, level)
         return {name: column.astype(str).tolist() for name, column in zip(("lower", "upper"), ends.T, strict=True)}
-    sets = labels_in(predictor, set_at(conformal, prediction, level), prediction)
+    sets = labels_in(predictor, set_at(conformal, prediction, level, codes_in(predictor, labels)), prediction)
     written = [neutral("|".join(str(label).replace("|", "\\|") for label in each)) for each in sets]
     return {"set": written, "set_size": [str(len(each)) for each in sets]}
+
+
+def codes_in(predictor: Any, labels: Array) -> Array:
+    """(rows,) the places of labels among the classes of the contract."""
+    places = {
+        label: place for place, label in enumerate(predictor._labels(np.asarray(predictor.contract["classes"], dtype=object)))
+    }
+    return np.asarray([places[label] for label in labels], np.int64)
 
 
 def labels_in(predictor: Any, members: Array, probabilities: Array) -> list[list[Any]]:

@@ -90,12 +90,15 @@ def interval_at(conformal: Conformal, values: Array, level: float) -> Array:
     return np.stack([low, high], axis=1)
 
 
-def set_at(conformal: Conformal, probabilities: Array, level: float) -> Array:
-    """(rows, classes) bool: the classes that may be the truth, of which the most probable one always is one.
+def set_at(conformal: Conformal, probabilities: Array, level: float, called: Array) -> Array:
+    """(rows, classes) bool: the classes that may be the truth. The most probable one always is one of them, and so is the
+    one that is called, (rows,): a threshold may call another.
 
     Raises as `quantile_for`.
     """
-    return np.asarray(shortfall(np.asarray(probabilities, np.float64)) <= quantile_for(conformal, level))
+    members = shortfall(np.asarray(probabilities, np.float64)) <= quantile_for(conformal, level)
+    members[np.arange(len(members)), called] = True
+    return np.asarray(members)
 
 
 def shortfall(probabilities: Array) -> Array:

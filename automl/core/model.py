@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import automl.core.parsers  # noqa: F401  enters all parse steps and extensions
-from automl.core.answering import bounds_of, labels_in, unsure_at
+from automl.core.answering import bounds_of, codes_in, labels_in, unsure_at
 from automl.core.conformal import interval_at, set_at
 from automl.core.errors import InputError
 from automl.core.guardrail import unusual_rows
@@ -126,9 +126,11 @@ class Model:
         """
         if not self.contract.get("classes"):
             raise InputError("a regression has intervals, not sets of classes", "call predict_interval")
-        probabilities = self.predict_proba(rows)
+        rows = self.rows(rows)
+        probabilities, called = self.predict_proba(rows), codes_in(self.predictor, self.predict(rows))
         with _told_as_input_error():
-            return labels_in(self.predictor, set_at(bounds_of(self.contract), probabilities, level), probabilities)
+            members = set_at(bounds_of(self.contract), probabilities, level, called)
+            return labels_in(self.predictor, members, probabilities)
 
     def sure(self, rows: Any, abstain: float) -> Array:
         """(rows,) bool: False where the row is among the share of rows (like those of the training data) that the model knows

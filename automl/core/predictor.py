@@ -1212,7 +1212,7 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
     if asked != NOTHING_MORE:
         if "answer" not in EXTENSIONS:
             raise PredictorError("this model gives predictions alone: it was made without intervals and all that goes with them")
-        found = EXTENSIONS["answer"](predictor, frame, labels if predictor.is_regression else outputs[1], asked)
+        found = EXTENSIONS["answer"](predictor, frame, labels if predictor.is_regression else outputs[1], asked, labels)
         if isinstance(given, Columns):
             given.notes = (*given.notes, *found.notes)
     if predictor.is_regression:
@@ -1311,10 +1311,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "data",
         help="CSV, TSV, JSON lines (also .gz, .xz) or Parquet file; for a model of images or sounds also a folder or one of them",
     )
-    parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out")
+    parser.add_argument("-o", "--output", help="CSV file to write; standard output where it is left out, or -")
     for option, kind, told in ASKED_FOR:
         parser.add_argument(option, help=told, **({"type": kind} if kind else {"action": "store_true"}))
     choices = parser.parse_args(arguments)
+    choices.output = None if choices.output == "-" else choices.output
     asked = Asked(choices.interval, choices.abstain, choices.flags, choices.fallback, choices.review)
     try:
         predictor = open_predictor(Path(__file__).resolve().parent)

@@ -63,6 +63,7 @@ def _row(each: dict[str, Any], content: dict[str, Any], at: int) -> dict[str, An
     shares = ""
     if each["base_probability"] is not None:
         shares = f"from {percent(each['base_probability'])} to {percent(each['output_probability'])} for “{each['about']}”"
+        shares += "" if each.get("called_from") is None else f", which is called from {percent(each['called_from'])} on"
     return {
         "title": title,
         "svg": Markup(svg.draw(figure, f"row-{at}", 480.0)),

@@ -202,7 +202,10 @@ def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Cl
         out_of_fold = out_of_fold_of(climb, evidence)
         rows = np.flatnonzero(_known(out_of_fold))
         assert simplest.predictions is not None
-        described = "the folds that also chose the model, as nested cross-validation was not possible"
+        champion = climb.best(evidence.champion)
+        slow = champion is not None and needs_worker(prepared.context, champion.trial)
+        why = "a net takes too long for nested cross-validation" if slow else "nested cross-validation lacks time or rows"
+        described = f"the folds that also chose the model, as {why}"
         return JudgedRows(rows, out_of_fold[rows], simplest.predictions[rows], described)
     rows = np.flatnonzero(_known(nested.prediction))
     repeats = len(nested.scores) // climb.folds

@@ -27,7 +27,7 @@ def table() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def run(table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("explained")
-    table.to_csv(folder / "shop.csv", index=False)
+    table.sort_values("outcome", kind="stable").to_csv(folder / "shop.csv", index=False)
     return fit(folder / "shop.csv", folder / "run", sensitive=("age",))
 
 
@@ -42,6 +42,18 @@ def test_the_way_adds_up_to_the_prediction(run: Run, table: pd.DataFrame) -> Non
         # A linear model on log-odds is explained exactly.
         assert max(part.error for part in each.contributions) < 1e-5
     assert {part.column for part in found.rows[0].contributions} == {each["name"] for each in run.model.contract["columns"]}
+
+
+def test_rows_are_compared_with_all_of_the_background_though_the_file_is_sorted_by_the_target(
+    run: Run, table: pd.DataFrame
+) -> None:
+    found, kept = run.explain(table.head(1)), background.kept(run.folder)
+    assert kept is not None
+    share = run.predict_proba(kept)[:, run.model.contract["classes"].index(found.rows[0].about)]
+    odds = np.log(share / (1 - share))
+    error = odds.std() / np.sqrt(found.background_rows)
+    assert abs(odds[: found.background_rows].mean() - odds.mean()) > 2.5 * error
+    assert abs(found.rows[0].base - odds.mean()) < 1.5 * error
 
 
 def test_what_would_change_a_decision_does_and_leaves_alone_what_is_held(run: Run, table: pd.DataFrame) -> None:

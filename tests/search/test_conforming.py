@@ -88,9 +88,11 @@ def test_sets_hold_the_truth_and_are_never_empty(sharpness: float) -> None:
         truth, probabilities = classes(seed, sharpness)
         found = fitted(truth[:ROWS], probabilities[:ROWS], "multiclass")
         new = probabilities[ROWS:].astype(np.float32)
-        sets = {level: set_at(found, new, level) for level in (0.5, 0.8, 0.9)}
+        sets = {level: set_at(found, new, level, new.argmax(axis=1)) for level in (0.5, 0.8, 0.9)}
         for members in sets.values():
             assert members[np.arange(ROWS), new.argmax(axis=1)].all()
+        least = new.argmin(axis=1)
+        assert set_at(found, new, 0.5, least)[np.arange(ROWS), least].all(), "a threshold may call any class"
         assert (sets[0.8] <= sets[0.9]).all()
         covered.append(np.mean(sets[0.9][np.arange(ROWS), truth[ROWS:]]))
         right.append(np.mean(new.argmax(axis=1) == truth[ROWS:]))

@@ -236,6 +236,11 @@ def _single(case: Case, explained: _Explained) -> list[Finding]:
     _, first, _, end, because = rows[0]
     start = _level(case, float(found.base[_output(case, chosen[0][0], found)]))
     told = f"Row {rows[0][0]:,} ({first}) leads from the mean of {start} to {_said(case, end)}, by {because}"
+    if np.isin(case.row_ids, case.training_rows).any():
+        told += (
+            "; these rows were judged by models of folds that had not seen them, while what is taken apart is the model fitted on"
+            " all rows, which may say otherwise"
+        )
     return [
         Finding(
             code="AML504",

@@ -63,7 +63,7 @@ def run(case: Case) -> list[Finding]:
 def _measured(case: Case, conformal: Conformal, level: float) -> tuple[Array, Array]:
     """(rows,) whether the truth is held, and the width of the interval or the number of classes."""
     if case.profile.task.is_classification:
-        members = set_at(conformal, case.prediction, level)
+        members = set_at(conformal, case.prediction, level, case.called)
         return members[np.arange(len(members)), case.truth], members.sum(axis=1)
     ends = interval_at(conformal, case.prediction, level)
     return (case.truth >= ends[:, 0]) & (case.truth <= ends[:, 1]), ends[:, 1] - ends[:, 0]
