@@ -24,6 +24,7 @@ import click
 from automl import __version__
 from automl.core.clock import Deadline, process_age_seconds
 from automl.core.errors import AutomlError, InputError, StoppedByCheck, nearest
+from automl.core.openmp import wait_briefly
 
 if TYPE_CHECKING:
     from automl.core.options import Options
@@ -557,8 +558,7 @@ def _answer(as_json: bool, document: Callable[[], Any], text: Callable[[], str])
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code: 0, 2 wrong input, 3 stopped by a check, 4 a difference, 70, 130."""
-    # Threads that spin while they wait make a busy machine a hundred times slower; must be set before OpenMP is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path that is no UTF-8 is shown as it is

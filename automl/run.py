@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import tempfile
 import time
@@ -26,6 +25,7 @@ from automl.core.files import decode, read_json, write_json
 from automl.core.finding import Finding, Section, Severity
 from automl.core.memory import memory_of
 from automl.core.model import Model
+from automl.core.openmp import wait_briefly
 from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.predictor import parse_column
@@ -468,4 +468,4 @@ class Sitting:
         self.listener(Event(stage, message, kind, {"left_seconds": left if np.isfinite(left) else None}))
 
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+wait_briefly()

@@ -36,7 +36,7 @@ MOST_ROUNDS, ARRIVED = 3000, 60.0
 def curve_of(context: Any, settings: dict[str, Any]) -> Any:
     """(rounds,) mean loss of the folds."""
     folds = encode_folds(context, context.architecture("boosting"), settings, list(context.search_folds)).folds
-    races = [_Race(fold, context.problem, settings, 1, 1) for fold in folds]
+    races = [_Race(fold, context.problem, settings, 1, len(folds)) for fold in folds]
     for race in races:
         race.grow(min(MOST_ROUNDS, int(ARRIVED / settings["learning_rate"])), Deadline(None))
     return np.mean([race.losses for race in races], axis=0)

@@ -6,8 +6,9 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,12 +110,11 @@ class TreesLearner:
         """
         workers = max(1, min(problem.jobs, len(folds)))
         with _threads(workers) as pool:
-            threads = max(1, problem.jobs // workers) if len(folds[0].training.target) >= ROWS_FOR_THREADS else 1
-            races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
+            races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, workers), folds))
             hastened = _hastened(races, settings, deadline, pool.map)
             if hastened != settings:
                 settings = hastened
-                races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, threads), folds))
+                races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, workers), folds))
             curve, best = _race(races, settings, deadline, len(folds[0].training.target), pool.map)
             outcomes = list(pool.map(lambda race: race.at(best), races))
         step = max(1, len(curve) // MOST_CURVE_POINTS)
@@ -127,23 +127,66 @@ class TreesLearner:
             settings=settings,
         )
 
+    def predict_folds(self, folds: list[Fold], problem: Problem, settings: Settings, rounds: int, seed: int) -> list[Array]:
+        """Grow all folds side by side for `rounds` rounds, without looking at their validation rows, which are predicted then."""
+        workers = max(1, min(problem.jobs, len(folds)))
+        with _unwarned(), _threads(workers) as pool:
+            fitted = list(pool.map(lambda fold: _fit(fold.training, problem, settings, rounds, seed, workers), folds))
+        return [each.predict(fold.validation.inputs) for each, fold in zip(fitted, folds, strict=True)]
+
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedTrees:
-        threads = problem.jobs if len(training.target) >= ROWS_FOR_THREADS else 1
-        booster = _booster(_dataset(training, problem, settings, threads), problem, settings, seed, threads)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for _ in range(max(1, rounds)):
-                if booster.update():
-                    break
-        return FittedTrees(booster, problem)
+        with _unwarned():
+            return _fit(training, problem, settings, rounds, seed)
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Without what LightGBM warns of where a booster finds no split any more; not from a thread, as filters are of the process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _fit(training: Training, problem: Problem, settings: Settings, rounds: int, seed: int, workers: int = 1) -> FittedTrees:
+    dataset, threads = _dataset_and_threads(training, problem, settings, workers)
+    booster = _booster(dataset, problem, settings, seed, threads)
+    _grow(booster, max(1, rounds))
+    return FittedTrees(booster, problem)
+
+
+def _grow(booster: Any, rounds: int) -> None:
+    """Some rounds more; fewer where no split is found any more."""
+    for _ in range(rounds):
+        if booster.update():
+            break
+
+
+def _dataset_and_threads(training: Training, problem: Problem, settings: Settings, workers: int) -> tuple[Any, int]:
+    """The rows in bins, and the threads inside one of `workers` boosters that grow side by side: the trees do not depend on these.
+
+    A booster that grows alone is tried with all threads and with one: on a busy machine threads wait for each other.
+    """
+    threads = max(1, problem.jobs // workers) if len(training.target) >= ROWS_FOR_THREADS else 1
+    dataset = _dataset(training, problem, settings, threads)
+    if workers > 1 or threads == 1:
+        return dataset, threads
+    return dataset, min((1, threads), key=lambda count: _seconds_a_round(dataset, problem, settings, count))
+
+
+def _seconds_a_round(dataset: Any, problem: Problem, settings: Settings, threads: int) -> float:
+    booster = _booster(dataset, problem, settings, 0, threads)
+    _grow(booster, 1)
+    started = time.monotonic()
+    _grow(booster, TIMED_ROUNDS)
+    return time.monotonic() - started
 
 
 class _Race:
     """One fold's booster and its validation loss after every round."""
 
-    def __init__(self, fold: Fold, problem: Problem, settings: Settings, seed: int, threads: int) -> None:
+    def __init__(self, fold: Fold, problem: Problem, settings: Settings, seed: int, workers: int) -> None:
         self._problem = problem
-        training = _dataset(fold.training, problem, settings, threads)
+        training, threads = _dataset_and_threads(fold.training, problem, settings, workers)
         self._booster = _booster(training, problem, settings, seed, threads)
         self._booster.add_valid(_dataset(fold.validation, problem, settings, threads, training), "validation")
         self.losses: list[float] = []

@@ -37,6 +37,8 @@ FEWEST_STARTS, CHEAP_SHARE = 3, 0.05
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
+LEAST_SHARE_OF_TRIAL = 0.7
+"""Fresh folds take about as long as the trial's folds; with less time left than this share they are not begun."""
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
 REPEATS = 2
@@ -561,6 +563,9 @@ class Climb:
         done = self.journal.fresh(outcome.trial)
         self._tell(f"{title}: best settings on fresh folds", stage="decide", architecture=outcome.trial.architecture)
         wanted = [number for number, fold in enumerate(self.context.fresh_folds) if fold.repeat < repeats]
+        if not done and not self._affords_fresh_folds(outcome):
+            self.skipped[outcome.trial.architecture] = f"{title} could not be tested on fresh folds: there was no time left"
+            return None
         for number in wanted:
             if number in done:
                 continue
@@ -583,6 +588,11 @@ class Climb:
         spent = sum(done[number].seconds for number in whole) * self.folds / len(whole)
         counted = self.context.plan.trials is not None
         return final if counted or outcome.trial.members else replace(final, seconds=spent)
+
+    def _affords_fresh_folds(self, outcome: Outcome) -> bool:
+        """Whether there is time for one set of them, of which a part is worth nothing; an ensemble's members were run already."""
+        left = self.deadline.until(self._after_finals(outcome)).left_seconds()
+        return bool(outcome.trial.members) or left > LEAST_SHARE_OF_TRIAL * self._finals_seconds([outcome])
 
     def _priced(self, final: Final, outcome: Outcome) -> Final:
         """The final with the measured size and latency of its graph, where there is time to measure them."""

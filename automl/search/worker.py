@@ -23,6 +23,7 @@ from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
 from automl.core.memory import GIB, resident_bytes
+from automl.core.openmp import wait_briefly
 
 if TYPE_CHECKING:
     from automl.search.trial import Outcome
@@ -54,7 +55,8 @@ class Worker:
             return
         self.stop()
         self.answers = queue.Queue()
-        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+        wait_briefly(environment)
         environment["PYTHONHASHSEED"] = "0"  # tf2onnx names what it merges in the order of a set
         command = [sys.executable, "-m", "automl.search.worker", str(self.folder)]
         paths = [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]

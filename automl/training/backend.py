@@ -6,6 +6,8 @@ import os
 import warnings
 from typing import Any
 
+from automl.core.openmp import wait_briefly
+
 
 def tensorflow(jobs: int | None = None) -> Any:
     """The tensorflow module.
@@ -14,7 +16,7 @@ def tensorflow(jobs: int | None = None) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)

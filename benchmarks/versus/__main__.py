@@ -57,7 +57,7 @@ def same_code(commit: str) -> bool:
 
 def environment_variables() -> dict[str, str]:
     """The same for every system and shell: the repository on the path, no settings of threads or of this Python."""
-    left_out = ("PYTHON", "VIRTUAL_ENV", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_")
+    left_out = ("PYTHON", "VIRTUAL_ENV", "OMP_", "GOMP_", "MKL_", "OPENBLAS_", "KMP_", "TF_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "", "MPLBACKEND": "agg"}
 

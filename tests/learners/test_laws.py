@@ -97,6 +97,36 @@ def test_the_same_seed_gives_the_same_predictions(name: str, task: Task) -> None
     np.testing.assert_array_equal(prepared.fit().predict(prepared.inputs), prepared.fit().predict(prepared.inputs))
 
 
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
+def test_trees_of_folds_that_grow_side_by_side_are_those_that_grow_alone(task: Task) -> None:
+    prepared = Prepared("boosting", task)
+    learner = prepared.rung.learner()
+    together = learner.predict_folds(prepared.folds(), prepared.problem, prepared.settings, 20, 3)
+    for fold, prediction in zip(prepared.folds(), together, strict=True):
+        alone = learner.fit(fold.training, prepared.problem, prepared.settings, 20, 3)
+        np.testing.assert_array_equal(prediction, alone.predict(fold.validation.inputs))
+
+
+@pytest.mark.parametrize("task", sorted(ALL_TASKS))
+def test_trees_do_not_depend_on_the_threads_that_grow_them(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    from automl.learners import trees
+
+    expected = Prepared("boosting", task, jobs=1).fit()
+    monkeypatch.setattr(trees, "ROWS_FOR_THREADS", 10)
+    tried: list[int] = []
+
+    def seconds(dataset: Any, problem: Problem, settings: Any, threads: int) -> float:
+        tried.append(threads)
+        return -float(threads)  # the most threads seem the quickest
+
+    monkeypatch.setattr(trees, "_seconds_a_round", seconds)
+    found = Prepared("boosting", task, jobs=2).fit()
+    assert tried == [1, 2]
+    assert found.booster.params["num_threads"] == 2
+    inputs = Prepared("boosting", task).inputs
+    np.testing.assert_array_equal(found.predict(inputs), expected.predict(inputs))
+
+
 @pytest.mark.parametrize(("name", "task"), EVERY)
 def test_folds_give_finite_predictions_of_all_their_rows(name: str, task: Task) -> None:
     prepared = Prepared(name, task)
