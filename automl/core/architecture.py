@@ -50,8 +50,10 @@ class FoldsResult:
     training_predictions: like predictions, of the training rows.
     settings: as used, where the learner changed or completed them (a schedule compressed to fit the deadline);
         `fit` with these repeats the training.
-    compile_seconds: what compiling took of the time, which another fit of the same structure does not need.
+    once_seconds: what the same training would not take again, without looking at validation rows: compiling, rounds past
+        the best one.
     fit_seconds: what `fit` on the rows of all folds will take, where the learner can tell from this training.
+    thrift: settings whose `fit` takes less, and its seconds, where there are such: what is scored is the same.
     """
 
     predictions: list[Any]
@@ -59,8 +61,9 @@ class FoldsResult:
     rounds: int = 0
     curve: tuple[tuple[float, float], ...] = ()
     settings: Settings | None = None
-    compile_seconds: float = 0.0
+    once_seconds: float = 0.0
     fit_seconds: float | None = None
+    thrift: tuple[Settings, float] | None = None
 
 
 class Fitted(Protocol):

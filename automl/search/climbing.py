@@ -172,9 +172,10 @@ class Climb:
         return self.context.architecture(architecture).needs_tensorflow
 
     def _parts(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
-        """The outcomes that have to be fitted for these: the members of ensembles, everything once."""
-        ids = {part.id for outcome in outcomes for part in outcome.trial.parts}
-        return [each for each in self.outcomes if each.trial.id in ids]
+        """The outcomes that have to be fitted for these, with the settings that they are fitted with: of ensembles the members,
+        everything once."""
+        settings = {part.id: part.settings for outcome in outcomes for part in outcome.trial.parts}
+        return [each.fitted_with(settings[each.trial.id]) for each in self.outcomes if each.trial.id in settings]
 
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""

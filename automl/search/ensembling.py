@@ -55,7 +55,8 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
     is scored is one seed each, so the score errs on the safe side.
 
     Its score and out-of-fold predictions come from members and weights that were selected without the fold that they are
-    applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds.
+    applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds. Both choose
+    only among members that there is time to ship together.
     """
     usable = [
         each
@@ -67,7 +68,7 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
     if len(usable) < 2:
         return "there are fewer than two trials to put together"
     folds = _folds(context)
-    shipped = select(context, usable, folds, affords)
+    usable, shipped = _selected(context, usable, folds, affords)
     if len(shipped.outcomes) < 2:
         alone = shipped.outcomes[0].trial.id if shipped.outcomes else "the best trial"
         return f"greedy selection found nothing to put beside {alone}, or there is no time to fit more than one trial"
@@ -76,11 +77,26 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
     predictions = np.full_like(np.asarray(usable[0].predictions, np.float64), np.nan)
     for number, rows in enumerate(folds):
         others = [other for place, other in enumerate(folds) if place != number]
-        chosen = select(context, usable, others, lambda members: len(members) <= allowed)
+        chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
     fits = next((count for count in range(most_seeds, 1, -1) if affords(_repeated(context, shipped, count + 1))), 1)
     return _as_outcome(context, name, shipped, fits, tuple(scores), predictions)
+
+
+def _selected(
+    context: Context, pool: list[Outcome], folds: Sequence[Array], affords: Affords
+) -> tuple[list[Outcome], _Choice]:
+    """The pool and what is selected from it: of trials as they are, or with thrifty fits where that puts better ones together."""
+    pools = [pool]
+    if any(each.thrift is not None for each in pool):
+        pools.append([each.thrifty() for each in pool])
+    rows = _looked_at(context, folds)
+
+    def worth(found: tuple[list[Outcome], _Choice]) -> float:
+        return _value(context, rows, [found[1].mean(each) for each in rows]) if found[1].outcomes else -np.inf
+
+    return max(((each, select(context, each, folds, affords)) for each in pools), key=worth)
 
 
 def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:

@@ -38,20 +38,32 @@ MOST_MESSAGE = 300
 class Outcome:
     """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took.
 
-    compile_seconds: the part of them that went into compiling. fit_seconds: what a fit on the rows of all folds takes,
-    where the learner could tell.
+    once_seconds: the part of them that the same training does not take again. fit_seconds: what a fit on the rows of all
+    folds takes, where the learner could tell. thrift: settings that are scored alike and whose fit takes less, and its
+    seconds, if there are any.
     """
 
     trial: Trial
     predictions: Array | None
     seconds: float
-    compile_seconds: float = 0.0
+    once_seconds: float = 0.0
     fit_seconds: float | None = None
+    thrift: tuple[Settings, float] | None = None
+
+    def thrifty(self) -> Outcome:
+        """The outcome with the settings whose fit takes less; itself where there are none."""
+        return self if self.thrift is None else self.fitted_with({**self.trial.settings, **self.thrift[0]})
+
+    def fitted_with(self, settings: Settings) -> Outcome:
+        """The outcome with these settings, its own or the thrifty ones, and the seconds of their fit."""
+        if self.thrift is None or settings == self.trial.settings:
+            return self
+        return replace(self, trial=replace(self.trial, settings=settings), fit_seconds=self.thrift[1], thrift=None)
 
     @property
     def again_seconds(self) -> float:
-        """What the same training takes once more, when everything is compiled."""
-        return self.seconds - self.compile_seconds
+        """What the same training takes once more, on fresh folds: everything is compiled, and the round to stop at is known."""
+        return self.seconds - self.once_seconds
 
 
 def space_of(context: Context, architecture: Architecture) -> Space:
@@ -102,7 +114,9 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
     seconds = time.monotonic() - started
-    return Outcome(trial, predictions, seconds, *(() if result is None else (result.compile_seconds, result.fit_seconds)))
+    if result is None:
+        return Outcome(trial, predictions, seconds)
+    return Outcome(trial, predictions, seconds, result.once_seconds, result.fit_seconds, result.thrift)
 
 
 LEAST_SECONDS_TO_LOOK = 2.0

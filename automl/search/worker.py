@@ -210,8 +210,8 @@ class Session:
 
         if outcome.predictions is not None:
             np.save(self.folder / "trial.npy", outcome.predictions)
-        seconds = {name: getattr(outcome, name) for name in ("seconds", "compile_seconds", "fit_seconds")}
-        return {"trial": outcome.trial, **seconds, "predictions": outcome.predictions is not None}
+        known = {name: getattr(outcome, name) for name in ("seconds", "once_seconds", "fit_seconds", "thrift")}
+        return {"trial": outcome.trial, **known, "predictions": outcome.predictions is not None}
 
     def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         """The predictions of one fresh fold; those that were trained together with it are kept for the next jobs."""

@@ -101,8 +101,8 @@ class Workshop:
         if answer.get("exhausted"):
             return None
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
-        seconds = (answer[name] for name in ("seconds", "compile_seconds", "fit_seconds"))
-        return Outcome(decode(Trial, answer["trial"]), predictions, *seconds)
+        known = (answer[name] for name in ("seconds", "once_seconds", "fit_seconds", "thrift"))
+        return Outcome(decode(Trial, answer["trial"]), predictions, *known)
 
     def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         number, space = next_number(recorded), space_of(self.context, declared)

@@ -196,7 +196,7 @@ class NetLearner:
         result, used = within(pace, used, rows, lambda fitting: self._fit_folds(folds, problem, fitting, seed, pace))
         kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
         compiling = sum(program.compile_seconds for program in self.made)
-        return replace(result, settings={**settings, **kept}, compile_seconds=compiling)
+        return replace(result, settings={**settings, **kept}, once_seconds=compiling)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""

@@ -81,6 +81,29 @@ def test_the_weights_that_ship_score_at_least_as_well_as_every_single_trial_wher
     assert found.trial.score == pytest.approx(np.mean(found.trial.fold_scores))
 
 
+def test_what_there_is_no_time_to_ship_has_no_part_in_the_score(made: tuple[Prepared, list[Outcome], Outcome]) -> None:
+    prepared, outcomes, _ = made
+    left_out = next(each.trial.id for each in outcomes if each.trial.architecture == "boosting")
+    fitting = [each for each in outcomes if each.trial.id != left_out]
+    found = combine(prepared.context, "ensemble", outcomes, lambda members: left_out not in {each.trial.id for each in members})
+    expected = combine(prepared.context, "ensemble", fitting, everything)
+    assert isinstance(found, Outcome)
+    assert isinstance(expected, Outcome)
+    assert found.trial.fold_scores == expected.trial.fold_scores
+    np.testing.assert_array_equal(found.predictions, expected.predictions)
+
+
+def test_members_are_fitted_thriftily_only_where_there_is_no_time_for_more(
+    made: tuple[Prepared, list[Outcome], Outcome],
+) -> None:
+    prepared, outcomes, _ = made
+    sparing = [replace(each, thrift=({"fit_nets": 1}, 0.1)) for each in outcomes]
+    for affords, expected in ((everything, False), (lambda members: all(each.thrift is None for each in members), True)):
+        found = combine(prepared.context, "ensemble", sparing, affords)
+        assert isinstance(found, Outcome)
+        assert all(("fit_nets" in member.trial.settings) is expected for member in found.trial.members)
+
+
 def test_the_exported_graph_is_the_weighted_mean_of_its_members(
     made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
 ) -> None:

@@ -146,7 +146,8 @@ class PackedLearner:
         together = not problem.compact and result.fit_seconds <= max(apart, FIT_SHARE * allowed)
         settings["fit_nets"] = int(used["nets"]) * (len(folds) if together else 1)
         seconds = result.fit_seconds if together else apart
-        return replace(result, settings=settings, compile_seconds=compiling, fit_seconds=seconds)
+        thrift = ({"fit_nets": int(used["nets"])}, apart) if together and apart < seconds else None
+        return replace(result, settings=settings, once_seconds=compiling, fit_seconds=seconds, thrift=thrift)
 
     def predict_folds(self, folds: list[Fold], problem: Problem, settings: Settings, rounds: int, seed: int) -> list[Array]:
         """Train all folds at once for `rounds` epochs, without looking at their validation rows, which are predicted then.
