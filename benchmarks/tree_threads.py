@@ -65,7 +65,10 @@ def main() -> None:
         return
     competitors = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(given.busy)]
     try:
-        print("| turns | table | leaves | one thread, ms | two threads, ms | two against one |\n| --- | --- | --- | --- | --- | --- |")
+        print(
+            "| turns | table | leaves | one thread, ms | two threads, ms | two against one |\n"
+            "| --- | --- | --- | --- | --- | --- |"
+        )
         for spins in given.spins.split(","):
             environment = {**os.environ, "GOMP_SPINCOUNT": spins}
             command = [sys.executable, "-m", "benchmarks.tree_threads", "--inside", "--spins", spins]

@@ -148,7 +148,7 @@ class TreesLearner:
 
 @contextmanager
 def _unwarned() -> Iterator[None]:
-    """Without what LightGBM warns of where a booster finds no split any more; not from a thread, as filters are of the process."""
+    """Without LightGBM's warnings where no split is found any more; not inside a thread, as filters are of the process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -169,7 +169,7 @@ def _grow(booster: Any, rounds: int) -> None:
 
 
 def _dataset_and_threads(training: Training, problem: Problem, settings: Settings, workers: int) -> tuple[Any, int]:
-    """The rows in bins, and the threads inside one of `workers` boosters that grow side by side: the trees do not depend on these.
+    """The rows in bins, and the threads inside one of `workers` boosters that grow side by side; trees do not depend on these.
 
     A booster that grows alone is tried with all threads and with one: on a busy machine threads wait for each other.
     """

@@ -84,9 +84,7 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
     return _as_outcome(context, name, shipped, fits, tuple(scores), predictions)
 
 
-def _selected(
-    context: Context, pool: list[Outcome], folds: Sequence[Array], affords: Affords
-) -> tuple[list[Outcome], _Choice]:
+def _selected(context: Context, pool: list[Outcome], folds: Sequence[Array], affords: Affords) -> tuple[list[Outcome], _Choice]:
     """The pool and what is selected from it: of trials as they are, or with thrifty fits where that puts better ones together."""
     pools = [pool]
     if any(each.thrift is not None for each in pool):
