@@ -31,7 +31,7 @@ from automl.core.options import Options
 from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.core.record import FORMAT, RUN_FILES, check_files, digests, read_record
-from automl.core.version import VERSION
+from automl.core.version import VERSION, program_digest
 from automl.splitting import FoldRows
 
 LIBRARIES = ("automl", "tensorflow", "keras", "keras-tuner", "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "pandas")
@@ -88,6 +88,7 @@ class RunFolder:
             "command": command(dataset, options),
             "options": options,
             "versions": versions(),
+            "program": program_digest(),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         write_json(self.path / "run.json", self.record)

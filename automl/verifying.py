@@ -27,6 +27,7 @@ from automl.core.plan import Plan
 from automl.core.profile import Profile
 from automl.core.readout import Readout
 from automl.core.record import digests, read_record
+from automl.core.version import VERSION, program_digest
 from automl.runfolder import versions
 
 Array = np.ndarray[Any, Any]
@@ -145,6 +146,12 @@ def verify(folder: Path, data: Any = None, test: Any = None, listener: Listener 
     other = [f"{name} {made[name]} then, {here[name]} now" for name in here if name in made and made[name] != here[name]]
     if other:
         notes.append("other versions may compute other numbers: " + "; ".join(other))
+    program = kept.record.get("program")
+    if program is not None and program != program_digest() and made.get("automl") == here["automl"]:
+        notes.append(
+            f"the run was made by another state of automl {VERSION} ({program} then, {program_digest()} now), which may compute"
+            " other numbers"
+        )
     return Verification(str(folder), tuple(parts), tuple(aside), tuple(notes))
 
 

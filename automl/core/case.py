@@ -42,6 +42,7 @@ class Case:
         row, where that differs by group.
     unmitigated: predictions of the judged rows by the same settings trained without the mitigation that was asked for.
     may_fit: checks may fit small models of their own though nothing was trained, which loads what trains them.
+    compared: what was scored with intervals already, so that one score has one interval: see automl.judge.bootstrap.compare.
     deadline: checks that sample (importance, bootstrap) do less when it is near.
     """
 
@@ -72,6 +73,7 @@ class Case:
     unmitigated: Array | None = None
     may_fit: bool = False
     details: dict[str, Any] = field(default_factory=dict)
+    compared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def trained(self) -> bool:

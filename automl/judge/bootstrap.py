@@ -47,7 +47,21 @@ def compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
     """Scores of model and baseline on the judged rows, with paired 95 % percentile intervals; mean losses have studentised ones.
 
     A few huge errors make the mean of squares so skewed that percentiles hold the score of fresh rows too seldom.
+    What was compared before for the same rows is not drawn again, as fewer resamples would be drawn where time is short.
     """
+    missing = [each for each in metrics if _key(case, each) not in case.compared]
+    for each, found in zip(missing, _compare(case, missing) if missing else [], strict=True):
+        case.compared[_key(case, each)] = found, (case.truth, case.prediction, each.threshold)
+    return [case.compared[_key(case, each)][0] for each in metrics]
+
+
+def _key(case: Case, metric: Metric) -> tuple[Any, ...]:
+    """What a comparison depends on; the arrays are kept beside it, so that no other ones can be taken for them."""
+    threshold = id(metric.threshold) if isinstance(metric.threshold, np.ndarray) else metric.threshold
+    return metric.name, id(case.truth), id(case.prediction), threshold
+
+
+def _compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
     truth = case.truth
     models = [replicator(each, truth, case.prediction, case.positive) for each in metrics]
     plain = [each if each.threshold is None else METRICS[each.name] for each in metrics]  # the baseline calls the usual class

@@ -122,6 +122,15 @@ def margins_of(case: Case) -> Margins | None:
     return margins_of_predict(case.predict, names, regression, positive_of(case))
 
 
+def explainable(case: Case, least_seconds: float) -> Margins | str:
+    """The judged model where there are rows and time to ask it, or the reason why it is not asked."""
+    if not len(case.truth):
+        return "no rows were judged"
+    if case.deadline.lacks(least_seconds):
+        return "no time was left"
+    return margins_of(case) or "the rows are no plain table; what the model looks at is told in its own way"
+
+
 def ease(case: Case) -> float:
     """How much of the usual effort a model of this size is given, up to 1: what one prediction takes grows with its bytes.
 

@@ -275,7 +275,7 @@ def _table(table: dict[str, Any], limits: Limits) -> dict[str, Any]:
     cells = [[row[at] for row in rows if at < len(row)] for at in range(width)]
     numeric = [bool(rows) and all(value is None or numbers.is_number(value) for value in column) for column in cells]
     return {
-        "columns": [str(column) for column in table["columns"]],
+        "columns": ["row, from 0" if column == "row" else str(column) for column in table["columns"]],
         "numeric": numeric,
         "rows": [(row + [None] * width)[:width] for row in rows[: limits.rows]],
         "left_out": max(0, len(rows) - limits.rows),

@@ -14,7 +14,7 @@ from automl.core.statistics import percentile_interval
 from automl.judge.curves import sampled
 from automl.judge.deletion import Deletion, deletion
 from automl.judge.examples import class_name
-from automl.judge.margins import Cells, Margins, ease, margins_of, positive_of, probability_of, taken
+from automl.judge.margins import Cells, Margins, ease, explainable, positive_of, probability_of, taken
 from automl.judge.scoring import not_applicable
 from automl.judge.shapley import Attribution, attribute, strongest
 from automl.judge.wording import count_text, figures_text, names_text, number, percent_text
@@ -56,15 +56,9 @@ class _Explained:
 
 
 def run(case: Case) -> list[Finding]:
-    why = ""
-    if not len(case.truth):
-        why = "no rows were judged"
-    elif case.deadline.lacks(LEAST_SECONDS):
-        why = "no time was left"
-    model = None if why else margins_of(case)
-    if model is None:
-        why = why or "the rows are no plain table; what the model looks at is told in its own way"
-        return not_applicable("AML503", TITLE, Section.WHY, f"The predictions were not taken apart, because {why}.")
+    model = explainable(case, LEAST_SECONDS)
+    if isinstance(model, str):
+        return not_applicable("AML503", TITLE, Section.WHY, f"The predictions were not taken apart, because {model}.")
     explained = _explained(case, model)
     sizes = np.abs(explained.found.values).mean(axis=(0, 2))
     if not sizes.any():

@@ -13,7 +13,7 @@ from automl.core.profile import Kind
 from automl.judge.curves import sampled
 from automl.judge.dependence import Dependence, Interaction, alone, dependence, interaction
 from automl.judge.examples import class_name
-from automl.judge.margins import Cells, Margins, Player, ease, margins_of, positive_of, taken
+from automl.judge.margins import Cells, Margins, Player, ease, explainable, positive_of, taken
 from automl.judge.scoring import not_applicable
 from automl.judge.shapley import influence
 from automl.judge.wording import count_text, figures_text, number, percent_text
@@ -31,15 +31,9 @@ MATTERS = 0.1
 
 
 def run(case: Case) -> list[Finding]:
-    why = ""
-    if not len(case.truth):
-        why = "no rows were judged"
-    elif case.deadline.lacks(LEAST_SECONDS):
-        why = "no time was left"
-    model = None if why else margins_of(case)
-    if model is None:
-        why = why or "the rows are no plain table"
-        return not_applicable("AML506", TITLE, Section.WHY, f"Nothing was found out about single columns, because {why}.")
+    model = explainable(case, LEAST_SECONDS)
+    if isinstance(model, str):
+        return not_applicable("AML506", TITLE, Section.WHY, f"Nothing was found out about single columns, because {model}.")
     limit = case.deadline.until(share=SHARE_OF_TIME)
     most = max(FEWEST_ROWS, round(MOST_ROWS * ease(case) ** 0.5))
     rows = model.read(case.judged.iloc[sampled(len(case.truth), case.plan.seed, most)].reset_index(drop=True))

@@ -8,7 +8,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import with_threshold
 from automl.core.statistics import percentile_interval
-from automl.judge.bootstrap import score_replicates
+from automl.judge.bootstrap import compare, score_replicates
 from automl.judge.scoring import headline_metric, is_nested, not_applicable
 from automl.judge.wording import number, score_text, unit_of
 
@@ -57,7 +57,7 @@ def run(case: Case) -> list[Finding]:
     )
     numbers = {
         "out_of_fold": number(searched, *percentile_interval(searched_draws), unit=unit),
-        "sealed": number(sealed, *percentile_interval(sealed_draws), unit=unit),
+        "sealed": compare(case, [metric])[0].model,
         "optimism": number(optimism, low, high, unit),
     }
     flattered = low > 0
