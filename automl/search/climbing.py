@@ -243,7 +243,7 @@ class Climb:
 
     def _shipping(self, outcome: Outcome, most_fits: int = 2) -> float:
         """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
-        fits = most_fits if self.context.plan.refit and self._has_sealed_rows else 1
+        fits = min(most_fits, outcome.fits) if self.context.plan.refit and self._has_sealed_rows else 1
         return sum(
             budget.shipping_seconds(
                 each,
@@ -468,14 +468,14 @@ class Climb:
         else:
             self.skipped[rung.architecture] = f"{rung.title} was not tried: {found}"
 
-    def _affords(self, members: Sequence[Outcome]) -> bool:
-        """Whether the time that is left carries these trials together through fresh folds, fits, judging and the report."""
+    def _affords(self, members: Sequence[Outcome], fits: int) -> bool:
+        """Whether the time left carries these trials together through fresh folds, `fits` fits, judging and the report."""
         sizes = sum(cost_of(self.context, each.trial).size_bytes for each in members)
         if self.context.plan.max_size_mb is not None and sizes > 1e6 * self.context.plan.max_size_mb:
             return False
         if self.context.plan.trials is not None:
             return True
-        shipping = sum(self._shipping(each) for each in members)
+        shipping = sum(self._shipping(each, fits) for each in members)
         together = [*self._contenders(), *members]
         local = [each for each in together if not self._is_net(each.trial.architecture)]
         nesting = self._nesting([*local, *members]) if len(local) == len(together) else 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from automl.splitting import seeds
 Array = np.ndarray[Any, Any]
 Affords = Callable[[Sequence[Outcome]], bool]
 """Whether there is time, and room, to test, fit and export these trials together."""
+AffordsFits = Callable[[Sequence[Outcome], int], bool]
+"""The same for so many fits of them: for the verdict, and once more on all rows."""
 
 ROUNDS = 25
 """Steps of the greedy selection; weights are multiples of one over the steps that were kept."""
@@ -30,6 +32,8 @@ MOST_OF_A_RUNG = 6
 MOST_MEMBERS = 6
 MOST_ROWS = 12_000
 """Out-of-fold rows that the selection looks at; the score is computed on all of them."""
+WORTH_OF_REFIT = 0.02
+"""Share of the loss that fitting once more on all rows, sealed ones included, is taken to save."""
 PARTS = 5
 """A single holdout is divided into so many parts, which stand for folds."""
 DIGITS = 6
@@ -48,7 +52,9 @@ class _Choice:
         return blended([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights)
 
 
-def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affords, most_seeds: int = 1) -> Outcome | str:
+def combine(
+    context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits, most_seeds: int = 1
+) -> Outcome | str:
     """The ensemble of the trials in `pool` as an outcome of its own, or the sentence why there is none.
 
     most_seeds: members whose seeds differ are fitted with so many of them, fewer where the time does not allow it; what
@@ -68,7 +74,11 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
     if len(usable) < 2:
         return "there are fewer than two trials to put together"
     folds = _folds(context)
-    usable, shipped = _selected(context, usable, folds, affords)
+    usable, shipped, count = _selected(context, usable, folds, affords_fits)
+
+    def affords(members: Sequence[Outcome]) -> bool:
+        return affords_fits(members, count)
+
     if len(shipped.outcomes) < 2:
         alone = shipped.outcomes[0].trial.id if shipped.outcomes else "the best trial"
         return f"greedy selection found nothing to put beside {alone}, or there is no time to fit more than one trial"
@@ -81,20 +91,36 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords: Affor
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
     fits = next((count for count in range(most_seeds, 1, -1) if affords(_repeated(context, shipped, count + 1))), 1)
-    return _as_outcome(context, name, shipped, fits, tuple(scores), predictions)
+    return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
 
 
-def _selected(context: Context, pool: list[Outcome], folds: Sequence[Array], affords: Affords) -> tuple[list[Outcome], _Choice]:
-    """The pool and what is selected from it: of trials as they are, or with thrifty fits where that puts better ones together."""
-    pools = [pool]
-    if any(each.thrift is not None for each in pool):
-        pools.append([each.thrifty() for each in pool])
+def _selected(
+    context: Context, pool: list[Outcome], folds: Sequence[Array], affords: AffordsFits
+) -> tuple[list[Outcome], _Choice, int]:
+    """The pool, what is selected from it, and the fits that there is time for.
+
+    Nets with all their fits are preferred to thrifty ones, and a second fit on all rows to none, unless what there is
+    time for then scores better: by any margin, and by what a quarter more rows is usually worth.
+    """
     rows = _looked_at(context, folds)
 
-    def worth(found: tuple[list[Outcome], _Choice]) -> float:
-        return _value(context, rows, [found[1].mean(each) for each in rows]) if found[1].outcomes else -np.inf
+    def tried(each: list[Outcome], fits: int) -> tuple[float, tuple[list[Outcome], _Choice, int]]:
+        found = select(context, each, folds, lambda members: affords(members, fits))
+        worth = _value(context, rows, [found.mean(part) for part in rows]) if found.outcomes else -np.inf
+        return worth, (each, found, fits)
 
-    return max(((each, select(context, each, folds, affords)) for each in pools), key=worth)
+    thrifty = [each.thrifty() for each in pool] if any(each.thrift is not None for each in pool) else pool
+    best, chosen = tried(pool, 2)
+    for each, fits in ((thrifty, 2), (thrifty, 1)):
+        worth, found = tried(each, fits)
+        if _loss(context, worth) < (1 - WORTH_OF_REFIT * (fits == 1)) * _loss(context, best):
+            best, chosen = worth, found
+    return chosen
+
+
+def _loss(context: Context, value: float) -> float:
+    """What a value of the metric, greater is better, lacks to the best possible one."""
+    return max(0.0, context.metric.bounds[1] - value if context.metric.greater_is_better else -value)
 
 
 def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:

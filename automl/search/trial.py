@@ -40,7 +40,7 @@ class Outcome:
 
     once_seconds: the part of them that the same training does not take again. fit_seconds: what a fit on the rows of all
     folds takes, where the learner could tell. thrift: settings that are scored alike and whose fit takes less, and its
-    seconds, if there are any.
+    seconds, if there are any. fits: that there is time for: one for the verdict, and one more on all rows.
     """
 
     trial: Trial
@@ -49,6 +49,7 @@ class Outcome:
     once_seconds: float = 0.0
     fit_seconds: float | None = None
     thrift: tuple[Settings, float] | None = None
+    fits: int = 2
 
     def thrifty(self) -> Outcome:
         """The outcome with the settings whose fit takes less; itself where there are none."""

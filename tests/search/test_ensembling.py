@@ -22,7 +22,7 @@ from tests.search.made_up import frame_of, prepared_of
 KINDS = ("binary", "multiclass", "regression")
 
 
-def everything(members: Sequence[Outcome]) -> bool:
+def everything(members: Sequence[Outcome], fits: int) -> bool:
     return True
 
 
@@ -85,7 +85,9 @@ def test_what_there_is_no_time_to_ship_has_no_part_in_the_score(made: tuple[Prep
     prepared, outcomes, _ = made
     left_out = next(each.trial.id for each in outcomes if each.trial.architecture == "boosting")
     fitting = [each for each in outcomes if each.trial.id != left_out]
-    found = combine(prepared.context, "ensemble", outcomes, lambda members: left_out not in {each.trial.id for each in members})
+    found = combine(
+        prepared.context, "ensemble", outcomes, lambda members, fits: left_out not in {each.trial.id for each in members}
+    )
     expected = combine(prepared.context, "ensemble", fitting, everything)
     assert isinstance(found, Outcome)
     assert isinstance(expected, Outcome)
@@ -98,10 +100,21 @@ def test_members_are_fitted_thriftily_only_where_there_is_no_time_for_more(
 ) -> None:
     prepared, outcomes, _ = made
     sparing = [replace(each, thrift=({"fit_nets": 1}, 0.1)) for each in outcomes]
-    for affords, expected in ((everything, False), (lambda members: all(each.thrift is None for each in members), True)):
+    for affords, expected in ((everything, False), (lambda members, fits: all(each.thrift is None for each in members), True)):
         found = combine(prepared.context, "ensemble", sparing, affords)
         assert isinstance(found, Outcome)
         assert all(("fit_nets" in member.trial.settings) is expected for member in found.trial.members)
+
+
+def test_a_second_fit_on_all_rows_is_given_up_only_for_a_clearly_better_ensemble(
+    made: tuple[Prepared, list[Outcome], Outcome],
+) -> None:
+    prepared, outcomes, found = made
+    assert found.fits == 2
+    once = combine(prepared.context, "ensemble", outcomes, lambda members, fits: fits == 1)
+    assert isinstance(once, Outcome)
+    assert once.fits == 1
+    assert once.trial.members == found.trial.members
 
 
 def test_the_exported_graph_is_the_weighted_mean_of_its_members(
@@ -157,7 +170,7 @@ def test_boosted_members_are_fitted_with_several_seeds_where_there_is_time(
     np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
     save_net(pipeline, tmp_path / "net")
     assert len([each for each in (tmp_path / "net").iterdir() if each.is_dir()]) == len(more.trial.members)
-    few = combine(context, "ensemble", outcomes, lambda members: len(members) <= len(found.trial.members), most_seeds=3)
+    few = combine(context, "ensemble", outcomes, lambda members, fits: len(members) <= len(found.trial.members), most_seeds=3)
     assert isinstance(few, Outcome)
     assert few.trial.members == found.trial.members
 
@@ -186,11 +199,11 @@ def test_the_score_does_not_flatter_where_there_is_nothing_to_find() -> None:
 def test_what_cannot_be_afforded_is_left_out_and_said() -> None:
     prepared = prepared_of(frame_of(200), trials=3)[1]
     pool = noise(prepared, 9)
-    alone = combine(prepared.context, "ensemble", pool, lambda members: len(members) < 2)
+    alone = combine(prepared.context, "ensemble", pool, lambda members, fits: len(members) < 2)
     assert isinstance(alone, str)
     assert "no time to fit more than one" in alone
     assert "fewer than two" in str(combine(prepared.context, "ensemble", pool[:1], everything))
-    pair = combine(prepared.context, "ensemble", pool, lambda members: len(members) <= 2)
+    pair = combine(prepared.context, "ensemble", pool, lambda members, fits: len(members) <= 2)
     assert isinstance(pair, Outcome)
     assert len(pair.trial.members) == 2
     copies = [replace(pool[0], trial=replace(pool[0].trial, number=number)) for number in range(3)]
