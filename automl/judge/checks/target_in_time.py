@@ -114,8 +114,8 @@ def _finding(case: Case, column: ColumnProfile, seconds: Array, target: Array, c
     after = len(target) - change.at
     sentence = (
         f'At {day} of "{column.name}" {what} goes from {told[0]} to {told[1]}: {change.at:,} rows before, {after:,} rows from'
-        " then on. The rows may be selected in another way there, or their outcome was not yet known; a model can read the target from"
-        " the date, and a split at random does not show it"
+        " then on. The rows may be selected in another way there, or their outcome was not yet known; a model can read the"
+        " target from the date, and a split at random does not show it"
     )
     action = "Find out what happened then, and leave the rows out that will not be met"
     if case.plan.split.kind != "time":
