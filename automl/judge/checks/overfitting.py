@@ -69,11 +69,15 @@ def run(case: Case) -> list[Finding]:
 
 
 def _simpler(case: Case, architecture: str) -> str:
-    """The lowest rung above the baseline, where it is below the chosen one."""
+    """The lowest rung above the baseline with what it scores, where it is below the chosen one and has a score."""
     level = next((rung.rung for rung in case.plan.ladder if rung.architecture == architecture), 0)
     below = [rung for rung in case.plan.ladder if 0 < rung.rung < level]
     lowest = min(below, key=lambda rung: rung.rung, default=None)
-    return "" if lowest is None else f"{lowest.title} (`--only {lowest.architecture}`) or "
+    trial = case.evidence.best_trial(lowest.architecture) if case.evidence is not None and lowest is not None else None
+    if lowest is None or trial is None or trial.score is None:
+        return ""
+    score = score_text(headline_metric(case), trial.score)
+    return f"{lowest.title} (`--only {lowest.architecture}`), which scores {score} on unseen rows, or "
 
 
 def _champion_trial(case: Case) -> Trial | None:
