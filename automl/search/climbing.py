@@ -45,7 +45,7 @@ REPEATS = 2
 GROUPS_SECONDS = 4.0
 """With less time left than this trials are not compared by sensitive groups."""
 LIKELY_MEMBERS = 4
-"""While searching, time is kept for an ensemble of so many of the best trials."""
+"""While searching, time is kept for an ensemble of so many trials: the best of every contending rung, and the best others."""
 SEEDS_OF_BEST = 4
 """The preset best fits the boosted members of an ensemble with so many seeds; its mean errs less than one of them."""
 
@@ -231,8 +231,10 @@ class Climb:
             return 0.0
         tried = [each for each in self.outcomes if each.trial.score is not None and not each.trial.members]
         tried = [each for each in tried if self.context.architecture(each.trial.architecture).rung > 0]
-        likely = sorted(tried, key=self._value, reverse=True)[:LIKELY_MEMBERS]
         known = {each.trial.id for each in contenders}
+        of_rungs = [each for each in tried if each.trial.id in known]
+        others = sorted((each for each in tried if each.trial.id not in known), key=self._value, reverse=True)
+        likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
         more = [each for each in likely if each.trial.id not in known]
         wanted = sum(self._shipping(each) for each in likely) + (self._finals_seconds(more) if more else 0.0)
         return min(wanted, budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))

@@ -32,8 +32,9 @@ MOST_OF_A_RUNG = 6
 MOST_MEMBERS = 6
 MOST_ROWS = 12_000
 """Out-of-fold rows that the selection looks at; the score is computed on all of them."""
-WORTH_OF_REFIT = 0.02
-"""Share of the loss that fitting once more on all rows, sealed ones included, is taken to save."""
+WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.05
+"""Shares of the loss that several nets of a trial instead of one, which is what is scored, and fitting once more on all rows,
+sealed ones included, are taken to save."""
 PARTS = 5
 """A single holdout is divided into so many parts, which stand for folds."""
 DIGITS = 6
@@ -100,7 +101,7 @@ def _selected(
     """The pool, what is selected from it, and the fits that there is time for.
 
     Nets with all their fits are preferred to thrifty ones, and a second fit on all rows to none, unless what there is
-    time for then scores better: by any margin, and by what a quarter more rows is usually worth.
+    time for then scores better by more than these are worth.
     """
     rows = _looked_at(context, folds)
 
@@ -113,7 +114,8 @@ def _selected(
     best, chosen = tried(pool, 2)
     for each, fits in ((thrifty, 2), (thrifty, 1)):
         worth, found = tried(each, fits)
-        if _loss(context, worth) < (1 - WORTH_OF_REFIT * (fits == 1)) * _loss(context, best):
+        given_up = (1 - WORTH_OF_NETS * (each is not pool)) * (1 - WORTH_OF_REFIT * (fits == 1))
+        if _loss(context, worth) < given_up * _loss(context, best):
             best, chosen = worth, found
     return chosen
 
