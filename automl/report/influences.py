@@ -73,7 +73,7 @@ def _waterfall(canvas: Canvas, figure: Figure) -> None:
     One series: its first y is where it starts, the others are what is added; the sum is shown as a last line.
     """
     series = figure.series[0]
-    steps = [float(value or 0.0) for value in series.y]
+    steps = [float(value or 0.0) if is_number(value) else 0.0 for value in series.y]
     levels = np.cumsum(steps)
     labels = [str(label) for label in series.x]
     shown = Figure(
@@ -108,9 +108,10 @@ def _waterfall(canvas: Canvas, figure: Figure) -> None:
 def _dependence(canvas: Canvas, figure: Figure) -> None:
     """The first series is the mean curve, with its band; the others are those of single rows, faint behind it."""
     xs, labels = _positions(figure.series)
-    values = _known(*(part for each in figure.series for part in (each.y, each.low, each.high)))
+    values = _known(*(part for each in figure.series for part in (each.y, each.low, each.high))) or [0.0]
     places = [value for each in xs for value in each]
-    x, y = _frame(canvas, figure, _Axes((min(places), max(places)), (min(values), max(values)), 0.0, labels=labels, height=170))
+    across = (min(places), max(places)) if min(places) < max(places) else (places[0] - 0.5, places[0] + 0.5)
+    x, y = _frame(canvas, figure, _Axes(across, (min(values), max(values)), 0.0, labels=labels, height=170))
     single = "".join(
         _polyline(list(zip(xs[at], figure.series[at].y, strict=True)), x, y) for at in range(1, min(len(xs), MOST_CURVES + 1))
     )

@@ -142,8 +142,15 @@ def test_overfitting_recommends_a_rung_of_the_ladder_or_none() -> None:
     assert low.severity is Severity.TIP
     assert "--only" not in low.action
     renamed = tuple(replace(each, architecture="lines") if each.architecture == "linear" else each for each in case.plan.rungs)
-    other = replace(case, plan=replace(case.plan, rungs=renamed))
-    assert "`--only lines`" in overfitting.run(with_gaps(other, [0.3, 0.31, 0.29, 0.3, 0.3]))[0].action
+    other = with_gaps(replace(case, plan=replace(case.plan, rungs=renamed)), [0.3, 0.31, 0.29, 0.3, 0.3])
+    assert "--only" not in overfitting.run(other)[0].action  # a rung that was not tried has no score to tell
+    assert other.evidence is not None
+    trials, finals = (
+        tuple(replace(each, architecture="lines") if each.architecture == "linear" else each for each in parts)
+        for parts in (other.evidence.trials, other.evidence.finals)
+    )
+    tried = replace(other, evidence=replace(other.evidence, trials=trials, finals=finals))
+    assert "(`--only lines`), which scores" in overfitting.run(tried)[0].action
 
 
 def test_the_same_gap_is_judged_by_its_interval_and_says_so() -> None:

@@ -45,7 +45,7 @@ def test_a_rung_that_cannot_be_trained_becomes_a_finding(tmp_path: Path, monkeyp
 
 
 def test_a_rung_that_fails_on_fresh_folds_becomes_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TreesLearner, "fit", raising)
+    monkeypatch.setattr(TreesLearner, "predict_folds", raising)
     run = fit(with_outcome("bool"), tmp_path / "run", only=BOTH)
     is_whole(run)
     assert run.evidence.champion == "linear"
