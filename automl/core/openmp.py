@@ -16,5 +16,5 @@ def wait_briefly(environment: MutableMapping[str, str] = os.environ) -> None:
     leaf of a tree: on two idle cores LightGBM was 1.3 to 20 times slower with two threads than with one, and with a
     moment of spinning 1.1 to 1.8 times faster (benchmarks/tree_threads.py).
     """
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    environment.setdefault("GOMP_SPINCOUNT", SPINS)
+    if environment.setdefault("OMP_WAIT_POLICY", "PASSIVE").upper() == "PASSIVE":
+        environment.setdefault("GOMP_SPINCOUNT", SPINS)

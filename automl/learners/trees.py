@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -96,7 +98,8 @@ class FittedTrees:
         return builder.node("Concat", [first, second], axis=1)
 
     def save(self, folder: Path) -> None:
-        write_text(Path(folder) / "trees.txt", self.booster.model_to_string())
+        text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", self.booster.model_to_string())
+        write_text(Path(folder) / "trees.txt", text)  # how many threads were quickest is no part of the model
 
 
 class TreesLearner:
@@ -295,7 +298,10 @@ def _library() -> Any:
 
 def _threads(count: int) -> ThreadPoolExecutor:
     """Threads in which LightGBM is silent: each has a log level of its own, and the logger belongs to one thread alone."""
-    return ThreadPoolExecutor(count, initializer=_silence)
+    _library()  # here, as the logger belongs to the thread that registers it
+    pool, together = ThreadPoolExecutor(count, initializer=_silence), Barrier(count)
+    list(pool.map(lambda _: together.wait(), range(count)))  # what is made to silence one resets the threads of all boosters
+    return pool
 
 
 def _silence() -> None:

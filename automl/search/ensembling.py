@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,19 +106,21 @@ def _selected(
     """
     rows = _looked_at(context, folds)
 
-    def tried(each: list[Outcome], fits: int) -> tuple[float, tuple[list[Outcome], _Choice, int]]:
-        found = select(context, each, folds, lambda members: affords(members, fits))
+    def expected_loss(way: tuple[list[Outcome], _Choice, int]) -> float:
+        each, found, fits = way
         worth = _value(context, rows, [found.mean(part) for part in rows]) if found.outcomes else -np.inf
-        return worth, (each, found, fits)
+        saved = (1 - WORTH_OF_NETS * (each is not pool)) * (1 - WORTH_OF_REFIT * (fits == 1))
+        return _loss(context, worth) / saved
 
-    thrifty = [each.thrifty() for each in pool] if any(each.thrift is not None for each in pool) else pool
-    best, chosen = tried(pool, 2)
-    for each, fits in ((thrifty, 2), (thrifty, 1)):
-        worth, found = tried(each, fits)
-        given_up = (1 - WORTH_OF_NETS * (each is not pool)) * (1 - WORTH_OF_REFIT * (fits == 1))
-        if _loss(context, worth) < given_up * _loss(context, best):
-            best, chosen = worth, found
-    return chosen
+    sparing = any(each.thrift is not None for each in pool)
+    thrifty = [each.thrifty() for each in pool] if sparing else pool
+    ways = [(pool, 2), *([(thrifty, 2)] if sparing else []), (thrifty, 1)]
+    chosen = [(each, select(context, each, folds, partial(_in_fits, affords, fits)), fits) for each, fits in ways]
+    return min(chosen, key=expected_loss)
+
+
+def _in_fits(affords: AffordsFits, fits: int, members: Sequence[Outcome]) -> bool:
+    return affords(members, fits)
 
 
 def _loss(context: Context, value: float) -> float:

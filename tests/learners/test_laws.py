@@ -15,6 +15,7 @@ from automl.core.architecture import Architecture, Fold, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import TrainingError
 from automl.core.metrics import default_metric
+from automl.core.openmp import wait_briefly
 from automl.core.space import Choice
 from automl.core.tasks import ALL_TASKS, Task
 from automl.encoders.graph import GraphBuilder
@@ -108,7 +109,7 @@ def test_trees_of_folds_that_grow_side_by_side_are_those_that_grow_alone(task: T
 
 
 @pytest.mark.parametrize("task", sorted(ALL_TASKS))
-def test_trees_do_not_depend_on_the_threads_that_grow_them(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trees_do_not_depend_on_the_threads_that_grow_them(task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from automl.learners import trees
 
     expected = Prepared("boosting", task, jobs=1).fit()
@@ -125,6 +126,21 @@ def test_trees_do_not_depend_on_the_threads_that_grow_them(task: Task, monkeypat
     assert found.booster.params["num_threads"] == 2
     inputs = Prepared("boosting", task).inputs
     np.testing.assert_array_equal(found.predict(inputs), expected.predict(inputs))
+    for name, fitted in (("one", expected), ("two", found)):
+        (tmp_path / name).mkdir()
+        fitted.save(tmp_path / name)
+    assert (tmp_path / "one" / "trees.txt").read_bytes() == (tmp_path / "two" / "trees.txt").read_bytes()
+
+
+def test_threads_wait_briefly_unless_the_user_wants_them_to_wait_otherwise() -> None:
+    for given, spins in (({}, "1000"), ({"OMP_WAIT_POLICY": "passive"}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")):
+        environment = dict(given)
+        wait_briefly(environment)
+        assert environment["GOMP_SPINCOUNT"] == spins
+        assert environment["OMP_WAIT_POLICY"].upper() == "PASSIVE"
+    active = {"OMP_WAIT_POLICY": "ACTIVE"}
+    wait_briefly(active)
+    assert active == {"OMP_WAIT_POLICY": "ACTIVE"}
 
 
 @pytest.mark.parametrize(("name", "task"), EVERY)
