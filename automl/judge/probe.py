@@ -203,13 +203,29 @@ PROBES = 2
 
 def affordable(case: Case) -> bool:
     """Whether there is time for small models beside what is more important, and rows enough for them to say something."""
-    readable = sum(each.kind in READABLE for each in case.profile.features)
-    if not (case.trained or case.may_fit) or case.dataset.rows < FEWEST_ROWS or not readable:
+    if not _applies(case):
         return False
     several = case.profile.outputs if case.profile.outputs > 2 else 1
     rounds = FOLDS * (ROUNDS if several == 1 else several * ROUNDS // 2)
-    seconds = PROBES * CELL_SECONDS * min(case.dataset.rows, MOST_ROWS) * readable * rounds
+    seconds = PROBES * CELL_SECONDS * min(case.dataset.rows, MOST_ROWS) * _readable(case) * rounds
     return not case.deadline.lacks(max(ENOUGH_SECONDS, seconds))
+
+
+def lacking(case: Case) -> str:
+    """Why no small model was fitted, in words that follow a comma."""
+    if _applies(case) and case.deadline.short:
+        return "for lack of time"
+    if not (case.trained or case.may_fit):
+        return "as no model is fitted here"
+    return "for lack of rows with a target" if _readable(case) else "as no column can be read by a small model"
+
+
+def _applies(case: Case) -> bool:
+    return (case.trained or case.may_fit) and case.dataset.rows >= FEWEST_ROWS and _readable(case) > 0
+
+
+def _readable(case: Case) -> int:
+    return sum(each.kind in READABLE for each in case.profile.features)
 
 
 def sample_of(case: Case) -> Sample | None:

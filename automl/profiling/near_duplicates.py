@@ -36,12 +36,13 @@ DRAWN_PAIRS = 20_000
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """group: (rows,) rows of one number are all but equal, directly or through others; exact copies among them have the number
-    of the row that they copy. rows: how many have such a twin that is no exact copy. differing: columns that a pair may differ
-    in. too_plain: no agreement could be told from chance. sampled: rows that were looked at.
+    """group: (rows,) rows of one number are all but equal, directly or through others, exact copies among them; copies: (rows,)
+    rows of one number are equal. rows: how many have a twin that is no exact copy. differing: columns that a pair may differ in.
+    too_plain: no agreement could be told from chance.
     """
 
     group: Array
+    copies: Array
     twins: Array
     differing: int
     too_plain: bool = False
@@ -61,14 +62,14 @@ def find_near_duplicates(columns: Sequence[Column], rows: int, seed: int = 0) ->
     needed = 2 * np.log2(max(2, count)) + BEYOND_BITS
     nothing = np.zeros(rows, bool)
     if bits.sum() < needed or count < 2:
-        return NearDuplicates(group, nothing, differing, too_plain=True)
+        return NearDuplicates(group, group, nothing, differing, too_plain=True)
     pairs = _pairs(looked, count, np.random.default_rng(seed))
     pairs = _kept(looked, pairs, differing, needed)
     if not len(pairs):
-        return NearDuplicates(group, nothing, differing)
+        return NearDuplicates(group, group, nothing, differing)
     joined = _components(pairs, count)
     several = np.bincount(joined)[joined] > 1
-    return NearDuplicates(joined[group], several[group], differing)
+    return NearDuplicates(joined[group], group, several[group], differing)
 
 
 @dataclass(frozen=True)

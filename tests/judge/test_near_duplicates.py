@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from automl.core.case import Case
+from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.finding import Finding, Severity
 from automl.core.options import Options
@@ -89,6 +90,28 @@ def judged(frame: pd.DataFrame, **changes: Any) -> Finding:
     )  # fmt: skip
     (finding,) = CHECK.run(case)
     return finding
+
+
+def test_what_exact_copies_do_is_not_blamed_on_near_twins() -> None:
+    """A target of noise alone: a copy gives it away, a near-twin of another target gives nothing away."""
+    frame = with_twins(measured(), 0.002, None)
+    frame.loc[ROWS:, "y"] = np.random.default_rng(5).random(PLANTED) < 0.5
+    copied = pd.concat([frame.iloc[PLANTED:ROWS].head(900), frame], ignore_index=True)
+    data = Dataset(copied, "made up", "made up", "0" * 64)
+    facts = profile(data, Options(target="y"))
+    case = replace(case_of(Task.BINARY, 600), dataset=data, profile=facts, plan=recommend(facts, Options(target="y")))
+    (finding,) = CHECK.run(case)
+    apart, together = (finding.numbers[name].value for name in ("random_split", "twins_together"))
+    assert finding.severity is Severity.TIP
+    assert abs(apart - together) < 0.02
+    assert abs(together - 0.5) < 0.05
+
+
+def test_a_comparison_that_was_not_made_is_told() -> None:
+    finding = judged(with_twins(measured(), 0.002, None), deadline=Deadline(0.0))
+    assert "was not compared, for lack of time" in finding.sentence
+    assert finding.severity is Severity.TIP
+    assert "random_split" not in finding.numbers
 
 
 def test_the_score_is_told_with_and_without_them() -> None:

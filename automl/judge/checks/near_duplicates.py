@@ -12,7 +12,7 @@ from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import metric
 from automl.core.table import Category, Column, tabulate
 from automl.judge.bootstrap import HURRY_SECONDS
-from automl.judge.probe import Sample, affordable, loses, sample_of
+from automl.judge.probe import Sample, affordable, lacking, loses, sample_of
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 from automl.profiling.near_duplicates import MOST_ROWS, NearDuplicates, find_near_duplicates
 
@@ -64,12 +64,15 @@ def run(case: Case) -> list[Finding]:
     scored, told = _score_without(case, looked)
     numbers, sentence = numbers | scored, sentence + told
     severity = Severity.TIP if looked.straddling >= WORTH_A_LOOK else Severity.PASSED
-    remembered = _remembered(case, looked) if looked.straddling >= WORTH_A_LOOK else None
+    compared = looked.straddling >= WORTH_A_LOOK
+    remembered = _remembered(case, looked) if compared else None
+    if compared and remembered is None:
+        sentence += f"; what they do to the score was not compared, {lacking(case)}"
     if remembered is not None:
         sample, apart, together, cost, p = remembered
         sentence += (
-            f"; a small model has a {sample.measure} of {figures_text(apart)} where twins are dealt out at random, and of"
-            f" {figures_text(together)} where they stay on one side"
+            f"; a small model reaches {sample.measure} {figures_text(apart)} where twins are dealt out at random, and"
+            f" {figures_text(together)} where they stay on one side (exact copies do so in both)"
         )
         numbers |= {"random_split": number(apart), "twins_together": number(together)}
         flattered = cost >= NOTICEABLE and p < SIGNIFICANT and case.plan.split.kind not in ("grouped", "time")
@@ -136,16 +139,27 @@ def _score_without(case: Case, looked: _Looked) -> tuple[dict[str, Number], str]
 
 
 def _remembered(case: Case, looked: _Looked) -> tuple[Sample, float, float, float, float] | None:
-    """(sample, score under random folds, score where twins stay together, what that costs, p) of a small model, or None."""
+    """(sample, score under random folds, score where twins stay together, what that costs, p) of a small model, or None.
+
+    Exact copies stay together in both, and only rows of twins that the random folds divide are moved to another fold: the
+    price is that of near-twins alone.
+    """
     sample = sample_of(case) if affordable(case) else None
     if sample is None:
         return None
-    groups = np.arange(case.dataset.rows) + len(looked.rows)
-    groups[looked.rows] = looked.found.group
-    units = groups[sample.rows]
-    easy, hard = (sample.out_of_fold(sample.folds(each)) for each in (None, units))
+    copies, units = (_of_every_row(case, looked, each)[sample.rows] for each in (looked.found.copies, looked.found.group))
+    apart = sample.folds(copies)
+    first, code = np.unique(units, return_index=True, return_inverse=True)[1:]
+    easy, hard = (sample.out_of_fold(fold) for fold in (apart, apart[first][code.ravel()]))
     cost, p = loses(sample, sample.losses(easy), sample.losses(hard), units)
     return sample, sample.score(easy), sample.score(hard), cost, p
+
+
+def _of_every_row(case: Case, looked: _Looked, codes: Array) -> Array:
+    """(rows of the data,) codes of the rows that were looked at; each of the others has one of its own."""
+    every = np.arange(case.dataset.rows) + len(looked.rows)
+    every[looked.rows] = codes
+    return every
 
 
 def _table(looked: _Looked) -> dict[str, Any]:
