@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,13 @@ MOST_COLUMNS, MOST_CONDITIONS, MOST_LEVELS = 40, 240, 12
 FEW_VALUES = 6
 WORSE_BY = 1.25
 """A slice is told where its mean loss is this many times that of all rows."""
+BEYOND_PARTS = 1.1
+"""A pair of conditions is told where its mean loss is this many times that of each of the two alone."""
 ALIKE = 0.5
 MOST_TESTED = 8
 RESAMPLES = 1000
 SIGNIFICANT = 0.05
+OTHERS = "all other rows"
 
 
 @dataclass(frozen=True)
@@ -133,16 +137,64 @@ def weakest(case: Case, found: Sequence[Condition]) -> tuple[list[Slice], int]:
     loss = losses(case, case.prediction)
     first, second = halves(case)
     candidates, looked = _candidates(found, loss, first)
-    candidates = [(text, rows) for text, rows in candidates if (rows & second).sum() >= FEWEST_IN_A_SLICE // 2]
-    if not candidates:
+    earned: list[_Candidate] = []
+    for each in candidates:
+        told = each.earned(case, loss, first, second)
+        if (told.rows & second).sum() >= FEWEST_IN_A_SLICE // 2 and not any(told.repeats(other, first) for other in earned):
+            earned.append(told)
+    if not earned:
         return [], looked
-    tested = _tested(case, candidates, loss, second)
+    tested = _tested(case, [(each.text, each.rows) for each in earned], loss, second)
     kept = [each for each in tested if each.p < SIGNIFICANT and each.loss > each.rest]
     return sorted(kept, key=lambda each: -each.loss), looked
 
 
-def _candidates(found: Sequence[Condition], loss: Array, half: Array) -> tuple[list[tuple[str, Array]], int]:
-    """The clearest slices on one half: large t, worse by enough, and not mostly the same rows."""
+def outside(case: Case, found: Sequence[Slice]) -> Slice | None:
+    """The rows outside of all these slices, measured as these are; None where there are none."""
+    second = halves(case)[1]
+    rows = ~np.any([each.rows for each in found], axis=0)
+    if not (rows & second).any():
+        return None
+    return _tested(case, [(OTHERS, rows)], losses(case, case.prediction), second)[0]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One condition, or a pair of them, with the rows that meet them."""
+
+    conditions: tuple[Condition, ...]
+
+    @property
+    def text(self) -> str:
+        return " and ".join(each.text for each in self.conditions)
+
+    @cached_property
+    def rows(self) -> Array:
+        return np.asarray(np.all([each.rows for each in self.conditions], axis=0))
+
+    def repeats(self, other: _Candidate, half: Array) -> bool:
+        """Whether it is mostly the other's rows, or a wider or narrower range of the same columns."""
+        mine, theirs = self.rows[half], other.rows[half]
+        both = (mine & theirs).sum()
+        same = {each.column for each in self.conditions} == {each.column for each in other.conditions}
+        return bool(both >= ALIKE * (mine | theirs).sum() or (same and both == min(mine.sum(), theirs.sum())))
+
+    def earned(self, case: Case, loss: Array, found_on: Array, half: Array) -> _Candidate:
+        """The pair where it is worse on that half than each of its conditions alone, as it was where it was found; else the
+        condition that was the worse one there."""
+        weight = np.ones(len(loss)) if case.weight is None else np.asarray(case.weight, np.float64)
+
+        def mean(rows: Array, part: Array) -> float:
+            return float((weight * loss)[rows & part].sum() / max(float(weight[rows & part].sum()), 1e-300))
+
+        own = mean(self.rows, half)
+        if len(self.conditions) == 1 or all(own >= BEYOND_PARTS * mean(each.rows, half) for each in self.conditions):
+            return self
+        return _Candidate((max(self.conditions, key=lambda each: mean(each.rows, found_on)),))
+
+
+def _candidates(found: Sequence[Condition], loss: Array, half: Array) -> tuple[list[_Candidate], int]:
+    """The clearest slices on one half: large t, worse by enough, and none that repeats a clearer one."""
     least = max(FEWEST_IN_A_SLICE, FEWEST_SHARE * half.sum())
     usable = [each for each in found if least <= each.rows[half].sum() <= half.sum() - least]
     if not usable:
@@ -154,17 +206,16 @@ def _candidates(found: Sequence[Condition], loss: Array, half: Array) -> tuple[l
     allowed = np.triu(columns[:, None] != columns[None, :]) | np.eye(len(usable), dtype=bool)
     allowed &= (rows >= least) & (mean >= WORSE_BY * value.mean())
     alone = np.diag(mean)
-    allowed &= (mean >= 1.1 * np.maximum(alone[:, None], alone[None, :])) | np.eye(len(usable), dtype=bool)
-    chosen: list[tuple[str, Array]] = []
+    allowed &= (mean >= BEYOND_PARTS * np.maximum(alone[:, None], alone[None, :])) | np.eye(len(usable), dtype=bool)
+    chosen: list[_Candidate] = []
     order = np.argsort(-np.where(allowed, clear, -np.inf), axis=None)[: 50 * MOST_TESTED]
     for place in order.tolist():
         one, other = divmod(place, len(usable))
         if not allowed[one, other] or clear[one, other] <= 0 or len(chosen) == MOST_TESTED:
             break
-        holds = usable[one].rows & usable[other].rows
-        if all((holds & rows)[half].sum() < ALIKE * (holds | rows)[half].sum() for _, rows in chosen):
-            text = usable[one].text if one == other else f"{usable[one].text} and {usable[other].text}"
-            chosen.append((text, holds))
+        candidate = _Candidate((usable[one],) if one == other else (usable[one], usable[other]))
+        if not any(candidate.repeats(each, half) for each in chosen):
+            chosen.append(candidate)
     return chosen, int((np.triu(columns[:, None] != columns[None, :]) | np.eye(len(usable), dtype=bool)).sum())
 
 

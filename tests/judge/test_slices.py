@@ -45,8 +45,38 @@ def test_a_planted_pair_of_conditions_is_found_and_worse_than_the_baseline(task:
     assert "noise above" in found.sentence
     assert "worse than the baseline" in found.sentence
     (worst, *_) = found.table["rows"]
-    assert worst[2] > 2 * worst[5]
-    assert worst[6] < 0.05
+    assert worst[3] > 2 * worst[6]
+    assert worst[7] < 0.05
+
+
+def test_every_number_of_a_slice_comes_with_the_rows_that_it_rests_on() -> None:
+    case = case_of(Task.REGRESSION, 4000)
+    planted = (case.judged["color"] == "red").to_numpy()
+    case = failing_where(case, planted)
+    found = finding(case, "AML403")
+    loss, tested = np.abs(case.prediction - case.truth), halves(case)[1]
+    (text, rows, measured, mean, *_), *_ = found.table["rows"]
+    assert (text, rows, measured) == ('color is "red"', planted.sum(), (planted & tested).sum())
+    assert mean == pytest.approx(loss[planted & tested].mean())
+    assert f"on the {measured:,} of its {rows:,} judged rows that were not used to find it" in found.sentence
+    (series,) = found.figures[0].series
+    assert series.x[-1] == "all other rows"
+    assert series.counts[-1] == (~planted & tested).sum()
+    assert series.y[-1] == pytest.approx(loss[~planted & tested].mean())
+    assert series.low[-1] <= series.y[-1] <= series.high[-1]
+
+
+def test_a_pair_is_told_only_where_both_conditions_count_and_a_range_only_once() -> None:
+    case = case_of(Task.REGRESSION, 4000)
+    noise, red, first = case.judged["noise"].to_numpy(), (case.judged["color"] == "red").to_numpy(), halves(case)[0]
+    prediction = case.prediction + 30 * (noise < np.quantile(noise, 0.4)) * np.random.default_rng(0).random(len(noise))
+    prediction += 40 * (noise < np.quantile(noise, 0.4)) * red * first  # of no account on the half that tests
+    case = replace(case, prediction=prediction)
+    found = [each.text for each in weakest(case, conditions(case))[0]]
+    assert found
+    assert not [text for text in found if "red" in text]
+    below = [text for text in found if text.startswith("noise up to") and " and " not in text]
+    assert len(below) <= 1
 
 
 def test_chance_is_seldom_a_slice() -> None:

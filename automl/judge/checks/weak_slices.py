@@ -11,11 +11,10 @@ from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.metrics import METRICS, Metric
 from automl.judge.bootstrap import HURRY_SECONDS
 from automl.judge.scoring import headline_metric, judged_on, not_applicable
-from automl.judge.slices import FEWEST_ROWS, Slice, conditions, weakest
+from automl.judge.slices import FEWEST_ROWS, OTHERS, Slice, conditions, outside, weakest
 from automl.judge.wording import called, count_text, finite, number, score_text, unit_of
 
 TITLE = "Weakest slices"
-ALL_ROWS = "all other rows"
 
 
 def run(case: Case) -> list[Finding]:
@@ -43,7 +42,7 @@ def run(case: Case) -> list[Finding]:
             sentence=_sentence(measure, found, beaten, looked),
             about="evaluated",
             numbers={each.text: number(each.loss, each.low, each.high, unit) for each in found},
-            figures=(_figure(measure, found),),
+            figures=(_figure(case, measure, found),),
             table=_table(case, measure, found),
             action=(
                 "Do not use the predictions for such rows, or collect more of them and a column that tells them apart."
@@ -57,30 +56,32 @@ def run(case: Case) -> list[Finding]:
 def _sentence(measure: Metric, found: list[Slice], beaten: list[Slice], looked: int) -> str:
     worst = (beaten or found)[0]
     told = (
-        f"Where {worst.text} ({count_text(int(worst.rows.sum()), 'judged row')}), the {called(measure)} is"
-        f" {score_text(measure, worst.loss)} against {score_text(measure, worst.rest)} on all other rows"
+        f"Where {worst.text}, the {called(measure)} is {score_text(measure, worst.loss)} against"
+        f" {score_text(measure, worst.rest)} on {OTHERS}"
     )
     if beaten:
         told += ", worse than the baseline, which looks at no column"
+    told += f" (on the {worst.tested:,} of its {count_text(int(worst.rows.sum()), 'judged row')} that were not used to find it)"
     more = len(found) - 1
     others = f"{count_text(more, 'further slice')} of {looked:,} looked at {'is' if more == 1 else 'are'} worse too"
     return f"{told}; {others}." if more else f"{told}."
 
 
-def _figure(measure: Metric, found: list[Slice]) -> Figure:
-    rest = float(np.mean([each.rest for each in found]))
+def _figure(case: Case, measure: Metric, found: list[Slice]) -> Figure:
+    others = outside(case, found)
+    shown = found if others is None else [*found, others]
     series = Series(
         measure.title,
-        (*(each.text for each in found), ALL_ROWS),
-        (*(each.loss for each in found), rest),
-        (*(finite(each.low) for each in found), None),
-        (*(finite(each.high) for each in found), None),
-        (*(each.tested for each in found), 0),
+        tuple(each.text for each in shown),
+        tuple(each.loss for each in shown),
+        tuple(finite(each.low) for each in shown),
+        tuple(finite(each.high) for each in shown),
+        tuple(each.tested for each in shown),
     )
     how = (
         f"Each dot is the {called(measure)} of the rows that meet the condition (lower is better), with its 95 % interval,"
-        " measured on the half of the judged rows that the slice was not found on; the lowest dot is the mean of the rows"
-        " outside. Only slices that stay worse there, corrected for how many were tried, are shown."
+        " measured on the half of the judged rows that the slice was not found on; the lowest dot is the rows outside of"
+        " all of these. Only slices that stay worse there, corrected for how many were tried, are shown."
     )
     return Figure("weak_slices", "interval", TITLE, how, (series,), "rows where", measure.title)
 
@@ -93,12 +94,11 @@ def _table(case: Case, measure: Metric, found: list[Slice]) -> dict[str, Any]:
         weight = None if case.weight is None else case.weight[inside]
         score = headline.score(case.truth[inside], case.prediction[inside], weight, case.positive)
         gap = each.over_baseline[0]
-        rows.append(
-            [each.text, len(inside), each.loss, finite(each.low), finite(each.high), each.rest, each.p, finite(score), -gap]
-        )
+        measured = [len(inside), each.tested, each.loss, finite(each.low), finite(each.high), each.rest, each.p, -gap]
+        rows.append([each.text, *measured, finite(score)])
     name = measure.title
-    columns = ["rows where", "rows", name, "low", "high", f"{name} of the others", "p", f"{headline.title} inside"]
-    return {"columns": [*columns, "gain over the baseline there"], "rows": rows}
+    columns = ["rows where", "rows", "rows tested", name, "low", "high", f"{name} of the others", "p"]
+    return {"columns": [*columns, "gain over the baseline", f"{headline.title} of all its rows"], "rows": rows}
 
 
 CHECK = Check("AML403", TITLE, Section.FAILURES, run, independent=True, turn=Turn.EXTRA, seconds=0.3)
