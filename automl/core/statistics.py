@@ -116,6 +116,17 @@ def resampling_counts(rows: int, resamples: int, seed: int, groups: Array | None
         yield drawn if codes is None else drawn[codes]
 
 
+def wilson_interval(share: float, trials: float) -> tuple[float, float]:
+    """The 95 % interval of a share of so many independent trials (Wilson, JASA 22, 1927); it has a width for 0 and 1 too."""
+    if trials <= 0:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    centre = share + z * z / (2 * trials)
+    reach = z * math.sqrt(max(0.0, share * (1 - share)) / trials + z * z / (4 * trials * trials))
+    low, high = ((centre + sign * reach) / (1 + z * z / trials) for sign in (-1, 1))
+    return max(0.0, min(low, share)), min(1.0, max(high, share))
+
+
 def percentile_interval(values: Array, confidence: float = 0.95) -> tuple[float, float]:
     """The percentile interval of bootstrap replicates; infinite where fewer than two could be computed."""
     finite = np.asarray(values, np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.case import Case
-from automl.core.statistics import holm, percentile_interval
+from automl.core.statistics import holm, percentile_interval, wilson_interval
 from automl.judge.bootstrap import count_blocks, judged_groups, resamples_for
 from automl.judge.fairness import around, sensitive_groupings
 from automl.judge.slices import conditions
@@ -17,7 +17,9 @@ Array = np.ndarray[Any, Any]
 
 ALL = "all judged rows"
 FEWEST_ROWS = 50
-MOST_CLASSES, FIFTHS = 8, 5
+"""Parts of fewer rows say little: those by columns are left out, those by true class are shown pale."""
+FEWEST_TESTED = 20
+MOST_CLASSES, FIFTHS = 20, 5
 SIGNIFICANT = 0.05
 
 
@@ -40,16 +42,24 @@ class Share:
         return int(self.rows.sum())
 
 
+def true_classes(case: Case) -> dict[str, str]:
+    """The parts by true class in words, to the class: every class that was judged, or the most frequent of very many."""
+    if not case.profile.task.is_classification:
+        return {}
+    counts = np.bincount(case.truth, minlength=len(case.profile.classes))
+    frequent = [code for code in np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist() if counts[code]]
+    return {f'{case.profile.target} truly is "{case.profile.classes[code]}"': case.profile.classes[code] for code in frequent}
+
+
 def parts_of_target(case: Case) -> list[tuple[str, Array]]:
-    """(text, rows) by fifths of the predicted values, or by true class; those with rows enough."""
+    """(text, rows) by true class, or by fifths of the predicted values where these have rows enough."""
     if case.profile.task.is_classification:
-        frequent = np.argsort(-np.bincount(case.truth, minlength=len(case.profile.classes)), kind="stable")[:MOST_CLASSES]
-        found = [(f'{case.profile.target} is "{case.profile.classes[code]}"', case.truth == code) for code in frequent.tolist()]
-    else:
-        edges = np.unique(np.quantile(case.prediction, np.linspace(0, 1, FIFTHS + 1)[1:-1]))
-        place = np.searchsorted(edges, case.prediction, side="right")
-        names = ["lowest", *["second", "third", "fourth"][: len(edges) - 1], "highest"] if len(edges) == FIFTHS - 1 else []
-        found = [(f"{name} fifth of the predictions", place == at) for at, name in enumerate(names)]
+        of_class = true_classes(case)
+        return [(text, case.truth == case.profile.classes.index(name)) for text, name in of_class.items()]
+    edges = np.unique(np.quantile(case.prediction, np.linspace(0, 1, FIFTHS + 1)[1:-1]))
+    place = np.searchsorted(edges, case.prediction, side="right")
+    names = ["lowest", *["second", "third", "fourth"][: len(edges) - 1], "highest"] if len(edges) == FIFTHS - 1 else []
+    found = [(f"{name} fifth of the predictions", place == at) for at, name in enumerate(names)]
     return [(text, rows) for text, rows in found if rows.sum() >= FEWEST_ROWS]
 
 
@@ -69,8 +79,28 @@ def parts_sliced(case: Case) -> list[tuple[str, Array]]:
 
 
 def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Share]:
-    """The weighted share of rows for which it holds, of each part. held: (judged rows,) 0 or 1."""
-    rows, values = len(held), np.asarray(held, np.float64)
+    """The weighted share of rows for which it holds, of each part. held: (judged rows,) 0 or 1.
+
+    The interval is Wilson's, of as many rows as the weighted mean is as exact as; where rows are drawn in groups, that of the
+    bootstrap, and Wilson's of so many groups where that has no width.
+    """
+    groups, values = judged_groups(case), np.asarray(held, np.float64)
+    weight = np.ones(len(held)) if case.weight is None else np.asarray(case.weight, np.float64)
+    if groups is not None:
+        return _shares_of_groups(case, values, parts, weight, groups)
+    found = []
+    for text, part in parts:
+        inside = weight[part]
+        value = float((values[part] * inside).sum() / inside.sum()) if inside.sum() > 0 else float("nan")
+        units = float(inside.sum() ** 2 / (inside**2).sum()) if inside.sum() > 0 else 0.0
+        found.append(Share(text, part, value, *wilson_interval(value, units)))
+    return found
+
+
+def _shares_of_groups(
+    case: Case, values: Array, parts: list[tuple[str, Array]], weight: Array, groups: Array
+) -> list[Share]:
+    rows = len(values)
     member = np.stack([part for _, part in parts], axis=1).astype(np.float64)
     both = np.concatenate([member * values[:, None], member], axis=1)
     total = resamples_for(rows, 1, case)
@@ -79,9 +109,13 @@ def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Shar
         hits, every = np.split(counts @ both, 2, axis=1)
         return np.divide(hits, every, out=np.full(hits.shape, np.nan), where=every > 0)
 
-    replicates = np.concatenate([share(b) for b in count_blocks(rows, total, case.plan.seed, judged_groups(case), case.weight)])
-    observed = share(np.ones((1, rows)) if case.weight is None else np.asarray(case.weight, np.float64)[None, :])[0]
+    replicates = np.concatenate([share(b) for b in count_blocks(rows, total, case.plan.seed, groups, case.weight)])
+    observed = share(weight[None, :])[0]
     ends = [around(value, *percentile_interval(column)) for value, column in zip(observed, replicates.T, strict=True)]
+    ends = [
+        wilson_interval(float(value), len(np.unique(groups[part]))) if low == high else (low, high)
+        for value, (low, high), (_, part) in zip(observed, ends, parts, strict=True)
+    ]
     return [
         Share(text, part, float(value), low, high)
         for (text, part), value, (low, high) in zip(parts, observed.tolist(), ends, strict=True)
@@ -91,11 +125,12 @@ def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Shar
 def below(case: Case, held: Array, level: float, parts: list[tuple[str, Array]]) -> list[tuple[float, str, Array]]:
     """(p, text, rows) of the parts in which it holds less often than promised beyond chance, the clearest first.
 
-    By the binomial distribution, or, where rows are drawn in groups, by as many rows as their mean is as exact as; after Holm.
+    Parts of very few rows are not tested. By the binomial distribution, or, where rows are drawn in groups, by as many rows as their mean is as exact as; after Holm.
     """
     from scipy.special import bdtr
 
     grouped, p_values = judged_groups(case), []
+    parts = [each for each in parts if each[1].sum() >= FEWEST_TESTED]
     for _, part in parts:
         count, share = int(part.sum()), float(np.average(held[part], weights=None if case.weight is None else case.weight[part]))
         if grouped is not None:

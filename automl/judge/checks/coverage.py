@@ -10,7 +10,7 @@ from automl.core.case import Case, Check
 from automl.core.conformal import ANY_ROWS, Conformal, interval_at, set_at
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.judge.bootstrap import HURRY_SECONDS
-from automl.judge.parts import ALL, Share, below, parts_grouped, parts_of_target, parts_sliced, shares
+from automl.judge.parts import ALL, FEWEST_ROWS, Share, below, parts_grouped, parts_of_target, parts_sliced, shares, true_classes
 from automl.judge.scoring import is_nested, judged_on, not_applicable
 from automl.judge.wording import count_text, figures_text, finite, number, percent_text
 
@@ -21,6 +21,8 @@ LEVELS = (0.8, 0.9, 0.95)
 SHOWN = 0.9
 SLACK = 0.02
 """Coverage may be so much lower than promised before it is an issue, or worth telling of a part."""
+FAR, CLEAR = 0.1, 0.01
+"""A part of rows enough in which coverage is so much lower than promised, with a p below this, is an issue."""
 MOST_SLICES = 8
 
 
@@ -44,18 +46,19 @@ def run(case: Case) -> list[Finding]:
     worst = [share for share in lacking if share.value < level - SLACK]
     broken = overall[level].high < level - SLACK
     short = overall[level].high < level
+    far = any(share.size >= FEWEST_ROWS and share.value < level - FAR and share.p < CLEAR for share in worst)
     return [
         Finding(
             code="AML330",
             title=TITLE,
-            severity=Severity.ISSUE if broken else Severity.TIP if short or worst else Severity.PASSED,
+            severity=Severity.ISSUE if broken or far else Severity.TIP if short or worst else Severity.PASSED,
             section=Section.TRUST,
             sentence=_sentence(case, conformal, level, overall[level], size, worst),
             about="evaluated",
             numbers=_numbers(case, measured, overall),
             figures=(_figure(case, level, overall[level], fixed, worst),),
             table=_table(case, level, [overall[level], *fixed, *lacking], size),
-            action=_action(broken or short, worst),
+            action=_action(case, level, broken or short, worst, {each: held for each, (held, _) in measured.items()}),
         )
     ]
 
@@ -101,7 +104,12 @@ def _sentence(case: Case, conformal: Conformal, level: float, overall: Share, si
     if is_nested(case):
         said += " (the rows that they were fitted on, so a little less is to be expected)"
     if worst:
-        said += f"; where {worst[0].text}, they hold {percent_text(worst[0].value)}"
+        part, of_class = worst[0], true_classes(case)
+        if part.text in of_class:
+            missed, name = percent_text(1 - part.value), of_class[part.text]
+            said += f'; of the {count_text(part.size, "row")} that truly are "{name}", {missed} get a set without "{name}"'
+        else:
+            said += f"; where {part.text}, they hold {percent_text(part.value)} of {count_text(part.size, 'row')}"
         more = len(worst) - 1
         said += f", and {count_text(more, 'further slice')} {'is' if more == 1 else 'are'} below the promise too" if more else ""
     if conformal.holds_for != ANY_ROWS:
@@ -131,12 +139,13 @@ def _figure(case: Case, level: float, overall: Share, fixed: list[Share], worst:
         tuple(finite(each.low) for each in shown),
         tuple(finite(each.high) for each in shown),
         tuple(each.size for each in shown),
+        tuple(each.size < FEWEST_ROWS for each in shown),
     )
     what = "set" if case.profile.task.is_classification else "interval"
     how = (
         f"Each dot is how often the {what} holds the truth in a part of the judged rows, with its 95 % interval; {level:g} is"
         " promised for all rows together, not for every part. Parts by single columns are shown only where they are below that"
-        " beyond chance."
+        f" beyond chance, pale ones have fewer than {FEWEST_ROWS} rows."
     )
     return Figure("coverage", "interval", f"Coverage where {level:g} is promised", how, (series,), "rows", "share that is held")
 
@@ -151,10 +160,20 @@ def _table(case: Case, level: float, parts: list[Share], size: Array) -> dict[st
     return {"columns": ["rows where", "rows", f"coverage at {level:g}", "low", "high", name, "p"], "rows": rows}
 
 
-def _action(short: bool, worst: list[Share]) -> str:
+def _action(case: Case, level: float, short: bool, worst: list[Share], held: dict[float, Array]) -> str:
     if short:
         return "Ask for a higher level than you need, and look whether the judged rows are like the training rows."
-    return f"Do not rely on the level where {worst[0].text}: the promise is for all rows together." if worst else ""
+    if not worst:
+        return ""
+    part, name = worst[0], true_classes(case).get(worst[0].text)
+    if name is None:
+        return f"Do not rely on the level where {part.text}: the promise is for all rows together."
+    said = f'A set without "{name}" does not rule "{name}" out, as the promise is for all classes together'
+    higher = max(held)
+    if higher > level:
+        held_then = percent_text(shares(case, held[higher], [(part.text, part.rows)])[0].value)
+        said += f"; `automl predict ... --interval {higher:g}` holds {held_then} of such rows"
+    return f"{said}."
 
 
 CHECK = Check("AML330", TITLE, Section.TRUST, run, seconds=0.7)

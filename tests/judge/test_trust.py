@@ -1,0 +1,68 @@
+"""Laws of what a level, a share and an error rate rest on: every true class is shown, every share has its rows and interval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automl.core.case import Case
+from automl.core.conformal import LEVELS, RATES, Conformal
+from automl.core.discovery import declarations
+from automl.core.finding import Finding, Severity
+from automl.core.readout import Readout
+from automl.core.statistics import wilson_interval
+from automl.core.tasks import Task
+from automl.judge import run_check
+from tests.judge.made_up import case_of, evidence_of
+
+
+def finding(case: Case, code: str) -> Finding:
+    (check,) = [each for each in declarations("automl.judge.checks", "CHECK") if each.code == code]
+    (found,) = run_check(check, case)
+    assert found.code == code
+    return found
+
+
+def with_rare_class(rare: int, held_of_rare: float, rows: int = 1000) -> Case:
+    """Sets are the called class alone: always right for "no", and for that share of the rare "yes"."""
+    truth = (np.arange(rows) < rare).astype(np.int64)
+    says_yes = np.arange(rows) < held_of_rare * rare
+    sure = np.where(says_yes, 0.99, 0.01)
+    conformal = Conformal("margin", {f"{level:.2f}": 0.5 for level in LEVELS}, rows, rows, cuts={f"{r:.2f}": 0.5 for r in RATES})
+    evidence = replace(evidence_of(Task.BINARY), readout=Readout(conformal=conformal))
+    prediction, baseline = np.stack([1 - sure, sure], axis=1), np.tile([0.9, 0.1], (rows, 1))
+    case = case_of(Task.BINARY, 2 * rows, evidence=evidence, truth=truth, prediction=prediction, baseline=baseline)
+    return replace(case, judged=case.judged.drop(columns=["signal", "weak"]).assign(signal=0.0, weak=0.0))
+
+
+def test_a_rare_class_that_sets_miss_is_not_hidden() -> None:
+    found = finding(with_rare_class(45, 0.6), "AML330")
+    assert found.severity is Severity.TIP  # 45 rows are too few for more
+    assert 'of the 45 rows that truly are "yes", 40.0 % get a set without "yes"' in found.sentence
+    assert 'does not rule "yes" out' in found.action
+    rows = {row[0]: row for row in found.table["rows"]}
+    share = rows['target truly is "yes"']
+    assert share[1:3] == [45, pytest.approx(0.6)]
+    assert share[3] < 0.6 < share[4]
+    (series,) = found.figures[0].series
+    assert [text for text, faint in zip(series.x, series.faint, strict=True) if faint] == ['target truly is "yes"']
+
+
+def test_a_part_far_below_the_promise_is_an_issue() -> None:
+    assert finding(with_rare_class(80, 0.6), "AML330").severity is Severity.ISSUE
+    assert finding(with_rare_class(80, 0.85), "AML330").severity is Severity.PASSED
+    few = finding(with_rare_class(5, 0.0), "AML330")
+    assert few.severity is Severity.PASSED  # five rows prove nothing, but are shown
+    assert [row[1:3] for row in few.table["rows"] if "yes" in row[0]] == [[5, 0.0]]
+
+
+def test_the_interval_of_a_share_holds_it_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    for rows, share in ((25, 0.9), (45, 0.7), (400, 0.02)):
+        ends = np.asarray([wilson_interval(hits / rows, rows) for hits in generator.binomial(rows, share, 4000)])
+        held = ((ends[:, 0] <= share) & (share <= ends[:, 1])).mean()
+        assert 0.92 <= held <= 0.98
+    assert wilson_interval(1.0, 25) == (pytest.approx(25 / (25 + 1.96**2), abs=1e-4), 1.0)
+    assert wilson_interval(0.0, 0) == (0.0, 1.0)
