@@ -15,6 +15,8 @@ class Severity(StrEnum):
     ISSUE = "issue"
     TIP = "tip"
     PASSED = "passed"
+    NOT_RUN = "not run"
+    """It applies, but there was no time for it."""
     NOT_APPLICABLE = "not applicable"
 
 

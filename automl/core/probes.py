@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+NO_TIME = "there was no time for it"
+"""Why a probe was left out, where it would apply."""
 WELL_ENOUGH, ALMOST_ALL = 0.8, 0.95
 """Of the loss of a constant, and of the rows: whoever has learned so much knows them by heart."""
 

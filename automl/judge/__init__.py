@@ -24,6 +24,7 @@ PAGES_SHARE = 0.02
 LEAST_SHARE = 0.3
 """A check is begun while this share of what it usually takes is left; it does less then."""
 MOST_SLOWNESS = 8.0
+UNMADE = (Severity.NOT_RUN, Severity.NOT_APPLICABLE)
 
 
 def bounded(deadline: Deadline, spent_seconds: float = 0.0) -> Deadline:
@@ -92,8 +93,9 @@ def judge(case: Case, listener: Listener = silent, clocks: Clocks | None = None)
         found = run_check(check, replace(case, deadline=deadline))
         spent, expected = spent + case.deadline.elapsed_seconds - before, expected + check.seconds
         if deadline.short:
-            given_up = all(each.severity is Severity.NOT_APPLICABLE for each in found)
+            given_up = all(each.severity in UNMADE for each in found)
             (not_made if given_up else shortened).append(check)
+            found = [replace(each, severity=Severity.NOT_RUN) for each in found] if given_up else found
         findings.extend(found)
         listener(Event("judge", check.title, "progress", {"code": check.code, "findings": len(found)}))
     if not_made or shortened:
@@ -107,7 +109,7 @@ def judge(case: Case, listener: Listener = silent, clocks: Clocks | None = None)
 def _not_run(check: Check) -> Finding:
     sentence = f"{check.title}: not run, as the time for judging was used up."
     about = "evaluated" if check.needs_model else "data"
-    return Finding(check.code, check.title, Severity.NOT_APPLICABLE, check.section, sentence, about)
+    return Finding(check.code, check.title, Severity.NOT_RUN, check.section, sentence, about)
 
 
 def _left_out(case: Case, not_made: list[Check], shortened: list[Check]) -> Finding:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from automl.core.case import Array, Case
 from automl.core.evidence import Refusal
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import METRICS, Metric, metric, metrics_for, with_scale, with_threshold
+from automl.core.probes import NO_TIME
 
 
 def headline_metric(case: Case, rows: Array | None = None) -> Metric:
@@ -82,12 +85,18 @@ def ships(case: Case, architecture: str) -> bool:
 def not_probed(case: Case, code: str, title: str, probe: str, done: str) -> list[Finding]:
     """The finding of a check whose probe was not made, with the reason."""
     why = "" if case.evidence is None else case.evidence.probes.left_out.get(probe, "")
-    return not_applicable(code, title, Section.TRUST, f"Nothing was {done}{f': {why}' if why else ''}.")
+    unmade = not_run if why == NO_TIME else not_applicable
+    return unmade(code, title, Section.TRUST, f"Nothing was {done}{f': {why}' if why else ''}.")
 
 
 def fold_ratio(case: Case) -> float:
     """Rows tested / rows trained on in one fold."""
     return 1.0 / (max(2, case.plan.split.folds) - 1)
+
+
+def not_run(code: str, title: str, section: Section, sentence: str) -> list[Finding]:
+    """What applies, but there was no time for. A check whose only finding is `not_applicable` for that reason is told so too."""
+    return [replace(each, severity=Severity.NOT_RUN) for each in not_applicable(code, title, section, sentence)]
 
 
 def not_applicable(code: str, title: str, section: Section, sentence: str) -> list[Finding]:

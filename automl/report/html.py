@@ -175,7 +175,7 @@ def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, s
         else:
             (folded if evidence else listed).append(view)
     question, intro = QUESTIONS[section]
-    passed = sum(each["severity"] == Severity.PASSED.value for each in listed)
+    passed, late = (sum(each["severity"] == kind.value for each in listed) for kind in (Severity.PASSED, Severity.NOT_RUN))
     return {
         "name": section.value,
         "question": question,
@@ -183,13 +183,14 @@ def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, s
         "full": full,
         "folded": folded,
         "listed": listed,
-        "listed_words": _listed_words(passed, len(listed) - passed),
+        "listed_words": _listed_words(passed, late, len(listed) - passed - late),
         "empty": not (full or folded or listed),
     }
 
 
-def _listed_words(passed: int, other: int) -> str:
+def _listed_words(passed: int, late: int, other: int) -> str:
     parts = [f"{passed} {'check' if passed == 1 else 'checks'} passed"] * bool(passed)
+    parts += [f"{late} {'was' if late == 1 else 'were'} not run for lack of time"] * bool(late)
     parts += [f"{other} {'does' if other == 1 else 'do'} not apply"] * bool(other)
     return ", ".join(parts)
 

@@ -14,6 +14,8 @@ RULE = (
     f"{CARE}: a check found an issue, or no check was made; {READY}: otherwise."
 )
 _NAMED = 3
+_LOOK_SENSITIVE = "AML116"
+_UNMADE = (Severity.NOT_RUN, Severity.NOT_APPLICABLE)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
     stops = [each for each in findings if each.severity is Severity.STOP]
     issues = [each for each in findings if each.severity is Severity.ISSUE]
     weak = [each for each in issues if each.code == NOT_BETTER_THAN_BASELINE]
-    checked = [each for each in findings if each.severity is not Severity.NOT_APPLICABLE]
+    checked = [each for each in findings if each.severity not in _UNMADE]
     if stops:
         one = _count(stops) == 1
         return Verdict(DO_NOT_USE, f"{_checks(_count(stops))} {'says' if one else 'say'} stop: {_names(stops)}.")
@@ -39,12 +41,26 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
         others = f"; {_checks(more, ' more').lower()} found an issue" if more else ""
         return Verdict(DO_NOT_USE, f"{_names(weak)}{others}.")
     if issues:
-        return Verdict(CARE, f"{_checks(_count(issues))} found an issue: {_names(issues)}.")
+        return Verdict(CARE, f"{_checks(_count(issues))} found an issue: {_names(issues)}{_not_looked_at(findings)}.")
     if not checked:
         return Verdict(CARE, "No check was made, so nothing speaks for or against the model.")
     tips = _count([each for each in findings if each.severity is Severity.TIP])
     extra = f"; there {'is 1 tip' if tips == 1 else f'are {tips} tips'}" if tips else ""
-    return Verdict(READY, f"No check found an issue ({_count(checked)} made{extra}).")
+    return Verdict(READY, f"No check found an issue ({_count(checked)} made{extra}){_not_looked_at(findings)}.")
+
+
+def _not_looked_at(findings: Sequence[Finding]) -> str:
+    """What no check looked at though it may matter: groups by columns that look sensitive, and what there was no time for."""
+    left = []
+    for each in findings:
+        if each.code == _LOOK_SENSITIVE and each.severity is Severity.TIP:
+            names = [f'"{row[0]}"' for row in each.table.get("rows", [])]
+            shown = ", ".join(names[:_NAMED]) + f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
+            left.append(f"fairness by {shown} ({'it looks' if len(names) == 1 else 'they look'} sensitive by name)")
+    late = [each for each in findings if each.severity is Severity.NOT_RUN]
+    if late:
+        left.append(f"for lack of time {_names(late)}")
+    return f"; not looked at: {', and '.join(left)}" if left else ""
 
 
 def _count(findings: Sequence[Finding]) -> int:

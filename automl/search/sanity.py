@@ -16,7 +16,7 @@ from automl.core.clock import Deadline
 from automl.core.errors import AutomlError
 from automl.core.evidence import Evidence, Trial
 from automl.core.metrics import log_losses
-from automl.core.probes import Memorised, Probes, RateTest, Repeated, Shuffled
+from automl.core.probes import NO_TIME, Memorised, Probes, RateTest, Repeated, Shuffled
 from automl.core.space import Settings
 from automl.core.table import Category, Table
 from automl.search.context import Context
@@ -81,7 +81,7 @@ def probed(context: Context, evidence: Evidence, workshop: Any, spent: Callable[
         counted = context.plan.trials is not None  # then no clock is asked: what the declaration expects decides
         again, left = (_declared(context, trial), MOST_COUNTED) if counted else (spent(trial), deadline.searching_seconds())
         if CAUTION * _seconds(context, probe, trial, again) > left:
-            left_out[probe.name] = "there was no time for it"
+            left_out[probe.name] = NO_TIME
             continue
         try:
             here = not _is_net(context, trial)

@@ -59,7 +59,7 @@ def test_what_there_was_no_time_for_is_named_and_the_verdict_never_is(seconds_a_
     assert not [code for code in ALWAYS if named.get(code) == "not run"]
     of_code = {finding.code: finding for finding in findings}
     not_run = {code for code, said in named.items() if said == "not run"}
-    assert all(of_code[code].severity is Severity.NOT_APPLICABLE for code in not_run)
+    assert all(of_code[code].severity is Severity.NOT_RUN for code in not_run)
     assert of_code["AML201"].numbers["score"].low is not None
     tip = of_code[LEFT_OUT]
     assert (tip.severity is Severity.TIP) == bool(not_run)

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from automl.core.case import Case
+from automl.core.clock import Deadline
 from automl.core.conformal import LEVELS, RATES, Conformal
 from automl.core.discovery import declarations
 from automl.core.finding import Finding, Severity
+from automl.core.probes import NO_TIME, Probes
 from automl.core.readout import Readout
 from automl.core.statistics import wilson_interval
 from automl.core.tasks import Task
-from automl.judge import run_check
+from automl.judge import judge, run_check
 from tests.judge.made_up import case_of, evidence_of
 
 
@@ -66,3 +68,25 @@ def test_the_interval_of_a_share_holds_it_as_often_as_it_says() -> None:
         assert 0.92 <= held <= 0.98
     assert wilson_interval(1.0, 25) == (pytest.approx(25 / (25 + 1.96**2), abs=1e-4), 1.0)
     assert wilson_interval(0.0, 0) == (0.0, 1.0)
+
+
+def test_what_there_was_no_time_for_is_not_called_not_applicable() -> None:
+    """A column that nearly tells the target is compared with the others, if there is time."""
+    case = case_of(Task.BINARY, 600)
+    columns = tuple(replace(each, association=0.95) if each.name == "signal" else each for each in case.profile.columns)
+    case = replace(case, profile=replace(case.profile, columns=columns))
+    late, enough = (
+        {each.code: each for each in judge(replace(case, deadline=Deadline(seconds)))} for seconds in (3.0, None)
+    )
+    assert late["AML118"].severity is Severity.NOT_RUN
+    assert late["AML118"].sentence.endswith("for lack of time.")
+    assert enough["AML118"].severity not in (Severity.NOT_RUN, Severity.NOT_APPLICABLE)
+    assert Severity.NOT_RUN not in {each.severity for each in enough.values()}
+    assert Severity.NOT_APPLICABLE in {each.severity for each in enough.values()}
+
+
+def test_a_probe_is_not_run_for_lack_of_time_and_not_applicable_otherwise() -> None:
+    case = case_of(Task.BINARY)
+    for why, expected in ((NO_TIME, Severity.NOT_RUN), ("the model is no net", Severity.NOT_APPLICABLE)):
+        evidence = replace(evidence_of(Task.BINARY), probes=Probes(left_out={"shuffled": why}))
+        assert finding(replace(case, evidence=evidence), "AML322").severity is expected

@@ -307,6 +307,21 @@ def test_the_verdict_follows_its_rule(given: list[Finding], label: str) -> None:
     assert label in said.rule
 
 
+def test_the_verdict_says_what_was_not_looked_at() -> None:
+    rows = {"columns": ["column", "what it is used for"], "rows": [["sex", "a feature"], ["race", "a feature"]]}
+    hinted = dataclasses.replace(finding("AML116", Severity.TIP), table=rows)
+    late, other = finding("AML118", Severity.NOT_RUN), finding("AML106", Severity.NOT_APPLICABLE)
+    said = verdict([finding("AML301", Severity.PASSED), hinted, late, other])
+    assert said.label == "Ready"
+    assert "2 made" in said.reason
+    assert 'not looked at: fairness by "sex", "race" (they look sensitive by name), and for lack of time' in said.reason
+    assert "(AML118)" in said.reason
+    assert "AML106" not in said.reason
+    assert "not looked at" in verdict([finding("AML301", Severity.ISSUE), late]).reason
+    assert verdict([late, other]).label == "Use with care"  # nothing was made
+    assert "not looked at" not in verdict([finding("AML301", Severity.PASSED), other]).reason
+
+
 def test_a_worse_finding_never_makes_the_verdict_better() -> None:
     order = ["Ready", "Use with care", "Do not use"]
     ranks = [

@@ -15,7 +15,7 @@ from automl.judge.curves import sampled
 from automl.judge.deletion import Deletion, deletion
 from automl.judge.examples import class_name
 from automl.judge.margins import Cells, Margins, ease, explainable, positive_of, probability_of, taken
-from automl.judge.scoring import not_applicable
+from automl.judge.scoring import not_applicable, not_run
 from automl.judge.shapley import Attribution, attribute, strongest
 from automl.judge.wording import count_text, figures_text, names_text, number, percent_text
 
@@ -403,7 +403,8 @@ def _stability(case: Case, explained: _Explained) -> list[Finding]:
     enough = players >= 4 and half >= FEWEST_ROWS // 2 and len(next(iter(explained.other_background.values())))
     if not enough or limit.expired:
         why = "time was short" if limit.expired else "there are too few columns or rows"
-        return not_applicable("AML508", STABLE, Section.WHY, f"Whether the order of the columns is stable was not asked: {why}.")
+        unmade = not_run if limit.expired else not_applicable
+        return unmade("AML508", STABLE, Section.WHY, f"Whether the order of the columns is stable was not asked: {why}.")
     rest = taken(explained.cells, np.arange(half, len(found)))
     again = attribute(explained.model, rest, explained.other_background, case.plan.seed + 1, limit=limit)
     case.deadline.short |= len(again) < len(found) - half

@@ -14,7 +14,7 @@ from automl.judge.curves import sampled
 from automl.judge.dependence import Dependence, Interaction, alone, dependence, interaction
 from automl.judge.examples import class_name
 from automl.judge.margins import Cells, Margins, Player, ease, explainable, positive_of, taken
-from automl.judge.scoring import not_applicable
+from automl.judge.scoring import not_applicable, not_run
 from automl.judge.shapley import influence
 from automl.judge.wording import count_text, figures_text, number, percent_text
 
@@ -164,7 +164,8 @@ def _figure(case: Case, each: Dependence, about: str, at: int) -> Figure:
 def _together(case: Case, found: list[Interaction], output: int) -> list[Finding]:
     if not found:
         why = "no time was left to look for them" if case.deadline.short else "there is only one column that matters"
-        return not_applicable("AML507", TOGETHER, Section.WHY, f"Columns that act together were not looked for: {why}.")
+        unmade = not_run if case.deadline.short else not_applicable
+        return unmade("AML507", TOGETHER, Section.WHY, f"Columns that act together were not looked for: {why}.")
     sure = [each for each in found if each.low > MATTERS]
     top = sure[0] if sure else found[0]
     if sure:

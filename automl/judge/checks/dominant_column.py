@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Section, Series, Severity
-from automl.judge.probe import Sample, affordable, sample_of
+from automl.judge.probe import Sample, affordable, lacking, sample_of
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import drop_command, figures_text, number
 
@@ -48,7 +48,7 @@ def run(case: Case) -> list[Finding]:
         return [Finding("AML118", TITLE, Severity.PASSED, Section.DATA, sentence)]
     sample = sample_of(case) if affordable(case) else None
     if sample is None:
-        return not_applicable("AML118", TITLE, Section.DATA, "No column was compared with all others, for lack of time or rows.")
+        return not_applicable("AML118", TITLE, Section.DATA, f"No column was compared with all others, {lacking(case)}.")
     found = _compared(sample, [column.name for column in strong if column.name in sample.columns.names], known)
     suspects = [each for each in found if each.suspicious and each.alone >= ALONE[measure]]
     if not found:

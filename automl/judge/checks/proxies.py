@@ -10,7 +10,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.core.groups import grouping
 from automl.core.profile import Kind, Role
-from automl.judge.probe import MOST_ROWS, READABLE, affordable, columns_of, folds_of, mean_auc, probe
+from automl.judge.probe import MOST_ROWS, READABLE, affordable, columns_of, folds_of, lacking, mean_auc, probe
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import drop_command, figures_text, names_text, number
 from automl.profiling.association import associations, binned
@@ -40,9 +40,10 @@ def run(case: Case) -> list[Finding]:
             if case.plan.sensitive and not unseen
             else "no sensitive column was named"
             if not unseen
-            else "that takes small models, for which there was no time, or there are too few rows or columns"
+            else ""
         )
-        return not_applicable("AML117", TITLE, Section.DATA, f"Proxies of sensitive columns were not looked for, as {why}.")
+        why = f"as {why}" if why else lacking(case)
+        return not_applicable("AML117", TITLE, Section.DATA, f"Proxies of sensitive columns were not looked for, {why}.")
     found = [each for name in unseen if (each := _proxied(case, name)) is not None]
     if not found:
         return not_applicable("AML117", TITLE, Section.DATA, "No sensitive column has two groups that are large enough.")

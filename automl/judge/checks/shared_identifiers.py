@@ -10,7 +10,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.table import Category, tabulate
-from automl.judge.probe import Sample, affordable, loses, sample_of
+from automl.judge.probe import Sample, affordable, lacking, loses, sample_of
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import figures_text, number, p_text, percent_text, quoted
 from automl.profiling.names import hints_entity, hints_identifier
@@ -52,7 +52,7 @@ def run(case: Case) -> list[Finding]:
     if sample is None and named:
         return [_told_only(case, named[0])]
     if sample is None:
-        sentence = "Whether rows that share an identifier flatter the score was not measured, for lack of time or rows."
+        sentence = f"Whether rows that share an identifier flatter the score was not measured, {lacking(case)}."
         return not_applicable("AML119", TITLE, Section.DATA, sentence)
     found = [_grouped(case, sample, column) for column in candidates]
     leaking = [each for each in found if each.leaks]
@@ -104,7 +104,7 @@ def _hinted(column: ColumnProfile) -> bool:
 
 def _told_only(case: Case, column: ColumnProfile) -> Finding:
     """By its name, where nothing could be measured."""
-    sentence = f"{_facts(case, column.name, column.unique)}; what that does to the score was not measured."
+    sentence = f"{_facts(case, column.name, column.unique)}; what that does to the score was not measured, {lacking(case)}."
     return Finding("AML119", TITLE, Severity.TIP, Section.DATA, sentence, action=_action(column.name))
 
 

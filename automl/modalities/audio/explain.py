@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def explain(case: Case) -> list[Finding]:
     findings.append(_sheet(case, column, ears))
     findings.append(_mistakes(case, column, ears))
     if case.deadline.lacks(LEAST_SECONDS) or case.predict is None or not len(case.truth):
-        return [*findings, _not_applicable("AML525", LISTENING, "There was no time left to listen with parts silenced.")]
+        return [*findings, _not_run("AML525", LISTENING, "There was no time left to listen with parts silenced.")]
     return [*findings, _listening(case, column, ears)]
 
 
@@ -89,7 +90,7 @@ def _listening(case: Case, column: ColumnProfile, ears: Ears) -> Finding:
         fine = weight[np.arange(frames) * STRETCHES // frames][:, _range_of_bands(ears, bands)]
         series.append(Series(_caption(case, column, row), (picture(spectrograms[number], fine),), ()))
     if not series:
-        return _not_applicable("AML525", LISTENING, "There was no time left to listen with parts silenced.")
+        return _not_run("AML525", LISTENING, "There was no time left to listen with parts silenced.")
     edges = _range_hertz(ears.parser.rate)
     top, part = int(in_range.argmax()), int(in_time.argmax())
     seconds = ears.parser.samples / ears.parser.rate / STRETCHES
@@ -280,3 +281,7 @@ def _caption(case: Case, column: ColumnProfile, row: int) -> str:
 def _not_applicable(code: str, title: str, sentence: str) -> Finding:
     section = {"AML525": Section.WHY, "AML528": Section.FAILURES}.get(code, Section.DATA)
     return Finding(code, title, Severity.NOT_APPLICABLE, section, sentence)
+
+
+def _not_run(code: str, title: str, sentence: str) -> Finding:
+    return replace(_not_applicable(code, title, sentence), severity=Severity.NOT_RUN)

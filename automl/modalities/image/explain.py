@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def explain(case: Case) -> list[Finding]:
         return [*findings, *(_left_out(code, title, why) for code, title in _TITLES.items())]
     findings += [_sheet(case, column), _mistakes(case, column)]
     if case.deadline.lacks(LEAST_SECONDS) or case.predict is None or not len(case.truth):
-        return [*findings, _left_out("AML510", LOOKING, "There was no time left to look with parts covered.")]
+        return [*findings, _not_run("AML510", LOOKING, "There was no time left to look with parts covered.")]
     return [*findings, _looking(case, column)]
 
 
@@ -75,7 +76,7 @@ def _looking(case: Case, column: ColumnProfile) -> Finding:
         middle, whole = middle + float(size[inner].sum()), whole + float(size.sum())
         series.append(Series(_caption(case, column, row), (picture(images[number], moved / max(1e-9, float(size.max()))),), ()))
     if not series:
-        return _left_out("AML510", LOOKING, "There was no time left to look with parts covered.")
+        return _not_run("AML510", LOOKING, "There was no time left to look with parts covered.")
     told = (
         f"{middle / max(1e-9, whole):.0%} of what moves predictions lies in the middle half of the sides (a quarter of the area)"
     )
@@ -196,7 +197,7 @@ def _settings(case: Case) -> dict[str, Any] | None:
 def _mirrors(case: Case, column: ColumnProfile) -> Finding:
     """AML514: what a small classifier still knows of mirrored and turned images."""
     if case.deadline.lacks(PROBE_SECONDS):
-        return _left_out("AML514", MIRRORS, "There was no time left to show how the augmentation was decided.")
+        return _not_run("AML514", MIRRORS, "There was no time left to show how the augmentation was decided.")
     rows = case.training_rows
     rows = np.sort(np.random.default_rng(case.plan.seed).permutation(rows)[:MOST_ROWS])
     frame = case.dataset.frame.iloc[rows]
@@ -354,3 +355,7 @@ def _caption(case: Case, column: ColumnProfile, row: int) -> str:
 
 def _left_out(code: str, title: str, sentence: str) -> Finding:
     return Finding(code, title, Severity.NOT_APPLICABLE, _SECTIONS.get(code, Section.DATA), sentence)
+
+
+def _not_run(code: str, title: str, sentence: str) -> Finding:
+    return replace(_left_out(code, title, sentence), severity=Severity.NOT_RUN)
