@@ -350,15 +350,16 @@ def explain(
 @JSON
 def score(run: str, data: str, as_json: bool) -> None:
     """Score the model of RUN on DATA, which must have the target column."""
-    from automl.core import scoring
+    from automl import scoring
     from automl.core.model import load
     from automl.terminal import describe_scores
 
     model = load(_model_folder(run))
     given = model.rows(data)
     scores = scoring.score(model, given)
-    warnings = _warn([*_seen_in_training(model, data), *model.notes(given)])
-    _answer(as_json, lambda: {**vars(scores), "warnings": warnings}, lambda: describe_scores(scores))
+    warnings = _warn([*_seen_in_training(model, data), *model.notes(given), *scores.notes])
+    said = {name: value for name, value in vars(scores).items() if name != "notes"}
+    _answer(as_json, lambda: {**said, "warnings": warnings}, lambda: describe_scores(scores))
 
 
 def _refuse_same_file(data: str, output: str | None) -> None:

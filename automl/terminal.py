@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from automl.core.finding import Finding
     from automl.core.plan import Plan, Rung
     from automl.core.profile import Profile
-    from automl.core.scoring import Scores
     from automl.explaining import Explanations, RowExplanation
     from automl.run import Run
+    from automl.scoring import Scores
     from automl.verifying import Verification
 
 
@@ -346,12 +346,19 @@ def describe_scores(scores: Scores) -> str:
     """Scores for reading: a line a metric, in its own direction and unit."""
     from automl.core.metrics import METRICS
 
-    rows = [
-        (METRICS[name].title, value, "higher" if METRICS[name].greater_is_better else "lower")
+    ends = scores.intervals
+    rows: list[tuple[Any, ...]] = [
+        (
+            METRICS[name].title,
+            value,
+            *(ends.get(name, (None, None)) if ends else ()),
+            "higher" if METRICS[name].greater_is_better else "lower",
+        )
         for name, value in scores.values.items()
         if name in METRICS
     ]
     if "coverage_80" in scores.values:
         rows.append(("Coverage of the 80 % interval", scores.values["coverage_80"], "0.8"))
+    columns = ("metric", "score", *(("95 % from", "to") if ends else ()), "better is")
     left_out = f", {scores.left_out:,} left out (no target that the model knows)" if scores.left_out else ""
-    return f"{table(('metric', 'score', 'better is'), rows)}\n\n{scores.rows:,} rows scored{left_out}"
+    return f"{table(columns, rows)}\n\n{scores.rows:,} rows scored{left_out}"

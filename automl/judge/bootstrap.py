@@ -15,7 +15,7 @@ import numpy as np
 from automl.core.case import Case
 from automl.core.finding import Number
 from automl.core.metrics import METRICS, Metric, at_half, log_losses, scaled_errors
-from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts
+from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts, wilson_interval
 from automl.judge.wording import number, unit_of
 
 Array = np.ndarray[Any, Any]
@@ -93,6 +93,34 @@ def _compare(case: Case, metrics: Sequence[Metric]) -> list[Comparison]:
     return result
 
 
+def intervals(
+    metrics: Sequence[Metric], truth: Array, prediction: Array, positive: int, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """The ends of the 95 % interval of each score on any rows, by metric, made as those of `compare`; accuracy has Wilson's.
+
+    A metric whose resamples all give the same score has none.
+    """
+    prediction = np.asarray(prediction, np.float64)
+    scorers = [replicator(each, truth, prediction, positive) for each in metrics]
+    means = [mean_loss(each, truth, prediction, positive) for each in metrics]
+    further = [part for each in means if each is not None for part in (each.mean, each.error)]
+    total = _affordable_resamples(len(truth), _classes(prediction))
+    parts: list[list[Array]] = [[] for _ in (*scorers, *further)]
+    for block in count_blocks(len(truth), total, seed):
+        for position, score in enumerate((*scorers, *further)):
+            parts[position].append(score(block))
+    drawn = iter([np.concatenate(each) for each in parts[len(scorers) :]])
+    found = {}
+    for metric, replicates, mean in zip(metrics, parts, means, strict=False):
+        ends = None if mean is None else mean.interval(next(drawn), next(drawn))
+        if metric.name == "accuracy":
+            ends = wilson_interval(metric.score(truth, prediction, None, positive), len(truth))
+        low, high = ends or percentile_interval(np.concatenate(replicates))
+        if np.isfinite([low, high]).all() and low < high:
+            found[metric.name] = (low, high)
+    return found
+
+
 FEWEST_UNITS = 20
 """Rows, or groups of rows, below which resamples are too alike to be studentised."""
 
@@ -121,15 +149,20 @@ class _MeanLoss:
 
 
 def _mean_loss(metric: Metric, case: Case, prediction: Array) -> _MeanLoss | None:
+    return mean_loss(metric, case.truth, prediction, case.positive, case.weight, judged_groups(case))
+
+
+def mean_loss(
+    metric: Metric, truth: Array, prediction: Array, positive: int, weights: Array | None = None, units: Array | None = None
+) -> _MeanLoss | None:
     """None for metrics that are no mean of losses that vary from row to row, and for few rows."""
     if metric.scaled:
-        losses = scaled_errors(case.truth, prediction, metric.scales)
+        losses = scaled_errors(truth, prediction, metric.scales)
     elif metric.name in _LOSSES and metric.name != "accuracy":
-        losses = _LOSSES[metric.name](case.truth, np.asarray(prediction, np.float64), case.positive)
+        losses = _LOSSES[metric.name](truth, np.asarray(prediction, np.float64), positive)
     else:
         return None
-    weight = np.ones(len(losses)) if case.weight is None else np.asarray(case.weight, np.float64)
-    units = judged_groups(case)
+    weight = np.ones(len(losses)) if weights is None else np.asarray(weights, np.float64)
     codes = np.arange(len(losses)) if units is None else np.unique(units, return_inverse=True)[1].ravel()
     first = np.unique(codes, return_index=True)[1]
     if len(first) < FEWEST_UNITS or not (weight[first] > 0).all():
@@ -170,6 +203,10 @@ def resamples_for(rows: int, classes: int, case: Case) -> int:
     """1,000 resamples, fewer where rows are many or time is short."""
     if case.deadline.lacks(HURRY_SECONDS):
         return FEWEST_RESAMPLES // 2 if case.deadline.lacks(0.3 * HURRY_SECONDS) else FEWEST_RESAMPLES
+    return _affordable_resamples(rows, classes)
+
+
+def _affordable_resamples(rows: int, classes: int) -> int:
     cells = max(1, rows * classes)
     fewest = int(np.clip(2 * CELLS // cells, FEWEST_RESAMPLES // 4, FEWEST_RESAMPLES))
     return int(np.clip(CELLS // cells, fewest, RESAMPLES))

@@ -97,9 +97,7 @@ def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Shar
     return found
 
 
-def _shares_of_groups(
-    case: Case, values: Array, parts: list[tuple[str, Array]], weight: Array, groups: Array
-) -> list[Share]:
+def _shares_of_groups(case: Case, values: Array, parts: list[tuple[str, Array]], weight: Array, groups: Array) -> list[Share]:
     rows = len(values)
     member = np.stack([part for _, part in parts], axis=1).astype(np.float64)
     both = np.concatenate([member * values[:, None], member], axis=1)
@@ -125,7 +123,8 @@ def _shares_of_groups(
 def below(case: Case, held: Array, level: float, parts: list[tuple[str, Array]]) -> list[tuple[float, str, Array]]:
     """(p, text, rows) of the parts in which it holds less often than promised beyond chance, the clearest first.
 
-    Parts of very few rows are not tested. By the binomial distribution, or, where rows are drawn in groups, by as many rows as their mean is as exact as; after Holm.
+    Parts of very few rows are not tested. By the binomial distribution, or, where rows are drawn in groups, by as many rows
+    as their mean is as exact as; after Holm.
     """
     from scipy.special import bdtr
 

@@ -131,6 +131,15 @@ def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_pa
     assert scores["rows"] == 569
     assert scores["values"]["roc_auc"] > 0.9
     assert 0.0 <= scores["values"]["brier"] < 0.2
+    for name in ("roc_auc", "brier", "accuracy"):
+        low, high = scores["intervals"][name]
+        assert low < scores["values"][name] < high or name == "roc_auc"
+    few = tmp_path / "few.csv"
+    pd.read_csv(finished.data).iloc[[0, 1, 2, 19, 20]].to_csv(few, index=False)
+    answer = command("score", finished.folder, few)
+    assert "5 scored rows are too few" in answer.err
+    assert "95 % from" in answer.out  # of the accuracy, which so few rows tell too
+    assert list(json.loads(command("score", finished.folder, few, "--json").out)["intervals"]) == ["accuracy"]
     pd.read_csv(finished.data).drop(columns="diagnosis").to_csv(tmp_path / "new.csv", index=False)
     answer = command("score", finished.folder, tmp_path / "new.csv")
     assert answer.code == 2

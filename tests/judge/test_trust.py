@@ -12,11 +12,13 @@ from automl.core.clock import Deadline
 from automl.core.conformal import LEVELS, RATES, Conformal
 from automl.core.discovery import declarations
 from automl.core.finding import Finding, Severity
+from automl.core.metrics import METRICS
 from automl.core.probes import NO_TIME, Probes
 from automl.core.readout import Readout
 from automl.core.statistics import wilson_interval
 from automl.core.tasks import Task
 from automl.judge import judge, run_check
+from automl.judge.bootstrap import intervals
 from tests.judge.made_up import case_of, evidence_of
 
 
@@ -75,9 +77,7 @@ def test_what_there_was_no_time_for_is_not_called_not_applicable() -> None:
     case = case_of(Task.BINARY, 600)
     columns = tuple(replace(each, association=0.95) if each.name == "signal" else each for each in case.profile.columns)
     case = replace(case, profile=replace(case.profile, columns=columns))
-    late, enough = (
-        {each.code: each for each in judge(replace(case, deadline=Deadline(seconds)))} for seconds in (3.0, None)
-    )
+    late, enough = ({each.code: each for each in judge(replace(case, deadline=Deadline(seconds)))} for seconds in (3.0, None))
     assert late["AML118"].severity is Severity.NOT_RUN
     assert late["AML118"].sentence.endswith("for lack of time.")
     assert enough["AML118"].severity not in (Severity.NOT_RUN, Severity.NOT_APPLICABLE)
@@ -90,3 +90,53 @@ def test_a_probe_is_not_run_for_lack_of_time_and_not_applicable_otherwise() -> N
     for why, expected in ((NO_TIME, Severity.NOT_RUN), ("the model is no net", Severity.NOT_APPLICABLE)):
         evidence = replace(evidence_of(Task.BINARY), probes=Probes(left_out={"shuffled": why}))
         assert finding(replace(case, evidence=evidence), "AML322").severity is expected
+
+
+def test_shares_of_few_rows_come_with_their_number_and_interval() -> None:
+    case = with_rare_class(45, 0.6)
+    weight = np.where(case.truth == 1, 3.0, 1.0)
+    numbers = finding(replace(case, weight=weight), "AML304").numbers["accuracy_when_sure"]
+    assert numbers.value == pytest.approx(np.average(case.called == case.truth, weights=weight))
+    assert numbers.low < numbers.value < numbers.high
+    few = case.prediction.copy()
+    few[25:] = 0.6, 0.4
+    said = finding(replace(case, prediction=few), "AML304").sentence
+    assert "right in 100 % of these 25 (95 % interval 86.7 % to 100 %)" in said
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.REGRESSION])
+def test_the_loss_of_answered_rows_comes_with_its_rows_and_interval(task: Task) -> None:
+    case = case_of(task, 2000)
+    knots = ((60.0, 1.0), (140.0, 5.0)) if task is Task.REGRESSION else ()
+    sure = -np.interp(case.prediction, *np.transpose(knots)) if knots else case.prediction.max(axis=1)
+    cuts = {f"{rate:.2f}": float(np.quantile(sure, rate)) for rate in RATES}
+    conformal = Conformal("margin", {"0.90": 0.5}, 1000, 1000, knots=knots, cuts=cuts)
+    found = finding(replace(case, evidence=replace(evidence_of(task), readout=Readout(conformal=conformal))), "AML331")
+    loss = np.abs(case.prediction - case.truth) if task is Task.REGRESSION else (case.called != case.truth).astype(float)
+    for rate, share, rows, value, low, high, without, *_ in found.table["rows"]:
+        kept = sure >= cuts[f"{rate:.2f}"]
+        assert (rows, without) == (kept.sum(), (~kept).sum())
+        assert share == pytest.approx((~kept).mean())
+        assert value == pytest.approx(loss[kept].mean())
+        assert low < value < high
+    assert found.numbers["loss_answered"].low is not None
+    assert "the other 900" in found.sentence
+
+
+def test_a_score_of_new_rows_has_the_interval_that_so_many_rows_allow() -> None:
+    """Over many draws of rows the interval holds the score of very many; a perfect score of few has none."""
+    generator, metrics = np.random.default_rng(0), [METRICS[name] for name in ("roc_auc", "log_loss", "accuracy")]
+
+    def drawn(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        signal = generator.standard_normal(rows)
+        share = 1 / (1 + np.exp(-1.5 * signal))
+        return (generator.random(rows) < share).astype(np.int64), np.stack([1 - share, share], axis=1)
+
+    true = {each.name: each.score(*drawn(200_000)) for each in metrics}
+    held = dict.fromkeys(true, 0)
+    for _ in range(60):
+        for name, (low, high) in intervals(metrics, *drawn(150), 1).items():
+            held[name] += low <= true[name] <= high
+    assert all(count >= 48 for count in held.values())
+    perfect = np.arange(60) % 2
+    assert "roc_auc" not in intervals(metrics, perfect, np.eye(2)[perfect], 1)

@@ -10,7 +10,7 @@ import pytest
 
 from automl.core.errors import InputError
 from automl.core.model import load
-from automl.core.scoring import score
+from automl.scoring import score
 from tests.run.made_up import arrays, fit, read
 
 ROWS = 1500

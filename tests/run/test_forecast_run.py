@@ -275,7 +275,7 @@ def test_data_that_cannot_be_forecast_is_refused_before_anything_is_written(
 
 def test_a_score_is_of_later_rows_than_the_model_has_seen(run: Run, data: Path) -> None:
     from automl.core.model import load
-    from automl.core.scoring import score
+    from automl.scoring import score
 
     later = shops()
     found = score(run.model, later)

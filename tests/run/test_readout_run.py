@@ -10,7 +10,7 @@ import pytest
 
 from automl.core.metrics import METRICS
 from automl.core.model import load
-from automl.core.scoring import score
+from automl.scoring import score
 from tests.run.made_up import arrays, fit, read, with_outcome
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from automl.core.case import Case, Check
-from automl.core.conformal import Conformal, cut_at, sureness_at
+from automl.core.conformal import cut_at, sureness_at
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, judged_groups, resamples_for
 from automl.judge.curves import plain, thin
 from automl.judge.fairness import around
+from automl.judge.parts import shares
 from automl.judge.scoring import judged_on, not_applicable
-from automl.judge.wording import figures_text, finite, number, percent_text
+from automl.judge.wording import count_text, figures_text, finite, number, percent_text
 
 TITLE = "Rows without an answer"
 Array = np.ndarray[Any, Any]
@@ -36,8 +39,9 @@ def run(case: Case) -> list[Finding]:
     sureness = sureness_at(conformal.knots, case.prediction, None if threshold is None else threshold.one, case.positive)
     assert sureness is not None
     loss = _loss(case)
-    measured = {rate: _measured(case, conformal, rate, sureness, loss) for rate in RATES}
-    share, answered, unanswered = measured[SHOWN]
+    kept = [sureness >= cut_at(conformal, rate) for rate in RATES]
+    measured = dict(zip(RATES, _measured(case, kept, loss), strict=True))
+    answered = measured[SHOWN][0]
     name = "error rate" if case.profile.task.is_classification else "mean absolute error"
     gain = _gain(case, sureness >= cut_at(conformal, SHOWN), loss)
     helps = gain.low is not None and gain.low > 0
@@ -47,20 +51,17 @@ def run(case: Case) -> list[Finding]:
             title=TITLE,
             severity=Severity.PASSED,
             section=Section.TRUST,
-            sentence=_sentence(case, share, answered, unanswered, name, helps),
+            sentence=_sentence(case, *measured[SHOWN], name, helps),
             about="evaluated",
             numbers={
-                "answered_share": number(1 - share, unit="fraction"),
-                "loss_answered": number(answered, unit=_unit(case)),
+                "answered_share": number(answered.share, unit="fraction"),
+                "loss_answered": number(answered.loss, answered.low, answered.high, unit=_unit(case)),
                 "loss_all": number(float(np.average(loss, weights=case.weight)), unit=_unit(case)),
                 "gain": gain,
                 "area_under_risk_coverage": number(_area(sureness, loss, case.weight), unit=_unit(case)),
             },
             figures=(_figure(case, sureness, loss, name),),
-            table={
-                "columns": ["--abstain", "rows without an answer", f"{name} of the others", f"{name} of those without"],
-                "rows": [[rate, each[0], finite(each[1]), finite(each[2])] for rate, each in measured.items()],
-            },
+            table=_table(measured, name),
         )
     ]
 
@@ -75,12 +76,53 @@ def _unit(case: Case) -> str:
     return "fraction" if case.profile.task.is_classification else case.profile.target
 
 
-def _measured(case: Case, conformal: Conformal, rate: float, sureness: Array, loss: Array) -> tuple[float, float, float]:
-    """The share without an answer, and the mean loss of the rows with and without one."""
-    kept = sureness >= cut_at(conformal, rate)
+@dataclass(frozen=True)
+class _Part:
+    """Rows with an answer, or those without: how many, their share of all, and their mean loss with its 95 % interval."""
+
+    rows: int
+    share: float
+    loss: float
+    low: float
+    high: float
+
+
+def _measured(case: Case, kept: list[Array], loss: Array) -> list[tuple[_Part, _Part]]:
+    """Of every way to leave rows without an answer: the rows with and those without one."""
     weight = np.ones(len(loss)) if case.weight is None else np.asarray(case.weight, np.float64)
-    means = [float(np.average(loss[part], weights=weight[part])) if part.any() else float("nan") for part in (kept, ~kept)]
-    return float(weight[~kept].sum() / weight.sum()), means[0], means[1]
+    parts = [part for each in kept for part in (each, ~each)]
+    if case.profile.task.is_classification:
+        means = [(each.value, each.low, each.high) for each in shares(case, loss, [("", part) for part in parts])]
+    else:
+        means = _means(case, np.stack(parts, axis=1).astype(np.float64), loss)
+    found = [
+        _Part(int(part.sum()), float(weight[part].sum() / weight.sum()), *mean) for part, mean in zip(parts, means, strict=True)
+    ]
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _means(case: Case, member: Array, loss: Array) -> list[tuple[float, float, float]]:
+    """The mean loss of each part with the ends of its bootstrap interval. member: (rows, parts) 0 or 1."""
+    both = np.concatenate([member * loss[:, None], member], axis=1)
+
+    def means(counts: Array) -> Array:
+        sums, rows = np.split(counts @ both, 2, axis=1)
+        return np.divide(sums, rows, out=np.full(sums.shape, np.nan), where=rows > 0)
+
+    total = resamples_for(len(loss), 1, case)
+    blocks = count_blocks(len(loss), total, case.plan.seed, judged_groups(case), case.weight)
+    drawn = np.concatenate([means(block) for block in blocks])
+    observed = means(np.ones((1, len(loss))) if case.weight is None else np.asarray(case.weight, np.float64)[None, :])[0]
+    return [(value, *around(value, *percentile_interval(each))) for value, each in zip(observed.tolist(), drawn.T, strict=True)]
+
+
+def _table(measured: dict[float, tuple[_Part, _Part]], name: str) -> dict[str, Any]:
+    rows = []
+    for rate, (answered, unanswered) in measured.items():
+        ends = [[each.rows, finite(each.loss), finite(each.low), finite(each.high)] for each in (answered, unanswered)]
+        rows.append([rate, unanswered.share, *ends[0], *ends[1]])
+    of = [["rows with", f"{name} with", "low", "high"], ["rows without", f"{name} without", "low", "high"]]
+    return {"columns": ["--abstain", "share without an answer", *of[0], *of[1]], "rows": rows}
 
 
 def _gain(case: Case, kept: Array, loss: Array) -> Number:
@@ -98,16 +140,17 @@ def _gain(case: Case, kept: Array, loss: Array) -> Number:
     return number(value, *around(value, *np.quantile(replicates, [0.025, 0.975]).tolist()), unit=_unit(case))
 
 
-def _sentence(case: Case, share: float, answered: float, unanswered: float, name: str, helps: bool) -> str:
-    def text(value: float) -> str:
-        return percent_text(value) if case.profile.task.is_classification else figures_text(value)
+def _sentence(case: Case, answered: _Part, unanswered: _Part, name: str, helps: bool) -> str:
+    def text(part: _Part) -> str:
+        said = percent_text if case.profile.task.is_classification else figures_text
+        return f"{said(part.loss)} (95 % interval {said(part.low)} to {said(part.high)})"
 
     said = (
-        f"Without an answer for the rows it knows least about (`automl predict --abstain {SHOWN:g}`: {percent_text(share)} of"
-        f" {judged_on(case)}), the {name} of the others is {text(answered)}"
+        f"Without an answer for the rows it knows least about (`automl predict --abstain {SHOWN:g}`:"
+        f" {percent_text(unanswered.share)} of {judged_on(case)}), the {name} of the other {answered.rows:,} is {text(answered)}"
     )
-    if np.isfinite(unanswered):
-        said += f" and that of those rows {text(unanswered)}"
+    if unanswered.rows:
+        said += f" and that of those {count_text(unanswered.rows, 'row')} {text(unanswered)}"
     return f"{said}." if helps else f"{said}; that is no gain beyond chance."
 
 

@@ -8,6 +8,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Section, Severity
 from automl.core.tasks import Task
 from automl.judge.curves import histogram_series
+from automl.judge.parts import ALL, shares
 from automl.judge.scoring import judged_on, not_applicable
 from automl.judge.wording import number, percent_text
 
@@ -23,16 +24,15 @@ def run(case: Case) -> list[Finding]:
     top = case.prediction.max(axis=1)
     sure = top >= SURE
     right = case.called == case.truth
-    share = float(np.average(sure, weights=case.weight))
-    sentence = f"The model is at least {100 * SURE:.0f} % sure of {percent_text(share)} of {judged_on(case)}"
-    numbers = {"sure_fraction": number(share, unit="fraction")}
-    if sure.any():
-        correct = float(right[sure].mean())
-        numbers["accuracy_when_sure"] = number(correct, unit="fraction")
-        sentence += f" and right in {percent_text(correct)} of these"
-    if not sure.all():
-        numbers["accuracy_when_unsure"] = number(float(right[~sure].mean()), unit="fraction")
-        sentence += f"; on the others it is right in {percent_text(float(right[~sure].mean()))}"
+    (share,) = shares(case, sure, [(ALL, np.ones(len(sure), bool))])
+    sentence = f"The model is at least {100 * SURE:.0f} % sure of {percent_text(share.value)} of {judged_on(case)}"
+    numbers = {"sure_fraction": number(share.value, share.low, share.high, unit="fraction")}
+    for name, part, said in (("sure", sure, " and right in {} of these {}"), ("unsure", ~sure, "; on the {1} others in {0}")):
+        if part.any():
+            (correct,) = shares(case, right, [(name, part)])
+            numbers[f"accuracy_when_{name}"] = number(correct.value, correct.low, correct.high, unit="fraction")
+            ends = f" (95 % interval {percent_text(correct.low)} to {percent_text(correct.high)})"
+            sentence += said.format(percent_text(correct.value), f"{correct.size:,}") + ends
     binary = case.profile.task is Task.BINARY
     shown = case.prediction[:, case.positive] if binary else top
     label = f'probability of "{case.profile.positive}"' if binary else "probability of the predicted class"

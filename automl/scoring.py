@@ -1,8 +1,9 @@
-"""Scores of a model on rows whose target is known."""
+"""Scores of a model on rows whose target is known, with the intervals that so many rows allow."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,31 @@ from automl.core.methods import MEDIAN, QUANTILES
 from automl.core.metrics import METRICS, metrics_for, with_scale, with_threshold
 from automl.core.model import Model
 from automl.core.predictor import PredictorError, encode_target
+from automl.core.statistics import wilson_interval
 from automl.core.tasks import Task
+from automl.judge.bootstrap import intervals
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Scores:
     """Every metric of the task by name, each in its own direction and unit.
 
-    rows: how many were scored; left_out: rows whose target is missing or is no class of the model.
+    rows: how many were scored; left_out: rows whose target is missing or is no class of the model. intervals: by metric the
+    ends of the 95 % interval, as if rows stood for themselves; a metric that has none is not in it. notes: what makes the
+    scores doubtful.
     """
 
     rows: int
     left_out: int
     values: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+FEWEST_ROWS, FEWEST_OF_A_CLASS = 30, 5
+"""With fewer rows than this, or of a class, resamples are too alike for an interval."""
 
 
 def score(model: Model, data: Any) -> Scores:
@@ -48,12 +61,27 @@ def score(model: Model, data: Any) -> Scores:
     if threshold.get("groups"):  # the graph knows the groups: what it calls lies above the limit, whatever that is
         labels = encode_target(model.predict(rows), model.contract)[known]
         limit = np.where(labels == code, -np.inf, np.inf)
-    values = {
-        name: with_threshold(metric, limit).score(truth[known], prediction[known], None, code)
-        for name, metric in METRICS.items()
-        if task in metric.tasks
-    }
-    return Scores(int(known.sum()), int((~known).sum()), values)
+    metrics = [with_threshold(metric, limit) for metric in METRICS.values() if task in metric.tasks]
+    truth, prediction = truth[known], prediction[known]
+    values = {metric.name: metric.score(truth, prediction, None, code) for metric in metrics}
+    left_out = int((~known).sum())
+    few = _too_few(truth, classes)
+    if few:
+        known_ends = {"accuracy": wilson_interval(values["accuracy"], len(truth))} if "accuracy" in values else {}
+        return Scores(len(truth), left_out, values, known_ends, few)
+    return Scores(len(truth), left_out, values, intervals(metrics, truth, prediction, code))
+
+
+def _too_few(truth: Array, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note where the rows are too few for intervals, or none."""
+    if len(truth) < FEWEST_ROWS:
+        return (f"{len(truth):,} scored {'row is' if len(truth) == 1 else 'rows are'} too few to tell how good the model is",)
+    counts = np.bincount(truth, minlength=len(classes)) if classes else np.zeros(0, np.int64)
+    rare = [(int(count), name) for count, name in zip(counts, classes, strict=True) if 0 < count < FEWEST_OF_A_CLASS]
+    if not rare or len(classes) > 2:
+        return ()
+    count, name = min(rare)
+    return (f'{count} scored {"row" if count == 1 else "rows"} of "{name}" are too few to tell how good the model is for it',)
 
 
 def _forecast_scores(model: Model, rows: Any) -> Scores:
