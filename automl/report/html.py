@@ -17,7 +17,7 @@ from automl.core import files
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity, decimals_for
 from automl.core.metrics import METRICS
 from automl.core.profile import Profile
-from automl.report import numbers, pictures, svg
+from automl.report import influences, numbers, pictures, svg
 from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, next_commands, open_report
 
 MOST_BYTES, MOST_ELEMENTS = 1_000_000, 5_000
@@ -45,6 +45,8 @@ class Limits:
     figures: int = 99
 
 
+_CURVES = ("line", "forecast", "scatter", "histogram", "dependence")
+"""Kinds of figures whose first rows say as much as any others."""
 _LIMITS = (
     Limits(200, 200, 60), Limits(120, 100, 40), Limits(80, 60, 25), Limits(50, 30, 15), Limits(30, 15, 8), Limits(15, 8, 4),
     Limits(15, 8, 4, 2), Limits(10, 5, 2, 1),
@@ -258,29 +260,52 @@ def _figure(figure: Figure, identity: str, limits: Limits) -> dict[str, Any]:
     if pictures.is_picture(figure):
         content = {"svg": Markup(pictures.draw(figure)), "table": _table(pictures.table(figure), limits)}
         return {"identity": identity, "title": figure.title, "how_to_read": figure.how_to_read, "wide": True, **content}
-    drawn = svg.draw(figure, identity)
+    drawn, named = svg.draw(figure, identity), len(figure.series) > 1 and figure.kind not in influences.KINDS
     return {
         "identity": identity,
         "title": figure.title,
         "how_to_read": figure.how_to_read,
         "svg": Markup(drawn),
         "wide": float(re.search(r'viewBox="0 0 ([\d.]+)', drawn)[1]) > svg.WIDTH,  # type: ignore[index]
-        "table": _table(svg.table(figure), limits),
+        "table": _table(svg.table(figure), limits, spread=figure.kind in _CURVES, several=named),
     }
 
 
-def _table(table: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """A table, its columns right-aligned where they hold numbers, cut to what is shown."""
+def _table(table: dict[str, Any], limits: Limits, spread: bool = False, several: bool = False) -> dict[str, Any]:
+    """A table, its columns right-aligned where they hold numbers, cut to its first rows, or to rows spread over all of it.
+
+    several: the first cell of a row says which of several series it is of.
+    """
     rows = [list(row) for row in table.get("rows") or []]
+    shown = _spread(rows, limits.rows, several) if spread else list(range(min(len(rows), limits.rows)))
     width = len(table["columns"])
     cells = [[row[at] for row in rows if at < len(row)] for at in range(width)]
     numeric = [bool(rows) and all(value is None or numbers.is_number(value) for value in column) for column in cells]
     return {
         "columns": ["row, from 0" if column == "row" else str(column) for column in table["columns"]],
         "numeric": numeric,
-        "rows": [(row + [None] * width)[:width] for row in rows[: limits.rows]],
-        "left_out": max(0, len(rows) - limits.rows),
+        "rows": [(row + [None] * width)[:width] for row in (rows[at] for at in shown)],
+        "left_out": len(rows) - len(shown),
+        "spread": spread,
     }
+
+
+def _spread(rows: list[list[Any]], most: int, several: bool) -> list[int]:
+    """At most so many positions, evenly spaced from the first row to the last, within each series where there are several.
+
+    Short series are shown whole, and what they leave goes to the longer ones.
+    """
+    series: dict[str, list[int]] = {}
+    for at, row in enumerate(rows):
+        series.setdefault(str(row[0]) if several else "", []).append(at)
+    if 2 * len(series) > most:  # too many for each to have its two ends
+        series = {"": list(range(len(rows)))}
+    chosen: list[int] = []
+    for done, places in enumerate(sorted(series.values(), key=len)):
+        share = min(len(places), (most - len(chosen)) // (len(series) - done))
+        last = max(1, share - 1)
+        chosen += [places[(step * (len(places) - 1)) // last] for step in range(share)]
+    return sorted(chosen)
 
 
 def _headline(opened: Report) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Laws of the cut-off target: one that was cut off is told with its value and scores; counts, ratings and zeros are not accused."""
+"""Laws of the cut-off target: one that was is told with its value and scores; counts, ratings and zeros are not accused."""
 
 from __future__ import annotations
 

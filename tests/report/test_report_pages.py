@@ -19,7 +19,7 @@ from automl.core.errors import InputError
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
 from automl.core.profile import Kind
 from automl.core.tasks import Task
-from automl.report import card, notebook, render, render_folder, report, summary, verdict, write_report
+from automl.report import card, html, notebook, render, render_folder, report, summary, verdict, write_report
 from automl.report.card import pipeline_tag
 from automl.report.sections import again
 from tests.report.samples import HOSTILE, SAMPLES, binary, column, hostile, minimal
@@ -305,6 +305,25 @@ def test_the_verdict_follows_its_rule(given: list[Finding], label: str) -> None:
     assert said.label == label
     assert said.reason.endswith(".")
     assert label in said.rule
+
+
+def test_the_numbers_behind_a_curve_are_rows_from_all_of_it() -> None:
+    curve = Series("model", tuple(at / 100 for at in range(101)), tuple(min(1.0, at / 50) for at in range(101)))
+    line = Series("chance", (0.0, 1.0), (0.0, 1.0))
+    figure = Figure("roc", "line", "ROC", "", (curve, line), "false positive rate", "true positive rate")
+    shown = html._figure(figure, "roc", html.Limits(15, 8, 8))["table"]
+    assert len(shown["rows"]) == 8
+    assert shown["left_out"] == 103 - 8
+    of_model = [row[1] for row in shown["rows"] if row[0] == "model"]
+    assert (of_model[0], of_model[-1]) == (0.0, 1.0)
+    assert max(after - before for before, after in itertools.pairwise(of_model)) <= 0.21
+    assert [row[1] for row in shown["rows"] if row[0] == "chance"] == [0.0, 1.0]
+    whole = html._figure(figure, "roc", html.Limits(15, 8, 200))["table"]
+    assert (len(whole["rows"]), whole["left_out"]) == (103, 0)
+    one = html._figure(dataclasses.replace(figure, series=(curve,)), "roc", html.Limits(15, 8, 1))["table"]
+    assert len(one["rows"]) == 1
+    bars = Figure("bars", "bar", "Bars", "", (Series("", tuple("abcdef"), (6.0, 5.0, 4.0, 3.0, 2.0, 1.0)),))
+    assert [row[0] for row in html._figure(bars, "bars", html.Limits(15, 8, 3))["table"]["rows"]] == ["a", "b", "c"]
 
 
 def test_the_verdict_says_what_was_not_looked_at() -> None:

@@ -76,6 +76,7 @@ def _finding(case: Case, end: _End) -> Finding:
     )
     numbers = {"rows": number(end.rows), "fraction": number(end.share, unit="fraction")}
     scored, told = _scores(case, end)
+    value, wider = figures_text(end.value, 6), "larger" if end.largest else "smaller"
     rows: list[list[Any]] = [[end.value, end.rows], *map(list, end.nearest)]
     return Finding(
         code="AML123",
@@ -86,9 +87,8 @@ def _finding(case: Case, end: _End) -> Finding:
         numbers=numbers | scored,
         table={"columns": ["value of the target", "rows"], "rows": rows} if case.plan.samples else {},
         action=(
-            f"Ask whether {'larger' if end.largest else 'smaller'} values were written down as {figures_text(end.value, 6)}. If so,"
-            f' read it as "{figures_text(end.value, 6)} or {"more" if end.largest else "less"}": leave such rows out of the data,'
-            " or do not rely on predictions near it."
+            f'Ask whether {wider} values were written down as {value}. If so, read it as "{value} or'
+            f' {"more" if end.largest else "less"}": leave such rows out of the data, or do not rely on predictions near it.'
         ),
     )
 
