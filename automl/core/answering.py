@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 UNSURE = "unsure"
 REVIEWED_SHARE, FEWEST_REVIEWED = 0.01, 10
-"""Of the rows, the least sure are in the review queue whatever else is."""
+"""Of the rows, the least sure are in the review queue whatever else is; of few rows at most half of them."""
 
 
 class Answer(NamedTuple):
@@ -63,7 +63,7 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: 
         cells["reason"] = [neutral(reasons.get(row, "")) for row in range(len(prediction))]
     queue = list(reasons)
     if asked.review is not None and sureness is not None:
-        most = max(FEWEST_REVIEWED, round(REVIEWED_SHARE * len(prediction)))
+        most = max(min(FEWEST_REVIEWED, len(prediction) // 2), round(REVIEWED_SHARE * len(prediction)))
         for row in np.argsort(sureness, kind="stable")[:most].tolist():
             if row not in reasons:
                 reasons[row] = "among the least sure of these rows"

@@ -92,6 +92,18 @@ def test_sets_are_the_same_everywhere_and_the_queue_holds_who_has_no_answer(
     assert (queue["reason"] != "").all()
 
 
+def test_of_few_rows_at_most_half_are_among_the_least_sure(classes: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    frame, folder = classes
+    model = load(folder)
+    usual = frame[[not model.unusual(frame.iloc[[row]]) for row in range(60)] + [False] * (len(frame) - 60)]
+    for many, most in ((1, 0), (5, 2), (40, 10)):
+        new = usual.head(many)
+        model.write_predictions(tmp_path / "out.csv", new, Asked(review=tmp_path / "review.csv"))
+        queue = pd.read_csv(tmp_path / "review.csv")
+        sure = model.predict_proba(new).max(axis=1)
+        assert queue["row"].tolist() == np.argsort(sure, kind="stable")[:most].tolist()
+
+
 def test_rows_unlike_the_training_data_are_flagged_replaced_and_queued(
     numbers: tuple[pd.DataFrame, Path], tmp_path: Path
 ) -> None:
