@@ -59,7 +59,7 @@ def _not_looked_at(findings: Sequence[Finding]) -> str:
             left.append(f"fairness by {shown} ({'it looks' if len(names) == 1 else 'they look'} sensitive by name)")
     late = [each for each in findings if each.severity is Severity.NOT_RUN]
     if late:
-        left.append(f"for lack of time {_names(late)}")
+        left.append(f"{_names(late)} for lack of time")
     return f"; not looked at: {', and '.join(left)}" if left else ""
 
 

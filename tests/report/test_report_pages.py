@@ -333,8 +333,8 @@ def test_the_verdict_says_what_was_not_looked_at() -> None:
     said = verdict([finding("AML301", Severity.PASSED), hinted, late, other])
     assert said.label == "Ready"
     assert "2 made" in said.reason
-    assert 'not looked at: fairness by "sex", "race" (they look sensitive by name), and for lack of time' in said.reason
-    assert "(AML118)" in said.reason
+    assert 'not looked at: fairness by "sex", "race" (they look sensitive by name), and ' in said.reason
+    assert said.reason.endswith("(AML118) for lack of time.")
     assert "AML106" not in said.reason
     assert "not looked at" in verdict([finding("AML301", Severity.ISSUE), late]).reason
     assert verdict([late, other]).label == "Use with care"  # nothing was made
