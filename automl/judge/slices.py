@@ -160,9 +160,10 @@ def outside(case: Case, found: Sequence[Slice]) -> Slice | None:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """One condition, or a pair of them, with the rows that meet them."""
+    """One condition, or a pair of them, with the rows that meet them; wider: the candidate whose ranges it narrows."""
 
     conditions: tuple[Condition, ...]
+    wider: _Candidate | None = None
 
     @property
     def text(self) -> str:
@@ -175,21 +176,33 @@ class _Candidate:
     def repeats(self, other: _Candidate, half: Array) -> bool:
         """Whether it is mostly the other's rows, or a wider or narrower range of the same columns."""
         mine, theirs = self.rows[half], other.rows[half]
-        both = (mine & theirs).sum()
+        alike = (mine & theirs).sum() >= ALIKE * (mine | theirs).sum()
+        return bool(alike) or self.narrows(other, half) or other.narrows(self, half)
+
+    def narrows(self, other: _Candidate, half: Array) -> bool:
+        """Whether it is some of the other's rows, by a narrower range of the same columns."""
         same = {each.column for each in self.conditions} == {each.column for each in other.conditions}
-        return bool(both >= ALIKE * (mine | theirs).sum() or (same and both == min(mine.sum(), theirs.sum())))
+        return same and not (self.rows & ~other.rows)[half].any()
+
+    def worse_and_narrower(self, other: _Candidate, loss: Array, half: Array) -> bool:
+        own, others = (float(loss[each.rows & half].mean()) for each in (self, other))
+        return self.narrows(other, half) and own >= BEYOND_PARTS * others
 
     def earned(self, case: Case, loss: Array, found_on: Array, half: Array) -> _Candidate:
         """The pair where it is worse on that half than each of its conditions alone, as it was where it was found; else the
-        condition that was the worse one there."""
+        condition that was the worse one there. A range in the same way beside the wider one."""
         weight = np.ones(len(loss)) if case.weight is None else np.asarray(case.weight, np.float64)
 
         def mean(rows: Array, part: Array) -> float:
             return float((weight * loss)[rows & part].sum() / max(float(weight[rows & part].sum()), 1e-300))
 
-        own = mean(self.rows, half)
-        if len(self.conditions) == 1 or all(own >= BEYOND_PARTS * mean(each.rows, half) for each in self.conditions):
+        parts = [each.rows for each in self.conditions if len(self.conditions) > 1]
+        parts += [] if self.wider is None else [self.wider.rows]
+        enough = self.wider is None or (self.rows & half).sum() >= FEWEST_IN_A_SLICE // 2
+        if enough and all(mean(self.rows, half) >= BEYOND_PARTS * mean(rows, half) for rows in parts):
             return self
+        if self.wider is not None:
+            return self.wider.earned(case, loss, found_on, half)
         return _Candidate((max(self.conditions, key=lambda each: mean(each.rows, found_on)),))
 
 
@@ -211,11 +224,14 @@ def _candidates(found: Sequence[Condition], loss: Array, half: Array) -> tuple[l
     order = np.argsort(-np.where(allowed, clear, -np.inf), axis=None)[: 50 * MOST_TESTED]
     for place in order.tolist():
         one, other = divmod(place, len(usable))
-        if not allowed[one, other] or clear[one, other] <= 0 or len(chosen) == MOST_TESTED:
+        if not allowed[one, other] or clear[one, other] <= 0:
             break
         candidate = _Candidate((usable[one],) if one == other else (usable[one], usable[other]))
-        if not any(candidate.repeats(each, half) for each in chosen):
+        repeated = [at for at, each in enumerate(chosen) if candidate.repeats(each, half)]
+        if not repeated and len(chosen) < MOST_TESTED:
             chosen.append(candidate)
+        elif len(repeated) == 1 and candidate.worse_and_narrower(wider := chosen[repeated[0]], loss, half):
+            chosen[repeated[0]] = _Candidate(candidate.conditions, wider)
     return chosen, int((np.triu(columns[:, None] != columns[None, :]) | np.eye(len(usable), dtype=bool)).sum())
 
 

@@ -79,6 +79,19 @@ def test_a_pair_is_told_only_where_both_conditions_count_and_a_range_only_once()
     assert len(below) <= 1
 
 
+def test_of_ranges_within_each_other_the_worst_that_holds_is_told() -> None:
+    case = case_of(Task.REGRESSION, 4000)
+    noise, first = case.judged["noise"].to_numpy(), halves(case)[0]
+    tenth, quarter = noise <= np.quantile(noise, 0.1), noise <= np.quantile(noise, 0.25)
+    wrong, more = np.random.default_rng(0).standard_exponential((2, len(noise))) * [[20.0], [15.0]]
+    for extra, expected in ((more, tenth), (more * first, quarter)):  # worse on both halves, or only where it was found
+        broken = replace(case, prediction=case.prediction + wrong * quarter + extra * tenth)
+        every = weakest(broken, [each for each in conditions(broken) if each.column == "noise"])[0]
+        found = [each for each in every if each.text.startswith("noise up to")]
+        assert len(found) == 1
+        assert np.mean(found[0].rows == expected) > 0.99
+
+
 def test_chance_is_seldom_a_slice() -> None:
     """The true model fails nowhere more than its losses say: absolute errors are of one spread everywhere."""
     false_alarms = 0
