@@ -21,8 +21,6 @@ LEVELS = (0.8, 0.9, 0.95)
 SHOWN = 0.9
 SLACK = 0.02
 """Coverage may be so much lower than promised before it is an issue, or worth telling of a part."""
-FAR, CLEAR = 0.1, 0.01
-"""A part of rows enough in which coverage is so much lower than promised, with a p below this, is an issue."""
 MOST_SLICES = 8
 
 
@@ -46,12 +44,11 @@ def run(case: Case) -> list[Finding]:
     worst = [share for share in lacking if share.value < level - SLACK]
     broken = overall[level].high < level - SLACK
     short = overall[level].high < level
-    far = any(share.size >= FEWEST_ROWS and share.value < level - FAR and share.p < CLEAR for share in worst)
     return [
         Finding(
             code="AML330",
             title=TITLE,
-            severity=Severity.ISSUE if broken or far else Severity.TIP if short or worst else Severity.PASSED,
+            severity=Severity.ISSUE if broken else Severity.TIP if short or worst else Severity.PASSED,
             section=Section.TRUST,
             sentence=_sentence(case, conformal, level, overall[level], size, worst),
             about="evaluated",
