@@ -465,9 +465,13 @@ def _decided(kept: _Kept, decision: Decision) -> tuple[Any, Any]:
         titles = {rung.architecture: rung.title for rung in kept.plan.ladder}
         ours, theirs = (finals[name] for name in pair)
         obey = kept.plan.preset != "best"
-        return encode(decision), encode(decide(ours, theirs, context.metric, folds, titles, obey, context.rolling))
+        again = decide(ours, theirs, context.metric, folds, titles, obey, context.rolling)
+        if decision.level != again.level:  # of an earlier version, which showed another interval and worded it otherwise
+            interval = gain_of(ours, theirs, context.metric, folds, context.rolling, decision.level)[1:3]
+            again = dataclasses.replace(again, interval=interval, level=decision.level, sentence=decision.sentence)
+        return encode(decision), encode(again)
     best, other = (_best(evidence, name, context.metric) for name in pair)
-    mean, low, high, p_value = gain_of(best, other, context.metric, folds, context.rolling)
+    mean, low, high, p_value = gain_of(best, other, context.metric, folds, context.rolling, decision.level)
     said = {"gain": decision.gain, "interval": decision.interval, "p_value": decision.p_value}
     return encode(said), encode({"gain": mean, "interval": (low, high), "p_value": p_value})
 

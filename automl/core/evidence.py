@@ -8,6 +8,9 @@ from typing import Any
 from automl.core.probes import Probes
 from automl.core.readout import Readout
 
+ALPHA = 0.10
+"""One-sided level of the test that a climb has to pass."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -94,8 +97,8 @@ class Final:
 class Decision:
     """One climb, taken or not. `gain` is positive where the candidate is better, in the metric's unit.
 
-    interval: 90 % confidence interval of the gain; p_value: one-sided, of the test named in `test`.
-    price: what the climb costs, such as {"seconds": 12.0, "bytes": 400000, "milliseconds_a_row": 0.1}.
+    interval: confidence interval of the gain, two-sided at `level` (runs of earlier versions have 0.9); p_value: one-sided, of
+    the test named in `test`. price: what the climb costs, such as {"seconds": 12.0, "bytes": 400000, "milliseconds_a_row": 0.1}.
     """
 
     candidate: str
@@ -107,6 +110,7 @@ class Decision:
     test: str
     sentence: str
     price: dict[str, float] = field(default_factory=dict)
+    level: float = 0.9
 
 
 @dataclass(frozen=True)

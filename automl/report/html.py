@@ -18,7 +18,16 @@ from automl.core.finding import Figure, Finding, Number, Section, Series, Severi
 from automl.core.metrics import METRICS
 from automl.core.profile import Profile
 from automl.report import influences, numbers, pictures, svg
-from automl.report.sections import BASELINE, QUESTIONS, Report, by_severity, next_commands, open_report
+from automl.report.sections import (
+    BASELINE,
+    HIGHER_MEAN,
+    QUESTIONS,
+    Report,
+    by_severity,
+    introduction,
+    next_commands,
+    open_report,
+)
 
 MOST_BYTES, MOST_ELEMENTS = 1_000_000, 5_000
 _ELEMENT = re.compile("<[a-z]")
@@ -130,7 +139,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
     content, drawn = opened.content, _Anchors()
     anchors = {id(each): drawn.of(each.code) for each in opened.findings}
     places = {(each.code, each.sentence): anchors[id(each)] for each in reversed(opened.findings)}
-    sections = [_section(section, opened.findings, anchors, limits) for section in QUESTIONS]
+    sections = [_section(section, opened, anchors, limits) for section in QUESTIONS]
     return {
         "report": content,
         "profile": opened.profile,
@@ -163,12 +172,12 @@ class _Anchors:
         return plain if self.seen[plain] == 1 else f"{plain}-{self.seen[plain]}"
 
 
-def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, str], limits: Limits) -> dict[str, Any]:
+def _section(section: Section, opened: Report, anchors: dict[int, str], limits: Limits) -> dict[str, Any]:
     """The findings of one section: in full, folded, or as a line of the list of checks that passed."""
     full: list[dict[str, Any]] = []
     folded: list[dict[str, Any]] = []
     listed: list[dict[str, Any]] = []
-    for each in by_severity([finding for finding in findings if finding.section is section]):
+    for each in by_severity([finding for finding in opened.findings if finding.section is section]):
         view = _finding(each, anchors[id(each)], limits)
         evidence = bool(each.figures or each.table)
         told = section in _SHOWN_IN_FULL and each.severity is Severity.PASSED and (evidence or each.numbers)
@@ -176,12 +185,11 @@ def _section(section: Section, findings: Sequence[Finding], anchors: dict[int, s
             full.append(view)
         else:
             (folded if evidence else listed).append(view)
-    question, intro = QUESTIONS[section]
     passed, late = (sum(each["severity"] == kind.value for each in listed) for kind in (Severity.PASSED, Severity.NOT_RUN))
     return {
         "name": section.value,
-        "question": question,
-        "intro": intro,
+        "question": QUESTIONS[section][0],
+        "intro": introduction(section, opened.plan),
         "full": full,
         "folded": folded,
         "listed": listed,
@@ -413,13 +421,20 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         "figure": _figure(figure, "ladder-figure", limits) if len(scored) > 1 else None,
         "folds": opened.evidence.fresh_folds if opened.evidence else 0,
         "searched": searched,
-        "obeyed": opened.plan.preset != "best",
+        "obeyed": opened.plan.preset != HIGHER_MEAN,
+        "levels": _levels(opened.content["ladder"]),
         "tests": list(dict.fromkeys(each["test"] for each in opened.content["ladder"] if each["test"])),
         "trials": [_trial(each, titles, metric.unit) for each in trials[: limits.trials]],
         "trial_count": len(trials),
         "split": opened.plan.split,
         "metric_line": f"{metric.title}, {'higher' if metric.greater_is_better else 'lower'} is better",
     }
+
+
+def _levels(ladder: Sequence[dict[str, Any]]) -> str:
+    """`80 %`: of the intervals of the gains; runs of earlier versions do not say it and have 90 %."""
+    levels = {row.get("gain_level") or 0.9 for row in ladder if row["gain_interval"]}
+    return " or ".join(f"{100 * level:.0f} %" for level in sorted(levels))
 
 
 def _told_apart(scored: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:

@@ -31,15 +31,26 @@ QUESTIONS: dict[Section, tuple[str, str]] = {
     Section.TRUST: ("Can the scores be trusted?", "Checks for leaks, overfitting and predictions that promise too much."),
     Section.FAILURES: ("Where does it fail?", "Groups of rows on which the model does worse than on the rest."),
     Section.WHY: ("Why does it predict what it predicts?", "What the model looks at. An influence is not a cause."),
-    Section.CHOICE: (
-        "How was it chosen?",
-        "All rungs are compared on the same folds. A more complex rung is accepted only where a test on fresh folds says that "
-        "it pays.",
-    ),
+    Section.CHOICE: ("How was it chosen?", "All rungs are compared on the same folds."),
     Section.DATA: ("What is in the data?", "What was found in the data before any model was trained."),
     Section.DEPLOY: ("Can it be deployed?", "Facts about the exported model, which runs on onnxruntime alone."),
 }
 """Section to its heading and the sentence below it, in the order of the report."""
+HIGHER_MEAN = "best"
+"""The preset that ships the best mean score; the others obey the test."""
+
+
+def introduction(section: Section, plan: Plan) -> str:
+    """The sentence below a section's heading, as it holds for this run."""
+    told = QUESTIONS[section][1]
+    if section is not Section.CHOICE:
+        return told
+    if plan.preset == HIGHER_MEAN:
+        return (
+            f"{told} The preset best ships the best mean score on fresh folds; a test says beside it whether chance alone could"
+            " explain the gain."
+        )
+    return f"{told} A more complex rung is accepted only where a test on fresh folds says that it pays."
 
 
 @dataclass(frozen=True)
@@ -298,6 +309,7 @@ def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan
         "incumbent": decision.incumbent if decision else None,
         "gain": decision.gain if decision else None,
         "gain_interval": decision.interval if decision else None,
+        "gain_level": decision.level if decision else None,
         "p_value": decision.p_value if decision else None,
         "test": decision.test if decision else "",
         "accepted": decision.accepted if decision else None,

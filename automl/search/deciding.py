@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.evidence import Decision, Final
+from automl.core.evidence import ALPHA, Decision, Final
+from automl.core.finding import decimals_for
 from automl.core.metrics import Metric
 from automl.core.statistics import corrected_resampled_t
 from automl.search.forecasting import diebold_mariano
 
-ALPHA = 0.10
-"""One-sided level of the climb. The interval shown beside it is the two-sided one of 90 %."""
+LEVEL = 1 - 2 * ALPHA
+"""Of the two-sided interval that is shown beside the test: its lower end is above zero where the test accepts, and only there."""
+BEYOND_DOUBT = 0.90
 
 
 def decide(
@@ -41,13 +43,14 @@ def decide(
         test,
         _sentence(candidate, incumbent, accepted, mean, p_value, metric, titles, obey),
         price(candidate, incumbent),
+        LEVEL,
     )
 
 
 def gain_of(
-    candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False
+    candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False, level: float = LEVEL
 ) -> tuple[float, float, float, float]:
-    """The mean gain, its 90 % interval and the one-sided p-value of two scored candidates (Trials or Finals).
+    """The mean gain, its two-sided interval at `level` and the one-sided p-value of two scored candidates (Trials or Finals).
 
     With one holdout by the paired bootstrap of its rows, over origins in time by the test of Diebold and Mariano,
     otherwise by the corrected resampled t over the folds.
@@ -59,14 +62,14 @@ def gain_of(
         gains = gains[np.isfinite(gains)]
         if not len(gains):
             return mean, -np.inf, np.inf, 1.0
-        low, high = np.quantile(gains, [0.05, 0.95])
+        low, high = np.quantile(gains, [0.5 - level / 2, 0.5 + level / 2])
         return mean, float(low), float(high), float((1 + (gains <= 0).sum()) / (1 + len(gains)))
     count = min(len(candidate.fold_scores), len(incumbent.fold_scores))
     pairs = zip(candidate.fold_scores[:count], incumbent.fold_scores[:count], strict=True)
     differences = np.asarray([metric.gain(ours, theirs) for ours, theirs in pairs])
     if rolling:
-        return diebold_mariano(differences)
-    return corrected_resampled_t(differences, 1.0 / (folds - 1), 0.90)
+        return diebold_mariano(differences, level=level)
+    return corrected_resampled_t(differences, 1.0 / (folds - 1), level)
 
 
 def price(candidate: Final, incumbent: Final) -> dict[str, float]:
@@ -85,17 +88,24 @@ def _sentence(
     candidate: Final, incumbent: Final, accepted: bool, mean: float, p: float, metric: Metric, titles: dict[str, str], obey: bool
 ) -> str:
     ours, theirs = titles[candidate.architecture], titles[incumbent.architecture]
-    scores = f"{metric.title} {candidate.score:.4g} against {incumbent.score:.4g}"
+    scores = f"{metric.title} {_told(candidate.score, incumbent.score, metric)}"
     chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
     if accepted and obey:
         return f"{ours} beats {theirs} on fresh folds ({scores}, {chance}): the climb pays."
     if accepted:
-        return f"{ours} has the better expected score than {theirs} ({scores}, {chance}); the preset ships it."
+        return f"{ours} has a better mean score than {theirs} ({scores}, {chance}), which is what the preset best goes by."
     if mean <= 0:
         return f"{ours} is no better than {theirs} on fresh folds ({scores}): the simpler rung is enough."
     return f"{ours} is ahead of {theirs} on fresh folds ({scores}), but by no more than chance explains ({chance}): not climbed."
 
 
+def _told(ours: float, theirs: float, metric: Metric) -> str:
+    """`66,811 against 115,476`: with decimals that tell the two apart."""
+    low, high = sorted((ours, theirs))
+    decimals = decimals_for(high, low, high, metric.unit)
+    return f"{ours:,.{decimals}f} against {theirs:,.{decimals}f}{' %' if metric.unit == 'percent' else ''}"
+
+
 def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False) -> bool:
     """Whether a trial's own search folds already say that it is worse: its 90 % interval lies below zero."""
-    return gain_of(candidate, incumbent, metric, folds, rolling)[2] < 0
+    return gain_of(candidate, incumbent, metric, folds, rolling, BEYOND_DOUBT)[2] < 0

@@ -51,6 +51,21 @@ class Outline(HTMLParser):
         self.texts.append(data)
 
 
+def test_the_page_says_how_the_preset_chooses() -> None:
+    sample = binary()
+    obeying, best = (
+        " ".join(
+            render(
+                files.encode(report(*dataclasses.replace(sample, plan=dataclasses.replace(sample.plan, preset=preset)).arguments))
+            ).split()
+        )
+        for preset in ("balanced", "best")
+    )
+    assert "accepted only where a test" in obeying and "earn its place" in obeying and "best mean score" not in obeying
+    assert "accepted only where a test" not in best and "earn its place" not in best
+    assert "ships the best mean score" in best and "accepts a higher mean whatever p is" in best
+
+
 def content(name: str) -> dict[str, object]:
     encoded: dict[str, object] = json.loads(files.dump_json(report(*SAMPLES[name]().arguments)))
     return encoded

@@ -28,6 +28,18 @@ def test_a_clear_gain_is_climbed_in_either_direction() -> None:
         assert decision.price == {"seconds": 1.0, "bytes": 100.0}
 
 
+def test_the_interval_beside_the_test_excludes_zero_exactly_where_the_test_accepts() -> None:
+    decisions = [decide(*finals(0.012, 0.02, seed), metric("roc_auc"), 5, TITLES, True) for seed in range(60)]
+    assert {each.accepted for each in decisions} == {True, False}
+    assert all((each.interval[0] > 0) == each.accepted and each.level == pytest.approx(0.8) for each in decisions)
+    assert any(0.05 < each.p_value < 0.1 for each in decisions), "where an interval of 90 % would hold zero"
+
+
+def test_scores_are_told_as_everywhere_else() -> None:
+    higher, simple = (Final(name, 0, (score,) * 5, score, 1.0) for name, score in (("higher", 66811.2), ("simple", 115476.4)))
+    assert "(RMSE 66,811 against 115,476," in decide(higher, simple, metric("rmse"), 5, TITLES, True).sentence
+
+
 def test_noise_is_climbed_no_more_often_than_alpha() -> None:
     climbs = sum(decide(*finals(0.0, 0.02, seed), metric("roc_auc"), 5, TITLES, True).accepted for seed in range(300))
     assert climbs <= 0.10 * 300

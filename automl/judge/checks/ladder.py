@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from automl.core.case import Case, Check
-from automl.core.evidence import Decision, Evidence, Final
+from automl.core.evidence import ALPHA, Decision, Evidence, Final
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.statistics import corrected_resampled_t
 from automl.judge.scoring import fold_ratio, headline_metric, more_effort, not_applicable, title_of
@@ -28,7 +28,7 @@ def run(case: Case) -> list[Finding]:
     for decision in evidence.decisions:
         if _takes(evidence, decision):
             unit = unit_of(metric, case.profile)
-            numbers["gain"] = number(decision.gain, *decision.interval, unit, level=0.9)
+            numbers["gain"] = number(decision.gain, *decision.interval, unit, level=decision.level)
     return [
         Finding(
             code="AML601",
@@ -39,9 +39,21 @@ def run(case: Case) -> list[Finding]:
             about="evaluated",
             numbers=numbers,
             table=_table(case, evidence),
-            action=more_effort(case) if hurried else "" if case.plan.preset == "best" else BEST,
+            action=more_effort(case) if hurried else _other_preset(case, evidence),
         )
     ]
+
+
+def _by_mean(case: Case, decision: Decision) -> bool:
+    """Whether a climb was made for a higher mean that chance alone could explain: preset best does so."""
+    return case.plan.preset == "best" and decision.accepted and decision.p_value >= ALPHA
+
+
+def _other_preset(case: Case, evidence: Evidence) -> str:
+    if case.plan.preset != "best":
+        return BEST
+    by_mean = any(_by_mean(case, each) for each in evidence.decisions if _takes(evidence, each))
+    return "To climb only where a test says that it pays: `--preset balanced`." if by_mean else ""
 
 
 def decided_in_search(evidence: Evidence) -> bool:
@@ -75,6 +87,8 @@ def _sentence(case: Case, evidence: Evidence, intervals: dict[str, Number]) -> s
     refused = [decision for decision in evidence.decisions if not decision.accepted]
     if taken:
         told += f": it is {_gain(case, taken[-1])}"
+        if _by_mean(case, taken[-1]):
+            told += ", no more than chance; shipped because --preset best takes the higher mean"
         if decided_in_search(evidence):
             told += ", on the folds of the search, as there was no time for fresh ones: that may be too hopeful"
     elif evidence.decisions:
@@ -85,13 +99,15 @@ def _sentence(case: Case, evidence: Evidence, intervals: dict[str, Number]) -> s
 
 
 def _gain(case: Case, decision: Decision) -> str:
-    """`0.015 better than Linear model (90 % interval of the gain 0.010 to 0.020, p < 0.001)`."""
+    """`0.015 better than Linear model (80 % interval of the gain 0.010 to 0.020, p < 0.001)`."""
     metric = headline_metric(case)
     three = decision.gain, *decision.interval
     gain = score_text(metric, abs(decision.gain), three)
     low, high = (score_text(metric, bound, three) for bound in decision.interval)
     told = f"{gain} {'better' if decision.gain > 0 else 'worse'} than" if decision.gain else "exactly as good as"
-    return f"{told} {title_of(case, decision.incumbent)} (90 % interval of the gain {low} to {high}, {p_text(decision.p_value)})"
+    level = f"{100 * decision.level:.0f} %"
+    other = title_of(case, decision.incumbent)
+    return f"{told} {other} ({level} interval of the gain {low} to {high}, {p_text(decision.p_value)})"
 
 
 def _table(case: Case, evidence: Evidence) -> dict[str, object]:
@@ -110,7 +126,8 @@ def _table(case: Case, evidence: Evidence) -> dict[str, object]:
         ]
         for each in evidence.decisions
     ]
-    columns = ["candidate", "against", "decision", "gain", "low (90 %)", "high (90 %)", "p", "test"]
+    level = " or ".join(sorted({f"{100 * each.level:.0f} %" for each in evidence.decisions}))
+    columns = ["candidate", "against", "decision", "gain", f"low ({level})", f"high ({level})", "p", "test"]
     return {"columns": [*columns, *(PRICES[name] for name in prices)], "rows": rows}
 
 
