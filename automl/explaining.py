@@ -19,7 +19,7 @@ from automl.core.readout import Readout
 from automl.core.record import check_files, read_record
 from automl.judge import background
 from automl.judge.counterfactual import MOST_ANSWERS, Change, Goal, counterfactuals
-from automl.judge.margins import Cells, Margins, margins_of_model, probability_of, taken
+from automl.judge.margins import Cells, Margins, margins_of_model, probability_of, start_name, start_text, taken
 from automl.judge.shapley import Attribution, as_shap, attribute, strongest
 from automl.runfolder import open_folder
 from automl.search.group_thresholds import limits_of
@@ -68,9 +68,9 @@ class RowExplanation:
     """One row: its prediction, the way to it from the mean of the background rows, and what would change it.
 
     about: the class whose log-odds are explained, or the target. base + all that is added = output; of classes these are
-    log-odds, and the probabilities beside them the same as shares. called_from: the probability of the positive class from
-    which on it is called for this row, where a threshold decides and not which class is more probable. note: why there is no
-    counterfactual.
+    log-odds, and the probabilities beside them the same as shares. start: what base is, in words. called_from: the
+    probability of the positive class from which on it is called for this row, where a threshold decides and not which class
+    is more probable. note: why there is no counterfactual.
     """
 
     row: int
@@ -85,6 +85,7 @@ class RowExplanation:
     called_from: float | None = None
     counterfactuals: tuple[Counterfactual, ...] = ()
     note: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,13 @@ class Explanations:
         """The unit of what is added, in words."""
         return "log-odds" if self.classification else self.target
 
+    @property
+    def start_name(self) -> str:
+        """What the way to a prediction starts from, in words."""
+        return start_name(self.classification)
+
     def as_json(self) -> dict[str, Any]:
-        names = ("run", "target", "scale", "background_rows", "held", "rows")
+        names = ("run", "target", "scale", "start_name", "background_rows", "held", "rows")
         return {name: encode(getattr(self, name)) for name in names}
 
     def html(self) -> str:
@@ -271,7 +277,18 @@ class _Explainer:
                 "base_probability": float(probability_of(base)),
                 "output_probability": float(probability_of(end)),
             }
-        return RowExplanation(row, prediction, about, base, end, contributions, **shares, counterfactuals=answers, note=note)
+        return RowExplanation(
+            row,
+            prediction,
+            about,
+            base,
+            end,
+            contributions,
+            **shares,
+            counterfactuals=answers,
+            note=note,
+            start=start_text(base, bool(self.classes)),
+        )
 
     # --- what would change it ---
 

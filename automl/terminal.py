@@ -295,9 +295,9 @@ def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator
     shown, rest = each.contributions[:MOST_CONTRIBUTIONS], each.contributions[MOST_CONTRIBUTIONS:]
     steps = [(" ".join(f"{part.column} = {part.value}".split()) if part.value else part.column, part.adds) for part in shown]
     if rest:
-        steps.append((f"{len(rest)} other columns", sum(part.adds for part in rest)))
+        steps.append((f"{len(rest)} other column{'s' * (len(rest) > 1)}", sum(part.adds for part in rest)))
     longest = max((abs(adds) for _, adds in steps), default=0.0) or 1.0
-    about, start = f'log-odds of "{each.about}"' if found.classification else each.about, "mean of training rows"
+    about, start = f'log-odds of "{each.about}"' if found.classification else each.about, found.start_name
     width = min(44, max(len(name) for name in (start, about, *(name for name, _ in steps))))
 
     def line(name: str, bar: str, amount: str, share: float | None = None) -> str:

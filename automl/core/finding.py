@@ -84,7 +84,7 @@ class Figure:
         value, low, high), "histogram" (x are the bin edges: one more than y), "matrix" (a series a row:
         name is the actual class, x the predicted classes, y the counts); "forecast" (lines with their bands);
         "beeswarm" (a series a column: y what it adds to the prediction of a row, x its rank from 0 to 1, None without order);
-        "waterfall" (one series: the first y is the mean prediction, the others are added to it); "dependence" (the mean
+        "waterfall" (one series: the first y is where it starts, the others are added to it); "dependence" (the mean
         curve, then curves of single rows);
         "images" (a series a picture: name is the caption, x one PNG as a data URI), "marked_text" (a series a text: x
         the pieces, y the weight of each from -1 to 1), "marked_line" (a series a curve: low is the weight of each

@@ -16,6 +16,7 @@ from pandas.api.types import is_numeric_dtype
 
 from automl.core.case import Case, Predict
 from automl.core.profile import ColumnProfile, Kind
+from automl.judge.wording import figures_text, percent_text
 
 Array = np.ndarray[Any, Any]
 Cells = dict[str, Array]
@@ -68,6 +69,19 @@ def log_odds(probabilities: Array, positive: int | None) -> Array:
 def probability_of(margin: Array | float) -> Array:
     """Log-odds as probabilities."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(margin, np.float64))))
+
+
+def start_name(classification: bool) -> str:
+    """What the way to a prediction starts from; of log-odds the mean is another than that of the probabilities."""
+    return f"mean {'margin' if classification else 'prediction'} of the background rows"
+
+
+def start_text(base: float, classification: bool) -> str:
+    """`log-odds -1.57 (17.3 %), the mean margin of the background rows`, or `12.3, the mean prediction of ...`."""
+    level = figures_text(base)
+    if classification:
+        level = f"log-odds {level} ({percent_text(float(probability_of(base)))})"
+    return f"{level}, the {start_name(classification)}"
 
 
 def margins_of_model(predictor: Any, positive: int | None) -> Margins:

@@ -33,11 +33,12 @@ def _view(content: dict[str, Any]) -> dict[str, Any]:
     rows = [_row(each, content, at) for at, each in enumerate(content["rows"][:MOST_ROWS])]
     scale = "log-odds" if content["scale"] == "log-odds" else f'the unit of "{content["target"]}"'
     how = (
-        f"Each chart leads from the mean over {content['background_rows']:,} training rows to the row: every bar is what the"
-        f" row's value of a column adds, in {scale}, averaged over the orders in which the columns can be set (Shapley values);"
-        " they add up. What a column adds is no cause: changing it in the world need not have this effect."
+        f"Each chart leads from the {content['start_name']} ({content['background_rows']:,} training rows) to the row: every bar"
+        f" is what the row's value of a column adds, in {scale}, averaged over the orders in which the columns can be set"
+        " (Shapley values); they add up. What a column adds is no cause: changing it in the world need not have this effect."
     )
     if content["scale"] == "log-odds":
+        how += " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities."
         how += " 1 more in log-odds multiplies the odds by 2.7, which takes 50 % to 73 % and 90 % to 96 %."
     return {
         "run": content["run"],
@@ -55,14 +56,15 @@ def _row(each: dict[str, Any], content: dict[str, Any], at: int) -> dict[str, An
         (f"{part['column']} = {part['value']}" if part["value"] else part["column"], part["adds"]) for part in parts[:MOST_STEPS]
     ]
     if parts[MOST_STEPS:]:
-        steps.append((f"{len(parts) - MOST_STEPS} others", sum(part["adds"] for part in parts[MOST_STEPS:])))
+        left = len(parts) - MOST_STEPS
+        steps.append((f"{left} other{'s' * (left > 1)}", sum(part["adds"] for part in parts[MOST_STEPS:])))
     about = f'log-odds of "{each["about"]}"' if content["scale"] == "log-odds" else each["about"]
-    series = Series("steps", ("mean prediction", *(name for name, _ in steps)), (each["base"], *(adds for _, adds in steps)))
+    series = Series("steps", (content["start_name"], *(name for name, _ in steps)), (each["base"], *(adds for _, adds in steps)))
     title = f"Row {each['row']:,}: {content['target']} = {_said(each)}"
     figure = Figure(f"row-{at}", "waterfall", title, "", (series,), "this row", about)
     shares = ""
     if each["base_probability"] is not None:
-        shares = f"from {percent(each['base_probability'])} to {percent(each['output_probability'])} for “{each['about']}”"
+        shares = f"starts at {each['start']}, ends at {percent(each['output_probability'])} for “{each['about']}”"
         shares += "" if each.get("called_from") is None else f", which is called from {percent(each['called_from'])} on"
     return {
         "title": title,

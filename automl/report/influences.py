@@ -1,4 +1,4 @@
-"""Charts of influences: a swarm of single rows a column, the way from the mean prediction to one, curves of single rows."""
+"""Charts of influences: a swarm of single rows a column, the way from the mean of some rows to one, curves of single rows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _swarm(canvas: Canvas, series: Series, scale: Scale, middle: float) -> None:
 
 
 def _waterfall(canvas: Canvas, figure: Figure) -> None:
-    """Bars that lead from the first level (the mean prediction) by what each column adds to the last one.
+    """Bars that lead from the first level (a mean) by what each column adds to the last one.
 
     One series: its first y is where it starts, the others are what is added; the sum is shown as a last line.
     """

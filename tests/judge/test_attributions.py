@@ -141,6 +141,17 @@ def test_findings_name_what_moves_the_predictions(task: Task) -> None:
     assert svg.table(found[1].figures[0])["rows"][-1][1] == pytest.approx(sum(waterfall.y))
 
 
+def test_the_way_starts_at_a_mean_of_margins_that_is_not_called_a_mean_of_probabilities() -> None:
+    single = attributions.run(case_of(Task.BINARY))[1]
+    waterfall = single.figures[0]
+    share = 100 * float(probability_of(waterfall.series[0].y[0]))
+    assert waterfall.series[0].x[0] == "mean margin of the background rows"
+    for told in (single.sentence, waterfall.how_to_read):
+        assert f"({share:.1f} %), the mean margin of the background rows" in told and "starts at log-odds" in told
+        assert "mean prediction" not in told and "mean of" not in told.split("The mean is taken")[0]
+    assert attributions.run(case_of(Task.REGRESSION))[1].figures[0].series[0].x[0] == "mean prediction of the background rows"
+
+
 def test_rows_are_not_shown_without_samples_and_nothing_without_time() -> None:
     case = case_of(Task.BINARY)
     quiet = attributions.run(case_of(Task.BINARY, plan=case.plan.__class__(**{**vars(case.plan), "samples": False})))

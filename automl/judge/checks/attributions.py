@@ -14,7 +14,7 @@ from automl.core.statistics import percentile_interval
 from automl.judge.curves import sampled
 from automl.judge.deletion import Deletion, deletion
 from automl.judge.examples import class_name
-from automl.judge.margins import Cells, Margins, ease, explainable, positive_of, probability_of, taken
+from automl.judge.margins import Cells, Margins, ease, explainable, positive_of, probability_of, start_name, start_text, taken
 from automl.judge.scoring import not_applicable, not_run
 from automl.judge.shapley import Attribution, attribute, strongest
 from automl.judge.wording import count_text, figures_text, names_text, number, percent_text
@@ -228,8 +228,8 @@ def _single(case: Case, explained: _Explained) -> list[Finding]:
         figures.append(_waterfall(case, found, (at, output), frame, f"Row {row:,}: {why}"))
         rows.append([row, why, *_end(case, found, at, output), _reasons(found, at, output)])
     _, first, _, end, because = rows[0]
-    start = _level(case, float(found.base[_output(case, chosen[0][0], found)]))
-    told = f"Row {rows[0][0]:,} ({first}) leads from the mean of {start} to {_said(case, end)}, by {because}"
+    start = start_text(float(found.base[_output(case, chosen[0][0], found)]), case.profile.task.is_classification)
+    told = f"Row {rows[0][0]:,} ({first}) starts at {start}, and ends at {_said(case, end)}, by {because}"
     if np.isin(case.row_ids, case.training_rows).any():
         told += (
             "; these rows were judged by models of folds that had not seen them, while what is taken apart is the model fitted on"
@@ -281,6 +281,9 @@ def _output(case: Case, place: int, found: Attribution) -> int:
     return int(case.called[place]) if found.values.shape[2] > 1 else 0
 
 
+MEAN_OF_MARGINS = " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities."
+
+
 def _level(case: Case, margin: float) -> str:
     if not case.profile.task.is_classification:
         return figures_text(margin)
@@ -316,18 +319,20 @@ def _waterfall(case: Case, found: Attribution, which: tuple[int, int], frame: pd
     labels = [_labelled(found.columns[each], frame, at) for each in shown]
     steps = [float(values[each]) for each in shown]
     if rest:
-        labels.append(f"{len(rest)} others")
+        labels.append(f"{len(rest)} other{'s' * (len(rest) > 1)}")
         steps.append(float(values[rest].sum()))
     positive = positive_of(case)
     about = _about(case)
     if case.profile.task.is_classification:
         about = f'the log-odds of "{class_name(case, output if positive is None else positive)}"'
     base, end = float(found.base[output]), float(found.output[at, output])
+    classification = case.profile.task.is_classification
     how = (
-        f"The way from the mean over training rows ({_level(case, base)}) to this row ({_level(case, end)}): each bar is what the"
-        f" row's value of a column adds to {about} or takes from it. They add up."
+        f"The way starts at {start_text(base, classification)} (a sample of the training rows), and ends at this row"
+        f" ({_level(case, end)}): each bar is what the row's value of a column adds to {about} or takes from it. They add up."
     )
-    series = Series("steps", ("mean prediction", *labels), (base, *steps))
+    how += MEAN_OF_MARGINS if classification else ""
+    series = Series("steps", (start_name(classification), *labels), (base, *steps))
     return Figure(f"row_{at}", "waterfall", title, how, (series,), "this row", about, "")
 
 
