@@ -328,8 +328,8 @@ def explain(
     """Say why the ROWS are predicted as they are by the model of RUN, and what would change it.
 
     For each row: what every column adds on the way from the mean of training rows to its own prediction, and the fewest
-    changes, to values of the training data, that would lead to another decision. It is for tables. RUN keeps up to 500 training rows to compare
-    with, unless it was made with --no-samples.
+    changes, to values of the training data, that would lead to another decision. It is for tables. RUN keeps up to 500
+    training rows to compare with, unless it was made with --no-samples.
     """
     from automl.explaining import explain as explanations_of
     from automl.terminal import describe_explanations

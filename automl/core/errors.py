@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -49,6 +50,16 @@ class TrainingError(AutomlError):
 
 class OutOfTimeError(TrainingError):
     """An architecture was left out because the budget leaves too little time for it."""
+
+
+MOST_CHARACTERS = 200
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.?")
+
+
+def in_one_line(text: str, most: int = MOST_CHARACTERS) -> str:
+    """A library's message as a part of a sentence: no colours of a terminal, no line breaks, no more than so many characters."""
+    line = " ".join(_TERMINAL.sub("", text).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -15,13 +15,18 @@ class Shuffled:
     """The champion's form trained and scored on shuffled labels, on rows that it did not learn from.
 
     score, baseline: mean over the folds in the plan's metric; baseline: of a constant prediction. p_value: that predictions
-    that know nothing of these labels agree with them so well, by permutation. rows: scored in all.
+    that know nothing of these labels agree with them so well, by permutation. rows: scored in all. agreement: what p tests, in
+    the first deal: the mean probability of the true class, or the correlation with the labels; by_chance: its mean over the
+    permutations. deals: of labels, that p is made of.
     """
 
     score: float
     baseline: float
     p_value: float
     rows: int
+    agreement: float | None = None
+    by_chance: float | None = None
+    deals: int = 1
 
 
 @dataclass(frozen=True)

@@ -47,15 +47,23 @@ def table_of_rows(case: Case, rows: Array) -> dict[str, Any]:
         line += [why[at]] if why else []
         lines.append(line + [_cell(case.judged[column.name].iloc[position]) for column in features])
     third = "probability" if classification else "error"
-    columns = ["row", "actual", "predicted", third, *["because of"] * bool(why), *(column.name for column in features)]
+    columns = ["row", "actual", "predicted", third, *[heading(case)] * bool(why), *(column.name for column in features)]
     return {"columns": columns, "rows": lines}
 
 
+def heading(case: Case) -> str:
+    """What the column of reasons shows. One column is replaced at a time, which Shapley values (AML504) do not do."""
+    if case.profile.task.is_classification:
+        return "probability of the predicted class lost with the usual value of the column, in points"
+    return f"what the value changes against the usual value of the column, in {case.profile.target}"
+
+
 def reasons(case: Case, rows: Array) -> list[str]:
-    """For each row the values that move its prediction most: what changes when one is replaced by the usual value.
+    """For each row the values that its prediction rests on most: what changes when one is replaced by the usual value.
 
     The usual value is the median, or the most frequent level, of the judged rows; the effect is that on the probability of the
-    predicted class, or on the predicted value. Empty where the rows are no plain table, or there is no time.
+    predicted class, in points, or on the predicted value. Values that speak for another class are no reasons. Empty where the
+    rows are no plain table, or there is no time.
     """
     columns = [column for column in case.profile.features if column.kind in _PLAIN and column.name in case.judged.columns]
     plain = case.profile.modality == "tabular" and 0 < len(columns) <= MOST_EXPLAINED
@@ -94,13 +102,15 @@ def _usual(values: pd.Series, column: ColumnProfile) -> Any:
 
 def _told(case: Case, columns: list[ColumnProfile], position: int, effect: Array) -> str:
     classification = case.profile.task.is_classification
-    least = LEAST_EFFECT * (1.0 if classification else float(np.std(case.truth)))
-    order = [at for at in np.argsort(-np.abs(effect), kind="stable")[:REASONS].tolist() if abs(effect[at]) >= max(least, 1e-12)]
+    least = max(1e-12, LEAST_EFFECT * (1.0 if classification else float(np.std(case.truth))))
+    size = effect if classification else np.abs(effect)
+    order = [at for at in np.argsort(-size, kind="stable")[:REASONS].tolist() if size[at] >= least]
     parts = []
     for at in order:
-        value = _cell(case.judged[columns[at].name].iloc[position])
-        size = f"{abs(effect[at]):.2f}" if classification else figures_text(abs(effect[at]))
-        parts.append(f"{columns[at].name} {value or 'missing'} ({'+' if effect[at] > 0 else '-'}{size})")
+        cell = case.judged[columns[at].name].iloc[position]
+        value = figures_text(cell, 4) if isinstance(cell, float) and np.isfinite(cell) else _cell(cell)
+        told = f"{100 * effect[at]:.0f}" if classification else f"{'+' if effect[at] > 0 else '-'}{figures_text(abs(effect[at]))}"
+        parts.append(f"{columns[at].name} {value or 'missing'} ({told})")
     return ", ".join(parts) or "no single value"
 
 

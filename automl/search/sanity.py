@@ -165,7 +165,7 @@ def shuffled_labels(context: Context, trial: Trial, seed: int) -> Shuffled:
     if found.p_value > DOUBTFUL:
         return found
     product = found.p_value * _dealt(context, trial, np.random.default_rng([seed, 1])).p_value
-    return replace(found, p_value=product * (1.0 - math.log(product)))
+    return replace(found, p_value=product * (1.0 - math.log(product)), deals=2)
 
 
 def _dealt(context: Context, trial: Trial, generator: np.random.Generator) -> Shuffled:
@@ -173,7 +173,7 @@ def _dealt(context: Context, trial: Trial, generator: np.random.Generator) -> Sh
     target = context.target.copy()
     target[context.training_rows] = generator.permutation(target[context.training_rows])
     blind = replace(context, target=target, encoded={})
-    scores, baselines, agreement, chance, rows = [], [], 0.0, np.zeros(PERMUTATIONS), 0
+    scores, baselines, agreement, most, chance, rows = [], [], 0.0, 0.0, np.zeros(PERMUTATIONS), 0
     for fold in context.search_folds[:MOST_FOLDS]:
         learned = blind.sample(fold.training, _most_rows(context, trial))
         held = np.sort(generator.permutation(fold.validation)[:MOST_ROWS])
@@ -182,10 +182,12 @@ def _dealt(context: Context, trial: Trial, generator: np.random.Generator) -> Sh
         scores.append(blind.score(held, prediction))
         baselines.append(blind.score(held, constant))
         agreement += _agreement(prediction, target[held])
+        most += 1.0 if prediction.ndim == 2 else float(prediction.std() * target[held].std())
         chance += [_agreement(prediction, generator.permutation(target[held])) for _ in range(PERMUTATIONS)]
         rows += len(held)
     p_value = (1.0 + float((chance >= agreement).sum())) / (1.0 + PERMUTATIONS)
-    return Shuffled(float(np.nanmean(scores)), float(np.nanmean(baselines)), p_value, rows)
+    share, by_chance = (agreement / most, float(chance.mean()) / most) if most > 0 else (0.0, 0.0)
+    return Shuffled(float(np.nanmean(scores)), float(np.nanmean(baselines)), p_value, rows, share, by_chance)
 
 
 def _agreement(prediction: Array, target: Array) -> float:

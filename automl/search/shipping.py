@@ -13,7 +13,7 @@ import numpy as np
 
 from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
-from automl.core.errors import AutomlError, OutOfTimeError, ParityError, TrainingError
+from automl.core.errors import AutomlError, OutOfTimeError, ParityError, TrainingError, in_one_line
 from automl.core.evidence import Refusal, Trial
 from automl.core.files import encode
 from automl.core.parsers import Predictor
@@ -81,7 +81,7 @@ class _BeyondLimits(TrainingError):
 def _refusal(trial: Trial, error: AutomlError) -> Refusal:
     causes = {OutOfTimeError: "time", _BeyondLimits: "limit"}
     cause = next((cause for kind, cause in causes.items() if isinstance(error, kind)), "fault")
-    return Refusal(trial.architecture, cause, f"{'refused at the gate: ' * isinstance(error, ParityError)}{error}")
+    return Refusal(trial.architecture, cause, in_one_line(f"{'refused at the gate: ' * isinstance(error, ParityError)}{error}"))
 
 
 def _export(

@@ -14,7 +14,7 @@ import numpy as np
 
 from automl.core.architecture import Architecture, Cost, FoldsResult
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
+from automl.core.errors import AutomlError, OutOfTimeError, TrainingError, in_one_line
 from automl.core.evidence import Trial
 from automl.core.files import decode, write_json, write_text
 from automl.core.forecasting import STATE_FILE
@@ -111,7 +111,7 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     except AutomlError as error:
         trial = replace(trial, status="failed", message=str(error))
     except Exception as error:  # the boundary at which a library's failure becomes a fact about the trial
-        trial = replace(trial, status="failed", message=in_one_line(error))
+        trial = replace(trial, status="failed", message=named(error))
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
     seconds = time.monotonic() - started
@@ -155,10 +155,9 @@ def _look_at_first_fold(context: Context, architecture: Architecture, trial: Tri
         raise _Hopeless(told)
 
 
-def in_one_line(error: Exception) -> str:
+def named(error: Exception) -> str:
     """A library's error as a part of a sentence."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:MOST_MESSAGE]}"
+    return f"{type(error).__name__}: {in_one_line(str(error), MOST_MESSAGE)}"
 
 
 @contextmanager
@@ -169,7 +168,7 @@ def failing_as_training_error() -> Iterator[None]:
     except AutomlError:
         raise
     except Exception as error:
-        raise TrainingError(in_one_line(error)) from error
+        raise TrainingError(named(error)) from error
 
 
 def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array, FoldsResult]:

@@ -12,7 +12,7 @@ import pytest
 from automl.core.case import Case
 from automl.core.evidence import Evidence, Trial
 from automl.core.files import decode, encode
-from automl.core.finding import Finding, Severity
+from automl.core.finding import Finding, Section, Severity
 from automl.core.probes import Memorised, Probes, RateTest, Repeated, Shuffled
 from automl.core.tasks import ALL_TASKS, Task
 from automl.judge.checks import (
@@ -25,6 +25,7 @@ from automl.judge.checks import (
     same_seed,
     shuffled_labels,
 )
+from automl.judge.wording import figures_text
 from automl.report.verdict import DO_NOT_USE, verdict
 from tests.judge.made_up import case_of, predictor
 
@@ -80,6 +81,27 @@ def test_another_model_from_the_same_seed_is_an_issue(difference: float, severit
 def test_labels_that_cannot_be_known_stop_the_run_only_beyond_chance(score: float, p_value: float, severity: str) -> None:
     finding = shuffled_labels.run(probed(shuffled=Shuffled(score, 0.5, p_value, 900)))[0]
     assert finding.severity == severity
+
+
+def test_what_the_p_of_shuffled_labels_tests_is_told_beside_it() -> None:
+    found = Shuffled(0.47, 0.5, 0.043, 900, 0.516, 0.501)
+    finding = shuffled_labels.run(probed(shuffled=found))[0]
+    assert "the mean probability of the dealt class is 0.516, by chance it would be 0.501, p = 0.043" in finding.sentence
+    assert finding.numbers["probability_of_the_dealt_class"].value == 0.516
+    older = shuffled_labels.run(probed(shuffled=Shuffled(0.47, 0.5, 0.043, 900)))[0]
+    assert "p = 0.043 for the mean probability of the dealt class" in older.sentence
+
+
+def test_rates_are_told_as_rates_and_losses_as_shares_of_the_constants() -> None:
+    test = curve(0.69, 0.68, 0.66, 0.6, 0.5, 0.45, 0.4)
+    finding = learning_rate.run(probed("linear", rates=replace(test, constant_loss=0.8)))[0]
+    assert "is the highest that was tried" in finding.sentence
+    assert finding.section is Section.CHOICE and learning_rate.run(probed("mlp", rates=test))[0].section is Section.TRUST
+    assert finding.numbers["best_loss_as_a_share_of_the_constant's"].value == pytest.approx(0.5)
+    assert f"The usual rate is {figures_text(RATES[3])}," in finding.figures[0].how_to_read
+    assert finding.figures[0].series[0].y[-1] == pytest.approx(0.5) and set(finding.figures[0].series[1].y) == {1.0}
+    inside = learning_rate.run(probed("linear", rates=curve(0.69, 0.6, 0.5, 0.55, 0.6, 0.7, 0.7)))[0]
+    assert "that was tried" not in inside.sentence
 
 
 @pytest.mark.parametrize(

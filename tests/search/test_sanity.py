@@ -47,6 +47,8 @@ def test_what_is_sound_repeats_itself_and_knows_nothing_of_shuffled_labels(prepa
     assert found.p_value > 0.001
     assert found.rows >= 250
     assert shuffled_labels(context, trial, 3) == found
+    assert found.agreement is not None and found.by_chance is not None
+    assert (found.agreement > found.by_chance) == (found.p_value < 0.5), "p is that of the statistic that is told"
 
 
 def test_rows_of_validation_among_the_training_rows_are_found_out(prepared: Prepared) -> None:

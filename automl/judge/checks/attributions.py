@@ -253,7 +253,7 @@ def _single(case: Case, explained: _Explained) -> list[Finding]:
 def _telling(case: Case) -> list[tuple[int, str]]:
     """Rows worth a look, each with what it stands for."""
     if case.profile.task.is_classification:
-        sure = case.prediction.max(axis=1)
+        sure = case.prediction[np.arange(len(case.called)), case.called]
         right = case.called == case.truth
         ordered = np.sort(case.prediction, axis=1)
         candidates = [

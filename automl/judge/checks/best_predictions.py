@@ -24,7 +24,7 @@ def run(case: Case) -> list[Finding]:
         return not_applicable("AML404", TITLE, Section.FAILURES, "The model is right about no judged row.")
     best = int(order[0])
     if case.profile.task.is_classification:
-        sure = float(case.prediction[best].max())
+        sure = float(case.prediction[best, case.called[best]])
         told = (
             f'The model is surest, and right, where it gives {percent_text(sure)} to "{class_name(case, int(case.truth[best]))}"'
         )
@@ -50,7 +50,7 @@ def _order(case: Case) -> np.ndarray:
     """Right and sure first; of a regression, those with small errors that are no matter of course."""
     if case.profile.task.is_classification:
         right = np.flatnonzero(case.called == case.truth)
-        return np.asarray(right[np.argsort(-case.prediction[right].max(axis=1), kind="stable")])
+        return np.asarray(right[np.argsort(-case.prediction[right, case.called[right]], kind="stable")])
     error = np.abs(case.prediction - case.truth)
     small = np.flatnonzero(error <= np.quantile(error, 0.1))
     return np.asarray(small[np.argsort(-np.abs(case.truth[small] - case.truth.mean()), kind="stable")])

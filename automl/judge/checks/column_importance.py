@@ -39,7 +39,10 @@ def _importance(case: Case, found: Importance) -> Finding:
         sentence = f"Shuffling any single column does not change the {called(metric)} beyond chance"
     if ignored:
         sentence += f"; {count_text(len(ignored), 'column')} changed nothing: {names_text(ignored)}"
-    action = f"They can be left out without loss: `{drop_command(ignored)}`." if ignored else ""
+    action = ""
+    if ignored:
+        rows = f"No prediction for the {found.rows:,} rows that were looked at depends on {'it' if len(ignored) == 1 else 'them'}"
+        action = f"{rows}; whether a run without does as well is found out by `{drop_command(ignored)}`."
     if found.left_out:
         sentence += (
             f"; {count_text(len(found.left_out), 'column')} could not be measured in the time: {names_text(found.left_out)}"
@@ -63,7 +66,7 @@ def _importance(case: Case, found: Importance) -> Finding:
 def _table(found: Importance) -> dict[str, Any]:
     """Every column, where the figure shows only the most important ones."""
     return {
-        "columns": ["column", f"loss of {called(found.metric)}", "low", "high"],
+        "columns": ["column", f"what {called(found.metric)} gets worse by", "low", "high"],
         "rows": [[each.column, each.value, each.low, each.high] for each in found.columns[:MOST_ROWS]],
     }
 
@@ -84,7 +87,7 @@ def _figure(found: Importance) -> Figure:
     )
     if len(found.columns) > MOST_BARS:
         how += f" The {MOST_BARS} largest of {len(found.columns):,} are shown."
-    return Figure("importance", "bar", TITLE, how, (series,), "column", f"loss of {called(found.metric)}", "zero")
+    return Figure("importance", "bar", TITLE, how, (series,), "column", f"what {called(found.metric)} gets worse by", "zero")
 
 
 def _concentration(case: Case, found: Importance) -> Finding:
@@ -95,8 +98,12 @@ def _concentration(case: Case, found: Importance) -> Finding:
             "AML502", title, Section.WHY, "No column carries the score measurably, so none carries almost all of it."
         )[0]
     top, share = found.columns[0], float(values[0] / values.sum())
+    told = f'"{top.column}" carries {percent_text(share)} of the importance'
+    if found.left_out:
+        told += f" of the {len(values):,} columns measured; {len(found.left_out):,} were not, so nothing is said of a single one"
+        return not_applicable("AML502", title, Section.WHY, f"{told}.")[0]
+    told += " of all columns together"
     alone = share > ALMOST_ALL and top.low > 0 and len(values) >= 3
-    told = f'"{top.column}" carries {percent_text(share)} of the importance of all columns together'
     return Finding(
         code="AML502",
         title=title,

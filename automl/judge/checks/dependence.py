@@ -166,6 +166,7 @@ def _together(case: Case, found: list[Interaction], output: int) -> list[Finding
         why = "no time was left to look for them" if case.deadline.short else "there is only one column that matters"
         unmade = not_run if case.deadline.short else not_applicable
         return unmade("AML507", TOGETHER, Section.WHY, f"Columns that act together were not looked for: {why}.")
+    found = sorted(found, key=lambda each: (each.low <= MATTERS, -each.value))
     sure = [each for each in found if each.low > MATTERS]
     top = sure[0] if sure else found[0]
     if sure:
@@ -188,7 +189,9 @@ def _together(case: Case, found: list[Interaction], output: int) -> list[Finding
     )
     how = (
         "Friedman's H: 0 where what the two columns do adds up, 1 where nothing but their combination matters; the line is a 95 %"
-        " interval over rows. Pairs stand in the order of how far their combination moves the predictions."
+        f" interval over rows. Pairs whose interval lies above {MATTERS:g} stand first; among them, and among the others, the"
+        " larger H is first. H is a share of how the predictions vary with the two, so two columns that hardly matter can have"
+        " a large one."
     )
     return [
         Finding(

@@ -30,6 +30,18 @@ def run(case: Case) -> list[Finding]:
         for architecture, reason in evidence.failures.items()
     ]
     failed = [trial for trial in evidence.trials if trial.status == "failed" and trial.architecture not in evidence.failures]
+    findings += [
+        Finding(
+            code="AML603",
+            title="Failure while exporting",
+            severity=Severity.TIP,
+            section=Section.CHOICE,
+            sentence=f"{title_of(case, refusal.architecture)} was trained and could not be exported (AML306).",
+            about="evaluated",
+        )
+        for refusal in evidence.unshipped
+        if refusal.cause == "fault"
+    ]
     if failed:
         sentence = (
             f"{count_text(len(failed), 'trial')} of {len(evidence.trials):,} failed and {'was' if len(failed) == 1 else 'were'}"
@@ -43,7 +55,7 @@ def run(case: Case) -> list[Finding]:
             )
         )
     return findings or [
-        Finding("AML603", TITLE, Severity.PASSED, Section.CHOICE, "No architecture and no trial failed.", "evaluated")
+        Finding("AML603", TITLE, Severity.PASSED, Section.CHOICE, "No architecture, no trial and no export failed.", "evaluated")
     ]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from automl.core.case import Case, Check, Turn
 from automl.core.finding import Finding, Section, Severity
-from automl.core.metrics import log_losses
 from automl.judge.examples import class_name, table_of_rows
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import figures_text, number, percent_text
@@ -67,16 +66,15 @@ def run(case: Case) -> list[Finding]:
 def _stands_out(case: Case, worst: int) -> bool:
     """Nearly certain of a wrong class, or many times the usual error."""
     if case.profile.task.is_classification:
-        return bool(case.prediction[worst].max() >= SURE)
+        return bool(case.prediction[worst, case.called[worst]] >= SURE)
     errors = np.abs(case.prediction - case.truth)
     return bool(errors[worst] > OUTLYING * np.sqrt(np.mean(errors**2)))
 
 
 def _mistakes(case: Case) -> np.ndarray:
-    """Rows put into a wrong class, the least expected truth first."""
+    """Rows put into a wrong class, those with the highest probability of it first."""
     wrong = np.flatnonzero(case.called != case.truth)
-    losses = log_losses(case.truth[wrong], case.prediction[wrong])
-    return np.asarray(wrong[np.argsort(-losses, kind="stable")])
+    return np.asarray(wrong[np.argsort(-case.prediction[wrong, case.called[wrong]], kind="stable")])
 
 
 CHECK = Check("AML402", "Largest errors", Section.FAILURES, run, turn=Turn.EXTRA, seconds=0.1)

@@ -26,14 +26,12 @@ def run(case: Case) -> list[Finding]:
             code="AML323",
             title=TITLE,
             severity=severity,
-            section=Section.TRUST,
+            section=Section.TRUST if ships(case, case.evidence.probes.net) else Section.CHOICE,
             sentence=f"{sentence}.",
             about="evaluated",
             numbers={
-                "learned": number(found.learned),
-                "loss": number(found.loss),
-                "constant_loss": number(found.constant_loss),
-                **({} if found.accuracy is None else {"accuracy": number(found.accuracy)}),
+                "share_of_the_constant's_loss_that_is_gone": number(found.learned, unit="share"),
+                **({} if found.accuracy is None else {"accuracy": number(found.accuracy, unit="share")}),
             },
             action={
                 Severity.STOP: "Do not use this model: its training has a fault; report it, with the settings of the report.",

@@ -11,6 +11,7 @@ from automl.judge.scoring import not_probed, ships, title_of
 from automl.judge.wording import figures_text, finite, number
 
 TITLE = "Learning rate"
+CUT = 3.0
 DOWN, DIVERGED = 0.9, 2.0
 """Below the one share of the constant's loss a loss has come down, above the other it has run away: sound nets of all rungs stay
 below 1.1 at their rates, on eight tables."""
@@ -28,6 +29,8 @@ def run(case: Case) -> list[Finding]:
         f"After {found.steps:,} steps on {found.rows:,} rows the loss of {of} is lowest at a learning rate of"
         f" {figures_text(best)}; its settings have {figures_text(found.usual_rate)}"
     )
+    if best in _edges(found):
+        sentence += f", and {figures_text(best)} is the {'lowest' if best == min(_edges(found)) else 'highest'} that was tried"
     if high:
         sentence += ", at which it runs away: the rate is too high"
     return [
@@ -35,14 +38,28 @@ def run(case: Case) -> list[Finding]:
             code="AML324",
             title=TITLE,
             severity=(Severity.ISSUE if ships(case, net) else Severity.TIP) if high else Severity.PASSED,
-            section=Section.TRUST,
+            section=Section.TRUST if ships(case, net) else Section.CHOICE,
             sentence=f"{sentence}.",
             about="evaluated",
-            numbers={"usual_rate": number(found.usual_rate), "best_rate": number(best), "best_loss": number(loss)},
+            numbers={
+                "usual_rate": number(found.usual_rate),
+                "best_rate": number(best),
+                "best_loss_as_a_share_of_the_constant's": number(_share(found, loss), unit="share"),
+            },
             figures=(_figure(of, found),),
             action=f"Search it longer, or leave it out: `--skip {net}`." if high else "",
         )
     ]
+
+
+def _edges(found: RateTest) -> tuple[float, float]:
+    """The lowest and the highest rate that was tried: beyond them nothing is known."""
+    rates = [rate for rate, _ in found.points]
+    return min(rates), max(rates)
+
+
+def _share(found: RateTest, loss: float) -> float:
+    return loss / found.constant_loss if found.constant_loss > 0 else math.nan
 
 
 def _known(found: RateTest) -> list[tuple[float, float]]:
@@ -59,17 +76,20 @@ def too_high(found: RateTest) -> bool:
 
 def _figure(of: str, found: RateTest) -> Figure:
     points = _known(found)
-    most = 3.0 * found.constant_loss
+    rates = tuple(math.log10(rate) for rate, _ in points)
     series = (
-        Series(of, tuple(math.log10(rate) for rate, _ in points), tuple(finite(min(loss, most)) for _, loss in points)),
-        Series("a constant", tuple(math.log10(rate) for rate, _ in points), tuple(found.constant_loss for _ in points)),
+        Series(of, rates, tuple(finite(min(_share(found, loss), CUT)) for _, loss in points)),
+        Series("a constant", rates, tuple(1.0 for _ in points)),
     )
     how = (
         f"The loss of {of} on {found.rows:,} rows after {found.steps:,} steps from a fresh start, at a range of learning rates"
-        f" (tenfold from one whole number to the next; cut at three times the loss of a constant). The usual rate is"
-        f" {math.log10(found.usual_rate):.1f}; left of the valley a net learns slowly, right of it not at all."
+        f" (tenfold from one whole number to the next), as a share of the loss of a constant, cut at {CUT:g}. The usual rate is"
+        f" {figures_text(found.usual_rate)}, at {math.log10(found.usual_rate):.1f}; left of the valley a net learns slowly, right"
+        " of it not at all."
     )
-    return Figure("rates", "line", f"{of}: loss by learning rate", how, series, "learning rate (power of ten)", "loss")
+    return Figure(
+        "rates", "line", f"{of}: loss by learning rate", how, series, "learning rate (power of ten)", "loss, a constant's = 1"
+    )
 
 
 CHECK = Check("AML324", TITLE, Section.TRUST, run)

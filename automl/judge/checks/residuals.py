@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.core.case import Case, Check
+from automl.core.conformal import interval_at
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.metrics import METRICS
 from automl.core.statistics import percentile_interval
@@ -18,6 +19,7 @@ NOTICEABLE_BIAS = 0.02
 LARGE_BIAS = 0.1
 FUNNEL = 3.0
 FEWEST_ROWS = 50
+LEVEL, FIFTHS = 0.9, 5
 
 
 def run(case: Case) -> list[Finding]:
@@ -40,10 +42,15 @@ def run(case: Case) -> list[Finding]:
         f" {score_text(rmse, low, three)} to {score_text(rmse, high, three)})"
     )
     funnel = _funnel(case, residual)
+    met = funnel > FUNNEL and _intervals_follow(case)
     if funnel > FUNNEL:
-        sentence += f", and errors are {figures_text(funnel)} times as large where the prediction is high as where it is low"
+        sentence += (
+            f", and errors are {figures_text(funnel)} times as large in the fifth of the rows with the highest predictions as in"
+            " that with the lowest"
+        )
+        sentence += "; the intervals follow that, and hold what they promise in every fifth" if met else ""
     action = "Predictions are shifted: look whether the judged rows are like the training rows." if biased else ""
-    if funnel > FUNNEL and not biased:
+    if funnel > FUNNEL and not (biased or met):
         action = "One interval for all rows would mislead: expect larger errors for larger predictions."
     return [
         Finding(
@@ -53,7 +60,7 @@ def run(case: Case) -> list[Finding]:
                 Severity.ISSUE
                 if biased and share > LARGE_BIAS
                 else Severity.TIP
-                if biased or funnel > FUNNEL
+                if biased or (funnel > FUNNEL and not met)
                 else Severity.PASSED
             ),
             section=Section.TRUST,
@@ -62,7 +69,7 @@ def run(case: Case) -> list[Finding]:
             numbers={
                 "bias": number(bias, low, high, target),
                 "median_absolute_error": number(half, unit=target),
-                "spread_ratio": number(funnel),
+                "error_at_high_over_low_predictions": number(funnel),
             },
             figures=_figures(case, residual),
             action=action,
@@ -82,6 +89,18 @@ def _funnel(case: Case, residual: np.ndarray) -> float:
     low, high = np.quantile(case.prediction, [0.2, 0.8])
     below, above = (np.median(np.abs(residual[rows])) for rows in (case.prediction <= low, case.prediction >= high))
     return float(above / below) if below > 0 else 1.0
+
+
+def _intervals_follow(case: Case) -> bool:
+    """Whether intervals are wider where errors are, and hold the truth in each fifth of the predictions, but for chance."""
+    conformal = None if case.evidence is None else case.evidence.readout.conformal
+    if conformal is None or not conformal.knots or f"{LEVEL:.2f}" not in conformal.quantiles:
+        return False
+    ends = interval_at(conformal, case.prediction, LEVEL)
+    held = (case.truth >= ends[:, 0]) & (case.truth <= ends[:, 1])
+    order = np.argsort(case.prediction, kind="stable")
+    chance = 2.0 * np.sqrt(LEVEL * (1 - LEVEL) / (len(held) / FIFTHS))
+    return all(held[part].mean() >= LEVEL - chance for part in np.array_split(order, FIFTHS))
 
 
 def _figures(case: Case, residual: np.ndarray) -> tuple[Figure, ...]:

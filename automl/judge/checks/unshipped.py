@@ -7,7 +7,7 @@ from automl.core.evidence import Refusal
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.scoring import remedy, title_of
 
-TITLE = "Export refused"
+TITLE = "Export failed"
 TITLES = {"time": "No time to ship the chosen model", "limit": "The chosen model is beyond the limits"}
 
 
