@@ -278,7 +278,7 @@ def describe_explanations(found: Explanations) -> str:
     for each in found.rows[:MOST_ROWS_SHOWN]:
         lines += [*_describe_explanation(each, found), ""]
     left_out = len(found.rows) - MOST_ROWS_SHOWN
-    lines += [f"... and {left_out:,} more rows: see --row, --html or --json", ""] if left_out > 0 else []
+    lines += [f"... and {left_out:,} more row{'s' * (left_out != 1)}: see --row, --html or --json", ""] if left_out > 0 else []
     how = f"Compared with {found.background_rows} training rows"
     how += f"; held: {', '.join(found.held)}" if found.held else ""
     return "\n".join([*lines, f"{how}. What a column adds is no cause: changing it in the world need not have this effect."])

@@ -81,7 +81,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Final:
-    """A rung's best settings, run again on fresh folds (fold seed B). resampled: as of a Trial, on the fresh holdout."""
+    """A rung's best settings, run again on fresh folds (fold seed B). resampled: as of a Trial, on the fresh holdout.
+
+    size_bytes: of its graph where that was written, else an estimate.
+    """
 
     architecture: str
     trial: int
@@ -91,6 +94,12 @@ class Final:
     size_bytes: int | None = None
     row_milliseconds: float | None = None
     resampled: tuple[float, ...] = ()
+    size_measured: bool = False
+
+    @property
+    def measured(self) -> bool:
+        """Whether the size is that of a written graph, whose rows were timed (all that runs of earlier versions tell)."""
+        return self.size_measured or self.row_milliseconds is not None
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ class Evidence:
     fresh_folds: how many folds the climbs were decided on.
     champion: the architecture that was chosen; champion_trial: the number of its trial.
     failures: architecture to the sentence why it was left out after it failed.
-    skipped: architecture to the sentence why there was no time for it.
+    skipped: architecture to the sentence why there was no time for it; unneeded: why it was left out though there was.
     unshipped: what was to be shipped before `champion` and could not be, the chosen trial first.
     nested: fold scores of the repeated nested cross-validation (small data), else empty.
     readout: what is made of the probabilities of the model: calibrator and threshold, with what was tried.
@@ -181,6 +190,7 @@ class Evidence:
     fairness: tuple[FairTrial, ...] = ()
     finalists: dict[str, int] = field(default_factory=dict)
     probes: Probes = field(default_factory=Probes)
+    unneeded: dict[str, str] = field(default_factory=dict)
 
     def best_trial(self, architecture: str) -> Trial | None:
         """The trial that the rung went on with, or None."""

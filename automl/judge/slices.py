@@ -119,12 +119,12 @@ def _conditions_of(column: ColumnProfile, values: Any) -> list[Condition]:
     edges = np.unique(np.quantile(known, [0.1, 0.25, 0.5, 0.75, 0.9], method="lower"))
     for at, edge in enumerate(edges):
         if at <= 1:
-            found.append(Condition(name, f"{name} up to {_text(column, edge)}", numbers <= edge))
+            found.append(Condition(name, f"{name} is up to {_text(column, edge)}", numbers <= edge))
         if at >= len(edges) - 2:
-            found.append(Condition(name, f"{name} above {_text(column, edge)}", numbers > edge))
+            found.append(Condition(name, f"{name} is above {_text(column, edge)}", numbers > edge))
         if at > 0:
             between = (numbers > edges[at - 1]) & (numbers <= edge)
-            found.append(Condition(name, f"{name} above {_text(column, edges[at - 1])} to {_text(column, edge)}", between))
+            found.append(Condition(name, f"{name} is above {_text(column, edges[at - 1])} to {_text(column, edge)}", between))
     return found
 
 

@@ -24,6 +24,7 @@ from automl.report.sections import (
     QUESTIONS,
     Report,
     by_severity,
+    command_of,
     introduction,
     next_commands,
     open_report,
@@ -36,10 +37,24 @@ _TEXT_LIMIT = 400
 _PLAN_LIMIT = 20_000
 _WORD_LIMIT = 32
 _SHOWN_IN_FULL = (Section.SCORES, Section.WHY, Section.CHOICE)
-_KNOWN_NAMES = {"bytes": "Size", "milliseconds_a_row": "One row", "difference": "Largest difference"}
+_KNOWN_NAMES = {
+    "bytes": "Size",
+    "milliseconds_a_row": "One row",
+    "difference": "Largest difference",
+    "area_under_risk_coverage": "Mean loss over all shares that are answered",
+}
+_AT_A_LEVEL = {
+    "coverage": "Rows that hold the truth",
+    "single_class": "Rows with a single class",
+    "mean_set_size": "Mean number of classes",
+    "mean_width": "Mean width",
+}
+"""Numbers that are there for several levels, which end their names, such as coverage_80."""
 _P_VALUE = "p_value"
 _TARGET = "target"
 """The figure of the target, which the data section shows once."""
+ASKING = (Severity.STOP, Severity.ISSUE, Severity.TIP)
+"""What these ask for stands above all, with its command."""
 _FACTS = ("command", "python_call", "data_hash", "seed", "reading", "run_folder")
 _ABOUT = {"evaluated": "about the judged model", "shipped": "about the shipped model", "data": "about the data"}
 
@@ -178,10 +193,10 @@ def _section(section: Section, opened: Report, anchors: dict[int, str], limits: 
     folded: list[dict[str, Any]] = []
     listed: list[dict[str, Any]] = []
     for each in by_severity([finding for finding in opened.findings if finding.section is section]):
-        view = _finding(each, anchors[id(each)], limits)
+        view = _finding(each, anchors[id(each)], limits, opened.facts)
         evidence = bool(each.figures or each.table)
         told = section in _SHOWN_IN_FULL and each.severity is Severity.PASSED and (evidence or each.numbers)
-        if told or each.severity in (Severity.STOP, Severity.ISSUE, Severity.TIP):
+        if told or each.severity in ASKING:
             full.append(view)
         else:
             (folded if evidence else listed).append(view)
@@ -211,7 +226,7 @@ def _drawn(finding: Finding) -> set[str]:
     return names | {str(row[0]) for row in finding.table.get("rows") or [] if row}
 
 
-def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
+def _finding(finding: Finding, anchor: str, limits: Limits, facts: dict[str, Any]) -> dict[str, Any]:
     figures = [each for each in finding.figures if each.name != _TARGET]
     paired = {name: finding.numbers.get(f"{BASELINE}_{name}") for name in finding.numbers}
     listed = {name: value for name, value in finding.numbers.items() if not _is_pair(name, finding.numbers)}
@@ -227,6 +242,7 @@ def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
         "about": _ABOUT.get(finding.about, finding.about),
         "sentence": finding.sentence,
         "action": finding.action,
+        "command": command_of(finding.action, facts) if finding.severity not in ASKING else "",
         "measures": measures,
         "interval_title": f"{next(iter(levels)):.0%} interval".replace("%", " %") if len(levels) == 1 else "Interval",
         "has_intervals": bool(levels),
@@ -234,7 +250,7 @@ def _finding(finding: Finding, anchor: str, limits: Limits) -> dict[str, Any]:
         "inline": len(measures) <= 4 and not any(each["baseline"] for each in measures),
         "one": len(figures) == 1,
         "figures_left_out": max(0, len(figures) - limits.figures),
-        "note": finding.severity not in (Severity.STOP, Severity.ISSUE, Severity.TIP),
+        "note": finding.severity not in ASKING,
         "figures": [_figure(each, f"{anchor}-{at}", limits) for at, each in enumerate(figures[: limits.figures])],
         "table": _table(finding.table, limits) if finding.table.get("columns") else None,
     }
@@ -260,6 +276,9 @@ def _name(name: str) -> str:
     """A key as a person reads it: the metric's title, or words."""
     if name in METRICS or name == _P_VALUE:
         return METRICS[name].title if name in METRICS else "p"
+    stem, _, level = name.rpartition("_")
+    if stem in _AT_A_LEVEL and level.replace(".", "").isdigit():
+        return f"{_AT_A_LEVEL[stem]}, {level} % promised"
     words = _KNOWN_NAMES.get(name) or name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
@@ -473,6 +492,7 @@ def _rung(row: dict[str, Any], titles: dict[str, str], unit: str) -> dict[str, A
     incumbent = titles.get(row["incumbent"] or "", row["incumbent"] or "")
     return {
         **row,
+        "bytes_measured": row.get("bytes_measured", row["milliseconds_a_row"] is not None),
         "score": score,
         "interval": interval,
         "gain": gain,
@@ -521,7 +541,7 @@ def _class_figure(profile: Profile) -> Figure | None:
     return Figure(
         name="target",
         kind="bar",
-        title=f"Rows by class of {profile.target}",
+        title=f'Rows for each value of "{profile.target}"',
         how_to_read="A bar is as long as the class has rows. Much rarer classes are harder to learn and to judge.",
         series=(Series("Rows", tuple(name for name, _ in pairs), tuple(float(count) for _, count in pairs)),),
         x_label="Class",

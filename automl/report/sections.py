@@ -78,7 +78,7 @@ def report(
         "headline": _headline(plan, evidence, findings, facts),
         "model": _model(plan, evidence, facts),
         "actions": _actions(findings, facts),
-        "ladder": _ladder(plan, evidence),
+        "ladder": _ladder(plan, evidence, facts.get("evaluated") or {}),
         "findings": list(findings),
         "profile": profile if plan.samples else _without_samples(profile),
         "plan": plan,
@@ -235,9 +235,19 @@ def again(command: str | None, options: str) -> str:
     return shlex.join([*kept, *added])
 
 
+_PLACEHOLDERS = {"COLUMN", "CLASS", "FILE", "RUNG"}
+
+
+def command_of(action: str, facts: dict[str, Any]) -> str:
+    """The command of the run with the option that an action names; empty where it names none, or one to be filled in."""
+    option = re.search("`(--[^`]+)`", action)
+    if option is None or _PLACEHOLDERS & set(option[1].split()) or (facts.get("reading") or {}).get("format") == "frame":
+        return ""
+    return again(facts.get("command"), option[1])
+
+
 def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[str, str]]:
     """What the findings ask for, the gravest and what makes the verdict first, with the command where an option does it."""
-    command = None if (facts.get("reading") or {}).get("format") == "frame" else facts.get("command")
     wanted = [each for each in by_severity(findings) if each.action and SEVERITY_ORDER.index(each.severity) < 3]
     wanted.sort(key=lambda each: (SEVERITY_ORDER.index(each.severity), each.code != NOT_BETTER_THAN_BASELINE))
     actions: list[dict[str, str]] = []
@@ -250,13 +260,14 @@ def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[st
                     "title": each.title,
                     "because": each.sentence,
                     "text": each.action,
-                    "command": again(command, option[1]) if (option := re.search("`(--[^`]+)`", each.action)) else "",
+                    "command": command_of(each.action, facts),
                 }
             )
     return actions
 
 
-def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
+def _ladder(plan: Plan, evidence: Evidence | None, evaluated: dict[str, Any]) -> list[dict[str, Any]]:
+    """evaluated: what was measured of the judged model, such as its bytes; the sizes of other rungs may be estimates."""
     finals = {final.architecture: final for final in evidence.finals} if evidence else {}
     shown, folds = _shown(plan, evidence, finals) if evidence else ({}, "fresh")
     refused = {each.architecture: each.why for each in evidence.unshipped} if evidence else {}
@@ -269,8 +280,11 @@ def _ladder(plan: Plan, evidence: Evidence | None) -> list[dict[str, Any]]:
         row["folds"], row["unshipped"] = folds, refused.get(rung.architecture)
         row["trials"], row["failed_trials"] = len(trials), sum(trial.status not in ("ok", "stopped") for trial in trials)
         row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
-        row["skipped"] = evidence.skipped.get(rung.architecture) if evidence else None
+        row["skipped"] = {**evidence.skipped, **evidence.unneeded}.get(rung.architecture) if evidence else None
         row["chosen"] = bool(evidence) and rung.architecture == evidence.champion if evidence else False
+        if row["chosen"] and evaluated.get("architecture") == rung.architecture and is_number(evaluated.get("bytes")):
+            row["bytes"], row["bytes_measured"] = evaluated["bytes"], True
+            row["milliseconds_a_row"] = evaluated.get("milliseconds_a_row")
         rows.append(row)
     return rows
 
@@ -305,6 +319,7 @@ def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan
         "fold_scores": final.fold_scores if final else (),
         "seconds": final.seconds if final else None,
         "bytes": final.size_bytes if final else None,
+        "bytes_measured": final.measured if final else False,
         "milliseconds_a_row": final.row_milliseconds if final else None,
         "incumbent": decision.incumbent if decision else None,
         "gain": decision.gain if decision else None,

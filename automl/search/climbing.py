@@ -19,7 +19,7 @@ from automl.core.plan import Rung
 from automl.core.space import Settings
 from automl.search import budget, sampling
 from automl.search.context import Context
-from automl.search.deciding import decide, worse_beyond_doubt
+from automl.search.deciding import against, decide, worse_beyond_doubt
 from automl.search.ensembling import combine
 from automl.search.fairest import Fairness
 from automl.search.journal import Fresh, Journal
@@ -68,6 +68,7 @@ class Climb:
     outcomes: list[Outcome] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    unneeded: dict[str, str] = field(default_factory=dict)
     exhausted: set[str] = field(default_factory=set)
     stopped: str = ""
     gained_nothing: bool = False
@@ -109,6 +110,7 @@ class Climb:
             rounds=champion.rounds,
             failures=self.failures,
             skipped=self.skipped,
+            unneeded=self.unneeded,
             stopped=self.stopped,
             gained_nothing=self.gained_nothing,
             fairness=self._measured_by_groups(),
@@ -437,13 +439,14 @@ class Climb:
             return "the run was interrupted: the best model so far was kept"
         left = self.deadline.left_seconds(self.reserve())
         searched = sum(outcome.trial.number > 0 for outcome in self.outcomes)
+        tried = f"{searched} search trial{'s' * (searched != 1)}"
         if math.isfinite(left) and left > 0.1 * (self.context.plan.budget_seconds or 0):
             self.gained_nothing = searched > 0
             why = "the last ones gained nothing" if searched else "no further trial would have fitted the time"
-            return f"ended early after {searched} search trials: {why}; about {left:.0f} s were left"
+            return f"ended early after {tried}: {why}; about {left:.0f} s were left"
         kept = self.deadline.left_seconds()
         return (
-            f"the time for the search was used up after {searched} search trials; "
+            f"the time for the search was used up after {tried}; "
             f"about {kept:.0f} s were kept for fresh folds, fitting, judging and the report"
         )
 
@@ -468,7 +471,8 @@ class Climb:
         elif isinstance(found, Outcome):
             self._record(found, rung)
         else:
-            self.skipped[rung.architecture] = f"{rung.title} was not tried: {found}"
+            told = self.skipped if found.for_time else self.unneeded
+            told[rung.architecture] = f"{rung.title} was not tried: {found.why}"
 
     def _affords(self, members: Sequence[Outcome], fits: int) -> bool:
         """Whether the time left carries these trials together through fresh folds, `fits` fits, judging and the report."""
@@ -545,7 +549,8 @@ class Climb:
         decision = decide(ours, theirs, self.context.metric, self.folds, titles, True, self.context.rolling)
         sentence = (
             f"{titles[ours.architecture]} was worse than {titles[theirs.architecture]} beyond doubt on the search folds "
-            f"({self.context.metric.title} {ours.score:.4g} against {theirs.score:.4g}): it was not run again on fresh folds."
+            f"({self.context.metric.title} {against(ours.score, theirs.score, self.context.metric)}): it was not run again on"
+            " fresh folds."
         )
         return replace(decision, accepted=False, sentence=sentence, test=decision.test.replace("fresh", "search"))
 
@@ -605,7 +610,7 @@ class Climb:
         if price is None:
             return final
         counted = self.context.plan.trials is not None
-        return replace(final, size_bytes=price[0], row_milliseconds=None if counted else price[1])
+        return replace(final, size_bytes=price[0], row_milliseconds=None if counted else price[1], size_measured=True)
 
     def _after_finals(self, outcome: Outcome) -> float:
         return self.judging() + self._shipping(outcome)

@@ -88,7 +88,7 @@ def _sentence(
     candidate: Final, incumbent: Final, accepted: bool, mean: float, p: float, metric: Metric, titles: dict[str, str], obey: bool
 ) -> str:
     ours, theirs = titles[candidate.architecture], titles[incumbent.architecture]
-    scores = f"{metric.title} {_told(candidate.score, incumbent.score, metric)}"
+    scores = f"{metric.title} {against(candidate.score, incumbent.score, metric)}"
     chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
     if accepted and obey:
         return f"{ours} beats {theirs} on fresh folds ({scores}, {chance}): the climb pays."
@@ -99,7 +99,7 @@ def _sentence(
     return f"{ours} is ahead of {theirs} on fresh folds ({scores}), but by no more than chance explains ({chance}): not climbed."
 
 
-def _told(ours: float, theirs: float, metric: Metric) -> str:
+def against(ours: float, theirs: float, metric: Metric) -> str:
     """`66,811 against 115,476`: with decimals that tell the two apart."""
     low, high = sorted((ours, theirs))
     decimals = decimals_for(high, low, high, metric.unit)

@@ -43,6 +43,14 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
+class NotMade:
+    """Why there is no ensemble; for_time: more time would have made one."""
+
+    why: str
+    for_time: bool
+
+
+@dataclass(frozen=True)
 class _Choice:
     """Trials with the weights that were found for them on some of the folds."""
 
@@ -56,8 +64,8 @@ class _Choice:
 
 def combine(
     context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits, most_seeds: int = 1
-) -> Outcome | str:
-    """The ensemble of the trials in `pool` as an outcome of its own, or the sentence why there is none.
+) -> Outcome | NotMade:
+    """The ensemble of the trials in `pool` as an outcome of its own, or why there is none.
 
     most_seeds: members whose seeds differ are fitted with so many of them, fewer where the time does not allow it; what
     is scored is one seed each, so the score errs on the safe side.
@@ -74,16 +82,16 @@ def combine(
         and context.architecture(each.trial.architecture).rung > 0
     ]
     if len(usable) < 2:
-        return "there are fewer than two trials to put together"
+        return NotMade("there are fewer than two trials to put together", False)
     folds = _folds(context)
+    every = usable
     usable, shipped, count = _selected(context, usable, folds, affords_fits)
 
     def affords(members: Sequence[Outcome]) -> bool:
         return affords_fits(members, count)
 
     if len(shipped.outcomes) < 2:
-        alone = shipped.outcomes[0].trial.id if shipped.outcomes else "the best trial"
-        return f"greedy selection found nothing to put beside {alone}, or there is no time to fit more than one trial"
+        return _not_made(context, every, folds)
     allowed = len(shipped.outcomes)
     scores: list[float] = []
     predictions = np.full_like(np.asarray(usable[0].predictions, np.float64), np.nan)
@@ -94,6 +102,17 @@ def combine(
         scores.append(context.score(rows, predictions[rows]))
     fits = next((count for count in range(most_seeds, 1, -1) if affords(_repeated(context, shipped, count + 1))), 1)
     return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
+
+
+def _not_made(context: Context, pool: Sequence[Outcome], folds: Sequence[Array]) -> NotMade:
+    """Whether more than one trial would have been chosen had there been all the time, and room."""
+    unbound = select(context, pool, folds, lambda _: True).outcomes
+    if len(unbound) < 2:
+        alone = unbound[0].trial.id if unbound else "the best trial"
+        return NotMade(f"greedy selection found nothing to put beside {alone}", False)
+    if context.plan.max_size_mb is not None:
+        return NotMade("there is no time, or no room in --max-size-mb, to ship more than one trial", False)
+    return NotMade("there is no time to fit more than one trial", True)
 
 
 def _selected(

@@ -194,7 +194,8 @@ def test_confident_learning_finds_changed_labels_and_counts_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flipped", "apart", "severity"), [(0.0, 4.0, "passed"), (0.03, 4.0, "tip"), (0.0, 1.0, "passed"), (0.03, 1.0, "passed")]
+    ("flipped", "apart", "severity"),
+    [(0.0, 4.0, "passed"), (0.03, 4.0, "tip"), (0.0, 1.0, "not applicable"), (0.03, 1.0, "not applicable")],
 )
 def test_labels_are_a_tip_only_where_the_classes_lie_apart(flipped: float, apart: float, severity: str) -> None:
     probabilities, labels, _ = labelled(flipped, apart)

@@ -42,7 +42,7 @@ def test_a_planted_pair_of_conditions_is_found_and_worse_than_the_baseline(task:
     found = finding(failing_where(case, planted), "AML403")
     assert found.severity is Severity.ISSUE
     assert 'color is "red"' in found.sentence
-    assert "noise above" in found.sentence
+    assert "noise is above" in found.sentence
     assert "worse than the baseline" in found.sentence
     (worst, *_) = found.table["rows"]
     assert worst[3] > 2 * worst[6]
@@ -119,7 +119,7 @@ def test_conditions_say_what_they_hold() -> None:
     found = {each.text: each for each in conditions(case)}
     assert np.array_equal(found["noise is missing"].rows, case.judged["noise"].isna().to_numpy())
     assert np.array_equal(found['color is "red"'].rows, (case.judged["color"] == "red").to_numpy())
-    above = [each for text, each in found.items() if text.startswith("noise above") and " to " not in text]
+    above = [each for text, each in found.items() if text.startswith("noise is above") and " to " not in text]
     for each in above:
         assert np.array_equal(each.rows, (case.judged["noise"] > float(each.text.split()[-1])).to_numpy())
     assert isinstance(above[0], Condition)

@@ -12,9 +12,19 @@ from automl.core.conformal import Conformal
 from automl.core.errors import TrainingError, in_one_line
 from automl.core.evidence import Trial
 from automl.core.finding import Severity
+from automl.core.plan import Rung
 from automl.core.readout import Readout
 from automl.core.tasks import Task
-from automl.judge.checks import column_importance, dependence, failed_rungs, ladder, largest_errors, residuals, unshipped
+from automl.judge.checks import (
+    column_importance,
+    dependence,
+    failed_rungs,
+    ladder,
+    largest_errors,
+    residuals,
+    search_effort,
+    unshipped,
+)
 from automl.judge.dependence import Interaction
 from automl.judge.importance import permutation_importance
 from automl.search.shipping import _refusal
@@ -118,3 +128,17 @@ def test_a_failed_export_is_a_failure_in_one_short_line() -> None:
         told[cause] = failed_rungs.run(replace(case, evidence=evidence)), unshipped.run(replace(case, evidence=evidence))
     assert [each.severity for each in told["fault"][0]] == [Severity.TIP] and told["fault"][1][0].title == "Export failed"
     assert [each.severity for each in told["time"][0]] == [Severity.PASSED]
+
+
+def test_time_is_advised_only_for_a_rung_that_lacked_it() -> None:
+    case = case_of(Task.BINARY)
+    assert case.evidence is not None
+    rungs = (*case.plan.rungs, Rung("ensemble", 9, "Ensemble", "puts together"))
+    case = replace(case, plan=replace(case.plan, rungs=rungs))
+    sentence = "Ensemble was not tried: greedy selection found nothing to put beside linear-0"
+    evidence = replace(case.evidence, gained_nothing=False)
+    (lacking,) = search_effort.run(replace(case, evidence=replace(evidence, skipped={"ensemble": "no time"})))
+    (vain,) = search_effort.run(replace(case, evidence=replace(evidence, unneeded={"ensemble": sentence})))
+    assert "--time" in lacking.action and lacking.severity is Severity.TIP
+    assert not vain.action and vain.severity is Severity.PASSED and sentence in vain.sentence
+    assert "1 rung had been left out before (AML605)" in vain.sentence

@@ -21,7 +21,7 @@ from automl.core.profile import Kind
 from automl.core.tasks import Task
 from automl.report import card, html, notebook, render, render_folder, report, summary, verdict, write_report
 from automl.report.card import pipeline_tag
-from automl.report.sections import again
+from automl.report.sections import again, command_of
 from tests.report.samples import HOSTILE, SAMPLES, binary, column, hostile, minimal
 
 EVERY = pytest.mark.parametrize("name", sorted(SAMPLES))
@@ -157,6 +157,27 @@ def test_what_was_not_measured_is_said() -> None:
     evidence = dataclasses.replace(sample.evidence, finals=finals)
     html = render(json.loads(files.dump_json(report(sample.profile, sample.plan, evidence, sample.findings, sample.facts))))
     assert html.count("one row not measured") == len(finals)
+
+
+def test_a_command_with_a_word_to_be_filled_in_is_no_command() -> None:
+    facts = {"command": "automl fit a.csv"}
+    assert command_of("Keep them apart (`--group COLUMN`).", facts) == ""
+    assert command_of("Keep them apart (`--group AGE`).", facts) == "automl fit a.csv --group AGE"
+
+
+def test_sizes_that_were_not_measured_are_called_estimates_and_the_chosen_one_is_that_of_the_judged_model() -> None:
+    sample = binary()
+    assert sample.evidence is not None
+    finals = tuple(dataclasses.replace(each, row_milliseconds=None, size_bytes=1000) for each in sample.evidence.finals)
+    evidence, champion = dataclasses.replace(sample.evidence, finals=finals), sample.evidence.champion
+    facts = {**sample.facts, "evaluated": {"architecture": champion, "bytes": 8_200_000, "milliseconds_a_row": 0.25}}
+    content = files.encode(report(sample.profile, sample.plan, evidence, sample.findings, facts))
+    html = " ".join(render(content).split())
+    assert html.count("size about 1 kB (estimated)") == len(finals) - 1
+    assert "size 8.2 MB<br>one row 0.25 ms" in html
+    for row in content["ladder"]:
+        row.pop("bytes_measured")  # as earlier versions wrote it
+    assert "size about 1 kB (estimated)" in render(content)
 
 
 @pytest.mark.parametrize(

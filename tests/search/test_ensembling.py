@@ -15,7 +15,7 @@ from automl.core.evidence import Trial
 from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
 from automl.search import Prepared, Workshop, ship
-from automl.search.ensembling import MOST_MEMBERS, combine
+from automl.search.ensembling import MOST_MEMBERS, NotMade, combine
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
 from tests.search.made_up import frame_of, prepared_of
 
@@ -200,14 +200,19 @@ def test_what_cannot_be_afforded_is_left_out_and_said() -> None:
     prepared = prepared_of(frame_of(200), trials=3)[1]
     pool = noise(prepared, 9)
     alone = combine(prepared.context, "ensemble", pool, lambda members, fits: len(members) < 2)
-    assert isinstance(alone, str)
-    assert "no time to fit more than one" in alone
-    assert "fewer than two" in str(combine(prepared.context, "ensemble", pool[:1], everything))
+    assert isinstance(alone, NotMade) and alone.for_time
+    assert alone.why == "there is no time to fit more than one trial"
+    same = [pool[0], replace(pool[1], predictions=pool[0].predictions)]
+    vain = combine(prepared.context, "ensemble", same, lambda members, fits: len(members) < 2)
+    assert isinstance(vain, NotMade) and not vain.for_time, "time would not have made one"
+    assert vain.why.startswith("greedy selection found nothing to put beside") and "time" not in vain.why
+    few = combine(prepared.context, "ensemble", pool[:1], everything)
+    assert isinstance(few, NotMade) and "fewer than two" in few.why and not few.for_time
     pair = combine(prepared.context, "ensemble", pool, lambda members, fits: len(members) <= 2)
     assert isinstance(pair, Outcome)
     assert len(pair.trial.members) == 2
     copies = [replace(pool[0], trial=replace(pool[0].trial, number=number)) for number in range(3)]
-    assert isinstance(combine(prepared.context, "ensemble", copies, everything), str)
+    assert isinstance(combine(prepared.context, "ensemble", copies, everything), NotMade)
 
 
 def test_members_of_a_sample_keep_its_rows() -> None:

@@ -375,7 +375,10 @@ def _belief(case: Case, explained: _Explained) -> list[Finding]:
             section=Section.WHY,
             sentence=f"{sentence}.",
             about="evaluated",
-            numbers={"area": number(told.area, told.low, told.high), "mean_distance_from_the_mean": number(told.scale)},
+            numbers={
+                "mean_lead_over_random_order": number(told.area, told.low, told.high),
+                "mean_distance_from_the_mean": number(told.scale),
+            },
             figures=(_curves(case, told),),
             action="" if believed else "Do not read meaning into the influences of single columns for this model.",
         )

@@ -89,7 +89,10 @@ def _sentence(case: Case, conformal: Conformal, level: float, overall: Share, si
     if case.profile.task.is_classification:
         what = f"Sets of classes (`--interval {level:g}`)"
         single = float(np.average(size == 1, weights=case.weight))
-        told = f"have {figures_text(mean)} classes on average, a single one for {percent_text(single)} of the rows"
+        many = figures_text(mean)
+        told = (
+            f"have {many} {'class' if many == '1' else 'classes'} on average, a single one for {percent_text(single)} of the rows"
+        )
         if overall.value > level + SLACK and mean < 1.05:
             told += "; the most probable class alone is right more often than that"
     else:

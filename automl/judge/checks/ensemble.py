@@ -100,7 +100,7 @@ def _sentence(case: Case, ensemble: Trial, metric: Metric, scores: tuple[float, 
     rungs = len({member.architecture for member in ensemble.members})
     fits, trials = len(ensemble.members), len({member.trial.id for member in ensemble.members})
     made = count_text(trials, "trial") if fits == trials else f"{fits:,} fits of {count_text(trials, 'trial')}"
-    three = scores[0], *sorted(scores)
+    three = scores[0], min(scores), max(scores)
     ours, best = (score_text(metric, each, three) for each in scores)
     where = "on fresh folds its" if fresh else "on the search folds, with weights found on other folds, its"
     told = (

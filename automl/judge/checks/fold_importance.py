@@ -75,7 +75,7 @@ def _figure(case: Case, names: list[str], matrix: Array, order: list[int]) -> Fi
         f"Each dot is how much worse the {called(metric)} gets on the rows of a fold when the column is shuffled, the mean over"
         " the models of the folds; the line leads from the fold where it is least to the one where it is most."
     )
-    return Figure("fold_importance", "interval", TITLE, how, (series,), "column", f"loss of {called(metric)}", "zero")
+    return Figure("fold_importance", "interval", TITLE, how, (series,), "column", f"what {called(metric)} gets worse by", "zero")
 
 
 CHECK = Check("AML509", TITLE, Section.WHY, run, independent=True)

@@ -89,11 +89,15 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML120",
             title=TITLE,
-            severity=Severity.TIP if telling else Severity.PASSED,
+            severity=Severity.NOT_APPLICABLE if right < APART else Severity.TIP if telling else Severity.PASSED,
             section=Section.DATA,
             sentence=f"{sentence}.",
             about="data",
-            numbers={"suspects": number(len(found.rows)), "estimated": number(found.estimated), "share": number(share)},
+            numbers={
+                "labels_against_the_model": number(len(found.rows)),
+                "share_of_the_labels": number(share, unit="fraction"),
+                "wrong_labels_by_the_confident_joint": number(round(found.estimated)),
+            },
             table=_table(case, found, probabilities, labels) if shown else {},
             action="Look at the labels of these rows, the least expected first; rows are counted from 0." if telling else "",
         )

@@ -10,7 +10,11 @@ from automl.judge.scoring import fold_ratio, headline_metric, more_effort, not_a
 from automl.judge.wording import called, finite, number, p_text, score_text, unit_of
 
 TITLE = "The chosen rung"
-PRICES = {"seconds": "more seconds of training", "bytes": "more bytes", "milliseconds_a_row": "more milliseconds a row"}
+PRICES = {
+    "seconds": "more seconds of training",
+    "bytes": "more bytes (estimated where a rung was not exported)",
+    "milliseconds_a_row": "more milliseconds a row",
+}
 """What a climb costs beyond the rung below it."""
 BEST = "To spend more on the last bit of score: `--preset best`."
 

@@ -47,7 +47,15 @@ def _figures(case: Case) -> tuple[Figure, ...]:
         if len(profile.classes) > MOST_CLASSES:
             how += f" The {MOST_CLASSES} most frequent of {len(profile.classes):,} classes are shown."
         return (
-            Figure("target", "bar", f"Rows by {profile.target}", how, (Series("rows", labels, counts),), profile.target, "rows"),
+            Figure(
+                "target",
+                "bar",
+                f'Rows for each value of "{profile.target}"',
+                how,
+                (Series("rows", labels, counts),),
+                profile.target,
+                "rows",
+            ),
         )
     histogram = profile.target_statistics.get("histogram")
     if not histogram:

@@ -6,7 +6,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.judge.wording import count_text, number
 
-TITLE = "Rungs left out"
+TITLE = "Rungs left out beforehand"
 
 
 def run(case: Case) -> list[Finding]:
@@ -21,8 +21,8 @@ def run(case: Case) -> list[Finding]:
             severity=Severity.NOT_APPLICABLE,
             section=Section.CHOICE,
             sentence=(
-                f"{count_text(len(refused), 'rung')} of {len(case.plan.rungs)} {'was' if len(refused) == 1 else 'were'} left out:"
-                f" {told}."
+                f"{count_text(len(refused), 'rung')} of {len(case.plan.rungs)} {'was' if len(refused) == 1 else 'were'} left out"
+                f" before anything was trained: {told}."
             ),
             numbers={"rungs": number(len(refused))},
             table={"columns": ["rung", "why"], "rows": [[rung.title, rung.refused] for rung in refused]},

@@ -16,7 +16,8 @@ def run(case: Case) -> list[Finding]:
     if evidence is None:
         return []
     tried = {trial.architecture for trial in evidence.trials if trial.score is not None}
-    untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in tried | set(evidence.failures)]
+    known = tried | set(evidence.failures) | set(evidence.unneeded)
+    untried = [rung for rung in case.plan.ladder if rung.rung > 0 and rung.architecture not in known]
     sentence = f"{count_text(len(evidence.trials), 'trial')} of {count_text(len(tried), 'rung')} were made"
     sentence += _sampling(case, evidence)
     ending = _ending(case, evidence)
@@ -28,6 +29,9 @@ def run(case: Case) -> list[Finding]:
         names = ", ".join(title_of(case, rung.architecture) for rung in untried)
         sentence += f"; there was too little time for a fair try of {names}" if lacking else f"; {names} was not tried"
         action = more_effort(case) if lacking else ""
+    sentence += "".join(f"; {why.rstrip('.')}" for why in evidence.unneeded.values())
+    before = sum(rung.refused is not None for rung in case.plan.rungs)
+    sentence += f"; {count_text(before, 'rung')} had been left out before (AML605)" if before else ""
     per_rung = [[title_of(case, name), sum(trial.architecture == name for trial in evidence.trials)] for name in sorted(tried)]
     return [
         Finding(
@@ -37,7 +41,10 @@ def run(case: Case) -> list[Finding]:
             section=Section.CHOICE,
             sentence=f"{sentence}.",
             about="evaluated",
-            numbers={"trials": number(len(evidence.trials)), "rungs_untried": number(len(untried))},
+            numbers={
+                "trials": number(len(evidence.trials)),
+                "rungs_without_time" if lacking else "rungs_not_tried": number(len(untried)),
+            },
             table={"columns": ["rung", "trials"], "rows": per_rung},
             action=action,
         )

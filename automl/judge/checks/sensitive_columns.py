@@ -26,7 +26,8 @@ def run(case: Case) -> list[Finding]:
     if hinted and not named:  # who has named columns has made the choice
         one = len(hinted) == 1
         sentence = f"By {'its name' if one else 'their names'}, {names_text(each.name for each in hinted)} may tell people apart"
-        sentence += " by a trait that they are not to be treated by, and the scores of its groups were not compared."
+        sentence += " by a trait that they are not to be treated by, and the scores of"
+        sentence += f" {'its' if one else 'their'} groups were not compared."
         asked = quoted_list(each.name for each in hinted)
         action = f"If the rows are people, see how the model treats them: fit again with `--sensitive {asked}`."
         return [
