@@ -37,7 +37,7 @@ def run(case: Case) -> list[Finding]:
             title=TITLE,
             severity=Severity.TIP if worse else Severity.PASSED,
             section=Section.CHOICE,
-            sentence=_sentence(case, ensemble, metric, (ours, best), bool(fresh), worse),
+            sentence=_sentence(case, ensemble, metric, (ours, best), fresh, worse),
             about="evaluated",
             numbers={
                 "score": number(ours, unit=unit),
@@ -96,16 +96,20 @@ def _ships(case: Case, ensemble: Trial) -> bool:
     return case.evidence is not None and case.evidence.champion == ensemble.architecture
 
 
-def _sentence(case: Case, ensemble: Trial, metric: Metric, scores: tuple[float, float], fresh: bool, worse: bool) -> str:
+def _sentence(
+    case: Case, ensemble: Trial, metric: Metric, scores: tuple[float, float], fresh: dict[str, Final], worse: bool
+) -> str:
     rungs = len({member.architecture for member in ensemble.members})
     fits, trials = len(ensemble.members), len({member.trial.id for member in ensemble.members})
     made = count_text(trials, "trial") if fits == trials else f"{fits:,} fits of {count_text(trials, 'trial')}"
+    every = len(fresh) == trials + 1
     three = scores[0], min(scores), max(scores)
     ours, best = (score_text(metric, each, three) for each in scores)
+    member = "its best member's" if not fresh or every else "that of the best member that was scored there"
     where = "on fresh folds its" if fresh else "on the search folds, with weights found on other folds, its"
     told = (
         f"{'The shipped ensemble' if _ships(case, ensemble) else 'An ensemble that was tried but not chosen'} is the weighted"
-        f" mean of {made} of {count_text(rungs, 'rung')}; {where} {called(metric)} is {ours}, its best member's {best}"
+        f" mean of {made} of {count_text(rungs, 'rung')}; {where} {called(metric)} is {ours}, {member} {best}"
     )
     if not fresh:
         told += ", which looks a little too good, as these folds chose the member"
