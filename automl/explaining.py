@@ -108,7 +108,7 @@ class Explanations:
 
     @property
     def start_name(self) -> str:
-        """What the way to a prediction starts from, in words."""
+        """What the way to a prediction starts from, over the background rows, in words."""
         return start_name(self.classification)
 
     def as_json(self) -> dict[str, Any]:

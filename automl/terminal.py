@@ -297,7 +297,10 @@ def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator
     if rest:
         steps.append((f"{len(rest)} other column{'s' * (len(rest) > 1)}", sum(part.adds for part in rest)))
     longest = max((abs(adds) for _, adds in steps), default=0.0) or 1.0
-    about, start = f'log-odds of "{each.about}"' if found.classification else each.about, found.start_name
+    about, start = (
+        f'log-odds of "{each.about}"' if found.classification else each.about,
+        f"{found.start_name} of the background rows",
+    )
     width = min(44, max(len(name) for name in (start, about, *(name for name, _ in steps))))
 
     def line(name: str, bar: str, amount: str, share: float | None = None) -> str:

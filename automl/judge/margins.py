@@ -72,8 +72,8 @@ def probability_of(margin: Array | float) -> Array:
 
 
 def start_name(classification: bool) -> str:
-    """What the way to a prediction starts from; of log-odds the mean is another than that of the probabilities."""
-    return f"mean {'margin' if classification else 'prediction'} of the background rows"
+    """What the way to a prediction starts from, over the background rows; the mean of log-odds is not that of probabilities."""
+    return "mean margin" if classification else "mean prediction"
 
 
 def start_text(base: float, classification: bool) -> str:
@@ -81,7 +81,7 @@ def start_text(base: float, classification: bool) -> str:
     level = figures_text(base)
     if classification:
         level = f"log-odds {level} ({percent_text(float(probability_of(base)))})"
-    return f"{level}, the {start_name(classification)}"
+    return f"{level}, the {start_name(classification)} of the background rows"
 
 
 def margins_of_model(predictor: Any, positive: int | None) -> Margins:

@@ -33,9 +33,10 @@ def _view(content: dict[str, Any]) -> dict[str, Any]:
     rows = [_row(each, content, at) for at, each in enumerate(content["rows"][:MOST_ROWS])]
     scale = "log-odds" if content["scale"] == "log-odds" else f'the unit of "{content["target"]}"'
     how = (
-        f"Each chart leads from the {content['start_name']} ({content['background_rows']:,} training rows) to the row: every bar"
-        f" is what the row's value of a column adds, in {scale}, averaged over the orders in which the columns can be set"
-        " (Shapley values); they add up. What a column adds is no cause: changing it in the world need not have this effect."
+        f"Each chart leads from the {content['start_name']} of the background rows ({content['background_rows']:,} training rows)"
+        f" to the row: every bar is what the row's value of a column adds, in {scale}, averaged over the orders in which the"
+        " columns can be set (Shapley values); they add up. What a column adds is no cause: changing it in the world need not"
+        " have this effect."
     )
     if content["scale"] == "log-odds":
         how += " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities."

@@ -117,7 +117,9 @@ def test_explain_tells_the_way_to_a_prediction_and_writes_a_page(finished, comma
     assert answer.code == 0, answer.err
     lines = answer.out.splitlines()
     assert lines[0].startswith("row 3: diagnosis = ")
-    assert "mean of training rows" in answer.out and "mean_radius = " in answer.out and "held: mean_area" in answer.out
+    assert (
+        "mean margin of the background rows" in answer.out and "mean_radius = " in answer.out and "held: mean_area" in answer.out
+    )
     assert page.read_text().startswith("<!doctype html>")
     before = finished.data.read_bytes()
     assert command("explain", finished.folder, finished.data, "--row", "3", "--html", finished.data).code == 2

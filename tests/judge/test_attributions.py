@@ -145,11 +145,11 @@ def test_the_way_starts_at_a_mean_of_margins_that_is_not_called_a_mean_of_probab
     single = attributions.run(case_of(Task.BINARY))[1]
     waterfall = single.figures[0]
     share = 100 * float(probability_of(waterfall.series[0].y[0]))
-    assert waterfall.series[0].x[0] == "mean margin of the background rows"
+    assert waterfall.series[0].x[0] == "mean margin"
     for told in (single.sentence, waterfall.how_to_read):
         assert f"({share:.1f} %), the mean margin of the background rows" in told and "starts at log-odds" in told
         assert "mean prediction" not in told and "mean of" not in told.split("The mean is taken")[0]
-    assert attributions.run(case_of(Task.REGRESSION))[1].figures[0].series[0].x[0] == "mean prediction of the background rows"
+    assert attributions.run(case_of(Task.REGRESSION))[1].figures[0].series[0].x[0] == "mean prediction"
 
 
 def test_rows_are_not_shown_without_samples_and_nothing_without_time() -> None:

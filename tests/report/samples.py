@@ -290,9 +290,7 @@ def _influences() -> tuple[Figure, ...]:
     )
     places = tuple(float(each) for each in range(20, 70, 5))
     rows = tuple(Series(f"row {row}", places, tuple(row + 0.02 * each for each in places)) for row in range(5))
-    added = Series(
-        "steps", ("mean margin of the background rows", "age = 21", "workclass = Private", "5 others"), (-2.7, -1.2, 0.4, 0.1)
-    )
+    added = Series("steps", ("mean margin", "age = 21", "workclass = Private", "5 others"), (-2.7, -1.2, 0.4, 0.1))
     return (
         Figure("swarm", "beeswarm", "What moves the predictions", "A dot is a row.", swarms, "column", "adds to the log-odds"),
         Figure("way", "waterfall", "Row 7", "From the mean to this row.", (added,), "this row", "log-odds"),
