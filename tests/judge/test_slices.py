@@ -75,7 +75,7 @@ def test_a_pair_is_told_only_where_both_conditions_count_and_a_range_only_once()
     found = [each.text for each in weakest(case, conditions(case))[0]]
     assert found
     assert not [text for text in found if "red" in text]
-    below = [text for text in found if text.startswith("noise up to") and " and " not in text]
+    below = [text for text in found if text.startswith("noise is up to") and " and " not in text]
     assert len(below) <= 1
 
 
@@ -87,7 +87,7 @@ def test_of_ranges_within_each_other_the_worst_that_holds_is_told() -> None:
     for extra, expected in ((more, tenth), (more * first, quarter)):  # worse on both halves, or only where it was found
         broken = replace(case, prediction=case.prediction + wrong * quarter + extra * tenth)
         every = weakest(broken, [each for each in conditions(broken) if each.column == "noise"])[0]
-        found = [each for each in every if each.text.startswith("noise up to")]
+        found = [each for each in every if each.text.startswith("noise is up to")]
         assert len(found) == 1
         assert np.mean(found[0].rows == expected) > 0.99
 
