@@ -42,7 +42,7 @@ def rows(count: int, seed: int = 0) -> Training:
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"width": 32, "learning_rate": 1e-2, "dropout": 0.1},
     "realmlp": {"width": 32, "nets": 2, "schedule": "constant"},
-    "tabm": {"width": 32, "members": 4, "bins": 8, "embedding": 4, "learning_rate": 5e-3},
+    "tabm": {"width": 32, "members": 4, "bins": 8, "embedding": 4, "learning_rate": 5e-3, "fit_nets": 2},
 }
 ONE_EPOCH: dict[str, Any] = {"batch_size": 16, "epochs": 1, "jit": False}
 

@@ -403,6 +403,30 @@ class ForAllNets(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
+class OfEachNet(keras.layers.Layer):
+    """What is the same for all nets, once for each of them, so that it stands beside what differs.
+
+    Input shape: (1, batch, features) or (nets, batch, features). Output shape: (nets, batch, features).
+    """
+
+    def __init__(self, nets: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.nets = int(nets)
+
+    def call(self, inputs: Any) -> Any:
+        return tf.broadcast_to(inputs, (self.nets, tf.shape(inputs)[1], inputs.shape[-1]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (self.nets, *input_shape[1:])
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "nets": self.nets}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class MeanOfNets(keras.layers.Layer):
     """What a pack says together: the logarithm of the mean probability, or the mean value within bounds.
 

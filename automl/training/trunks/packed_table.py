@@ -16,18 +16,19 @@ def inputs_of(shapes: dict[str, tuple[Any, str, Any]]) -> dict[str, Any]:
     }
 
 
-def one_hot(codes: Any, cardinalities: Any, most_levels: int) -> tuple[Any, list[int]]:
+def one_hot(codes: Any, cardinalities: Any, most_levels: int, nets: int) -> tuple[Any, list[int]]:
     """Columns with at most so many levels, the missing one included, side by side; None where there is none.
 
     Returns the tensor (nets, batch, width) and the width of every column.
     """
     from automl.training.layers import OneHot
+    from automl.training.packed.layers import OfEachNet
 
     small = [column for column, levels in enumerate(cardinalities) if 2 <= levels <= most_levels]
     if not small:
         return None, []
     widths = [1 if cardinalities[column] == 3 else int(cardinalities[column]) - 1 for column in small]
-    return OneHot([cardinalities[column] for column in small], small)(codes), widths
+    return OfEachNet(nets)(OneHot([cardinalities[column] for column in small], small)(codes)), widths
 
 
 def embedded(codes: Any, cardinalities: Any, most_levels: int, width: int, nets: int) -> tuple[Any, list[int]]:

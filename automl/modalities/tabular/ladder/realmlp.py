@@ -141,7 +141,7 @@ def build(shapes: Shapes, problem: Problem, settings: Settings, nets: int) -> An
         parts.append(periodic(inputs["numeric"]))
     if "categorical" in inputs:
         codes, cardinalities = inputs["categorical"], shapes["categorical"][2]
-        hot, _ = one_hot(codes, cardinalities, ONE_HOT_LEVELS)
+        hot, _ = one_hot(codes, cardinalities, ONE_HOT_LEVELS, nets)
         if hot is not None:
             parts.append(PackedRobustScale(nets, name="robust")(hot))
         learned, _ = embedded(codes, cardinalities, ONE_HOT_LEVELS, EMBEDDING_WIDTH, nets)

@@ -117,7 +117,7 @@ def build(shapes: Shapes, problem: Problem, settings: Settings, nets: int) -> An
     if "categorical" in inputs:
         codes, cardinalities = inputs["categorical"], shapes["categorical"][2]
         for tensor, widths in (
-            one_hot(codes, cardinalities, ONE_HOT_LEVELS),
+            one_hot(codes, cardinalities, ONE_HOT_LEVELS, nets),
             embedded(codes, cardinalities, ONE_HOT_LEVELS, EMBEDDING_WIDTH, nets),
         ):
             parts += [] if tensor is None else [tensor]
