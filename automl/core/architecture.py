@@ -125,6 +125,7 @@ class Architecture:
     fits: None, or the sentence why the rung is left out for a profile. reason: why it is worth trying.
     learner: makes the learner; heavy libraries are imported inside it. None: the rung is an ensemble of trials of the rungs
         below it (automl.search.ensembling). needs_tensorflow: trains in the worker.
+    cost: what the settings are expected to take; they hold "rounds" where a trial has found how many are trained.
     seeds_differ: a fit with another seed is another model, as good as the first, so that the mean of a few is better.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from automl.search.trial import Outcome
 
@@ -10,6 +11,8 @@ FIT_SHARE = 0.35
 """A fit on all rows against a trial over five folds, at most."""
 EXPORT_SECONDS = {False: 0.5, True: 1.25}
 """Writing and checking one graph, by whether it comes from TensorFlow, on two cores that do nothing else."""
+FURTHER_SECONDS, SECONDS_A_MB = {False: 0.1, True: 0.6}, 0.3
+"""What each further fit in the same graph, and each megabyte of it that no net is, adds to that."""
 IMPORT_SECONDS = 8.0
 """What the worker's libraries take to be imported there: the measure of how slow the machine is in this run."""
 MOST_SLOWNESS = 4.0
@@ -49,23 +52,35 @@ def fit_share(folds: int, samples: bool = False) -> float:
     return SAMPLED_SHARE if samples else max(FIT_SHARE, 1.5 / folds)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One fit among those that are shipped together. tensorflow: whether it is a net. size_bytes: of its part of the graph."""
+
+    outcome: Outcome
+    tensorflow: bool
+    size_bytes: int = 0
+
+
 def shipping_seconds(
-    champion: Outcome | None,
-    tensorflow: bool,
-    fits: int,
-    preparing: float = 0.0,
-    share: float = FIT_SHARE,
-    slowness: float = 1.0,
+    parts: Sequence[Part], fits: int, preparing: float = 0.0, share: float = FIT_SHARE, slowness: float = 1.0
 ) -> float:
-    """Time for `fits` fits of the champion on (nearly) all rows with their exports.
+    """Time for `fits` fits of all parts on (nearly) all rows, each time exported as one graph.
 
     share: as `fit_share` tells it, where the learner did not tell itself what a fit takes; slowness: of the machine in
     this run, see `slowness_of`.
     """
-    if champion is None:
+    if not parts:
         return 0.0
-    fitting = share * champion.again_seconds if champion.fit_seconds is None else SEALED_GROWTH * champion.fit_seconds
-    return fits * (fitting + slowness * EXPORT_SECONDS[tensorflow] + EXPORT_SHARE * preparing)
+    fitting = sum(_fitting_seconds(part.outcome, share) for part in parts)
+    first = max(parts, key=lambda part: part.tensorflow)
+    exporting = EXPORT_SECONDS[first.tensorflow] - FURTHER_SECONDS[first.tensorflow]
+    exporting += sum(FURTHER_SECONDS[part.tensorflow] for part in parts)
+    exporting += SECONDS_A_MB * sum(1e-6 * part.size_bytes for part in parts if not part.tensorflow)
+    return fits * (fitting + slowness * exporting + EXPORT_SHARE * preparing)
+
+
+def _fitting_seconds(outcome: Outcome, share: float) -> float:
+    return share * outcome.again_seconds if outcome.fit_seconds is None else SEALED_GROWTH * outcome.fit_seconds
 
 
 def slowness_of(import_seconds: float) -> float:

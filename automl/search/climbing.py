@@ -20,7 +20,7 @@ from automl.core.space import Settings
 from automl.search import budget, sampling
 from automl.search.context import Context
 from automl.search.deciding import against, decide, worse_beyond_doubt
-from automl.search.ensembling import combine
+from automl.search.ensembling import combine, repeated
 from automl.search.fairest import Fairness
 from automl.search.journal import Fresh, Journal
 from automl.search.trial import Outcome, cost_of
@@ -48,6 +48,8 @@ LIKELY_MEMBERS = 4
 """While searching, time is kept for an ensemble of so many trials: the best of every contending rung, and the best others."""
 SEEDS_OF_BEST = 4
 """The preset best fits the boosted members of an ensemble with so many seeds; its mean errs less than one of them."""
+LIKELY_SEEDS = 2
+"""Of these, time is kept for while searching."""
 
 
 @dataclass
@@ -173,18 +175,23 @@ class Climb:
     def _is_net(self, architecture: str) -> bool:
         return self.context.architecture(architecture).needs_tensorflow
 
+    def _fitted(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """What has to be fitted for these, with the settings that it is fitted with: of ensembles every member, as often as
+        it has seeds."""
+        known = {each.trial.id: each for each in self.outcomes}
+        parts = [part for outcome in outcomes for part in outcome.trial.parts if part.id in known]
+        return [known[part.id].fitted_with(part.settings) for part in parts]
+
     def _parts(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
-        """The outcomes that have to be fitted for these, with the settings that they are fitted with: of ensembles the members,
-        everything once."""
-        settings = {part.id: part.settings for outcome in outcomes for part in outcome.trial.parts}
-        return [each.fitted_with(settings[each.trial.id]) for each in self.outcomes if each.trial.id in settings]
+        """The same, everything once."""
+        return list({each.trial.id: each for each in self._fitted(outcomes)}.values())
 
     def reserve(self) -> float:
         """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
         contenders = self._contenders()
         finals, judging = self._at_final_size(contenders), self.judging()
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
-        fits = [self._shipping(each) for each in finals]
+        fits = [self._shipping([each]) for each in finals]
         shipping = max([*fits, self._combined(contenders)], default=0.0)
         return again + self._finals_seconds(finals) + self._nesting(contenders) + shipping + judging
 
@@ -224,7 +231,7 @@ class Climb:
         Of large data one fit: the last rows are worth less there than a further rung.
         """
         count = 1 if self.context.samples else 2
-        fits = [self._shipping(each, count) for each in self._contenders()]
+        fits = [self._shipping([each], count) for each in self._contenders()]
         return max(fits, default=0.0) + self.judging()
 
     def _combined(self, contenders: list[Outcome]) -> float:
@@ -238,27 +245,23 @@ class Climb:
         others = sorted((each for each in tried if each.trial.id not in known), key=self._value, reverse=True)
         likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
         more = [each for each in likely if each.trial.id not in known]
-        wanted = sum(self._shipping(each) for each in likely) + (self._finals_seconds(more) if more else 0.0)
+        fitted = repeated(self.context, likely, LIKELY_SEEDS if self.context.plan.preset == "best" else 1)
+        wanted = self._shipping(fitted) + (self._finals_seconds(more) if more else 0.0)
         return min(wanted, budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))
 
     def judging(self) -> float:
         """Seconds to keep for judging and the report."""
         return budget.judging_seconds(self.preparing_seconds, self.context.plan.budget_seconds)
 
-    def _shipping(self, outcome: Outcome, most_fits: int = 2) -> float:
-        """Seconds for fitting and exporting: a second time on all rows, where some are sealed."""
-        fits = min(most_fits, outcome.fits) if self.context.plan.refit and self._has_sealed_rows else 1
-        return sum(
-            budget.shipping_seconds(
-                each,
-                self._is_net(each.trial.architecture),
-                fits,
-                self.preparing_seconds,
-                self._fit_share,
-                self.workshop.slowness,
-            )
-            for each in self._parts([outcome])
-        )
+    def _shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2) -> float:
+        """Seconds for fitting these and exporting them as one graph: a second time on all rows, where some are sealed."""
+        twice = self.context.plan.refit and self._has_sealed_rows
+        fits = min([most_fits, *(each.fits for each in outcomes)]) if twice else 1
+        parts = [
+            budget.Part(each, self._is_net(each.trial.architecture), cost_of(self.context, each.trial).size_bytes)
+            for each in self._fitted(outcomes)
+        ]
+        return budget.shipping_seconds(parts, fits, self.preparing_seconds, self._fit_share, self.workshop.slowness)
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
@@ -481,7 +484,7 @@ class Climb:
             return False
         if self.context.plan.trials is not None:
             return True
-        shipping = sum(self._shipping(each, fits) for each in members)
+        shipping = self._shipping(members, fits)
         together = [*self._contenders(), *members]
         local = [each for each in together if not self._is_net(each.trial.architecture)]
         nesting = self._nesting([*local, *members]) if len(local) == len(together) else 0.0
@@ -613,7 +616,7 @@ class Climb:
         return replace(final, size_bytes=price[0], row_milliseconds=None if counted else price[1], size_measured=True)
 
     def _after_finals(self, outcome: Outcome) -> float:
-        return self.judging() + self._shipping(outcome)
+        return self.judging() + self._shipping([outcome])
 
     def _as_final(self, outcome: Outcome, scores: tuple[float, ...]) -> Final:
         cost = cost_of(self.context, outcome.trial)

@@ -100,7 +100,7 @@ def combine(
         chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
-    fits = next((count for count in range(most_seeds, 1, -1) if affords(_repeated(context, shipped, count + 1))), 1)
+    fits = next((count for count in range(most_seeds, 1, -1) if affords(repeated(context, shipped.outcomes, count + 1))), 1)
     return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
 
 
@@ -215,9 +215,9 @@ def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
     return [rows if len(rows) <= most else np.sort(generator.permutation(rows)[:most]) for rows in folds]
 
 
-def _repeated(context: Context, shipped: _Choice, count: int) -> list[Outcome]:
+def repeated(context: Context, outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
     """The trials, each as often as it is fitted where there are so many seeds."""
-    return [each for each in shipped.outcomes for _ in range(count if _varies(context, each.trial) else 1)]
+    return [each for each in outcomes for _ in range(count if _varies(context, each.trial) else 1)]
 
 
 def _varies(context: Context, trial: Trial) -> bool:

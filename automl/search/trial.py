@@ -233,8 +233,13 @@ def needs_worker(context: Context, trial: Trial) -> bool:
 
 
 def cost_of(context: Context, trial: Trial) -> Cost:
-    """What the declarations expect of these settings, summed over the members."""
-    costs = [context.architecture(part.architecture).cost(context.profile, part.settings) for part in trial.parts]
+    """What the declarations expect of these settings and of the rounds, where they are known, summed over the members."""
+    costs = [
+        context.architecture(part.architecture).cost(
+            context.profile, {**part.settings, "rounds": part.rounds} if part.rounds else part.settings
+        )
+        for part in trial.parts
+    ]
     flops = sum(cost.flops_a_row for cost in costs)
     return Cost(sum(cost.seconds for cost in costs), sum(cost.size_bytes for cost in costs), flops)
 

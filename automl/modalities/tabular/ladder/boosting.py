@@ -198,7 +198,7 @@ def expected_rounds(profile: Profile, settings: Settings) -> float:
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
-    rounds = max(20.0, expected_rounds(profile, settings))
+    rounds = settings.get("rounds") or max(20.0, expected_rounds(profile, settings))
     trees = profile.outputs if profile.task is Task.MULTICLASS else 1
     leaves = min(settings["num_leaves"], max(2.0, 0.8 * profile.rows / (1.5 * settings["min_data_in_leaf"])))
     made = made_columns(profile, settings.get("features", "plain"))
