@@ -28,6 +28,8 @@ from automl.search.workshop import Workshop
 
 PATIENCE = 10
 """Trials of each rung near the champion that may bring nothing before `fast` and `balanced` end early."""
+VAIN_TRIALS = 30
+"""After so many that brought nothing a rung waits until the other near ones have had as many."""
 USUAL = 1.2
 """A trial is begun only where this multiple of what its rung usually takes would still fit; it is cut where it takes longer."""
 MOST_WAITING_SECONDS = 3.0
@@ -387,7 +389,8 @@ class Climb:
         if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
             return None
         fitting = [name for name in near if USUAL * self._usual_seconds(name) < left]
-        return min(fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+        promising = [name for name in fitting if self._vain_trials(name) < VAIN_TRIALS]
+        return min(promising or fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
 
     def _is_young(self, outcome: Outcome, left: float) -> bool:
         """Whether a rung has not tried its first few starts, which differ much, and one takes a small share of the time."""
@@ -421,12 +424,12 @@ class Climb:
 
     def _gained_nothing(self, near: list[str]) -> bool:
         """Whether each near rung has gone PATIENCE trials without a new best of its own."""
-        for name in near:
-            trials, best = self._of(name), self.best(name)
-            since = len(trials) if best is None else sum(each.trial.number > best.trial.number for each in trials)
-            if since < PATIENCE:
-                return False
-        return True
+        return all(self._vain_trials(name) >= PATIENCE for name in near)
+
+    def _vain_trials(self, name: str) -> int:
+        """Trials of a rung since its best one."""
+        best = self.best(name)
+        return sum(best is None or each.trial.number > best.trial.number for each in self._of(name))
 
     def _next_trial(self, rung: Rung, deadline: Deadline) -> bool:
         recorded = [outcome.trial for outcome in self._of(rung.architecture)]

@@ -264,6 +264,15 @@ def test_the_estimate_of_bytes_is_within_a_factor_of_two(name: str, task: Task) 
     assert 0.5 < cost.size_bytes / size < 2, f"{cost.size_bytes} for {size}"
 
 
+def test_rounds_that_are_known_make_the_price_of_boosting() -> None:
+    prepared = Prepared("boosting", Task.BINARY)
+    usual = boosting.cost(prepared.profile, prepared.settings)
+    rounds = 3 * round(boosting.expected_rounds(prepared.profile, prepared.settings))
+    known = boosting.cost(prepared.profile, {**prepared.settings, "rounds": rounds})
+    assert known.seconds > usual.seconds
+    assert known.size_bytes > 1.8 * usual.size_bytes
+
+
 def test_every_rung_says_why_in_numbers() -> None:
     prepared = Prepared("boosting", Task.BINARY)
     for rung in RUNGS.values():

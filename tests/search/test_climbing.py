@@ -13,7 +13,7 @@ import pytest
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
 from automl.search import Prepared, budget
-from automl.search.climbing import FEWEST_STARTS, PATIENCE
+from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
@@ -179,6 +179,20 @@ def test_search_ends_early_where_it_gains_nothing_and_says_what_was_left(prepare
     assert set(searched.values()) == {FEWEST_STARTS - 1}, "beyond a few starts, only rungs near the champion are searched"
     assert "ended early" in evidence.stopped
     assert "were left" in evidence.stopped
+
+
+def test_a_cheap_rung_that_gains_nothing_waits_until_the_others_have_had_as_many_trials(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    made_up = rungs(baseline=0.5, linear=0.899, boosting=0.9, mlp=0.6)
+    made_up["linear"].seconds, made_up["boosting"].seconds = 0.02, 2.0
+    context = timed(prepared, 300.0, preset="best")
+    climb, workshop, _ = climb_of(context, made_up, tmp_path, budget=300.0, worker=object())
+    climb.run()
+    searched = [name for what, name, _ in workshop.asked if what == "search"]
+    assert searched.count("boosting") > VAIN_TRIALS
+    before = searched[: [place for place, name in enumerate(searched) if name == "boosting"][VAIN_TRIALS - 1]]
+    assert before.count("linear") == VAIN_TRIALS
 
 
 @pytest.mark.parametrize("status, told", [("failed", "failures"), ("out of time", "skipped")])
