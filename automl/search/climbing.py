@@ -122,14 +122,17 @@ class Climb:
         )
 
     def candidates(self, evidence: Evidence) -> list[Trial]:
-        """The champion, then the other finalists, the best first: what is shipped if the gate refuses it."""
-        fresh = {final.architecture: final.score for final in evidence.finals}
-
-        def order(trial: Trial) -> tuple[bool, float]:
-            score = fresh.get(trial.architecture, trial.score)
-            return trial.architecture == evidence.champion, self.context.metric.gain(score or 0.0, 0.0)
-
-        return sorted((outcome.trial for outcome in self.finalists()), key=order, reverse=True)
+        """The champion, then who would be champion without it, and so on: what is shipped if the gate refuses the former."""
+        finals = {final.architecture: final for final in evidence.finals}
+        left = {each.trial.architecture: each for each in self.finalists()}
+        found = [left.pop(evidence.champion).trial] if evidence.champion in left else []
+        while left:
+            chosen, *others = ((each, finals.get(name)) for name, each in left.items())
+            for each in others:
+                if not self._skips_fresh_folds(each[0], chosen[0]) and self._compare(each, chosen).accepted:
+                    chosen = each
+            found.append(left.pop(chosen[0].trial.architecture).trial)
+        return found
 
     # What is known so far
 
@@ -518,12 +521,12 @@ class Climb:
         finals: list[Final] = []
         decisions: list[Decision] = []
         incumbent: tuple[Outcome, Final | None] | None = None
-        titles = {rung.architecture: rung.title for rung in self.context.plan.ladder}
+        titles = self._titles
         repeats = self._repeats()
         for outcome in self.finalists():
             name = outcome.trial.architecture
             if incumbent is not None and self._skips_fresh_folds(outcome, incumbent[0]):
-                decisions.append(self._rejected_on_search_folds(outcome, incumbent[0], titles))
+                decisions.append(self._rejected_on_search_folds(outcome, incumbent[0]))
                 continue
             final = self._final(outcome, repeats, titles[name])
             if final is not None:
@@ -531,7 +534,7 @@ class Climb:
             if incumbent is None:
                 incumbent = (outcome, final)
                 continue
-            decision = self._compare((outcome, final), incumbent, titles)
+            decision = self._compare((outcome, final), incumbent)
             decisions.append(decision)
             self._tell(decision.sentence, stage="decide")
             if decision.accepted:
@@ -550,7 +553,12 @@ class Climb:
         slow = outcome.seconds > SLOW_SECONDS
         return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling)
 
-    def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome, titles: dict[str, str]) -> Decision:
+    @property
+    def _titles(self) -> dict[str, str]:
+        return {rung.architecture: rung.title for rung in self.context.plan.ladder}
+
+    def _rejected_on_search_folds(self, outcome: Outcome, incumbent: Outcome) -> Decision:
+        titles = self._titles
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each in (outcome, incumbent))
         decision = decide(ours, theirs, self.context.metric, self.folds, titles, True, self.context.rolling)
         sentence = (
@@ -560,11 +568,9 @@ class Climb:
         )
         return replace(decision, accepted=False, sentence=sentence, test=decision.test.replace("fresh", "search"))
 
-    def _compare(
-        self, candidate: tuple[Outcome, Final | None], incumbent: tuple[Outcome, Final | None], titles: dict[str, str]
-    ) -> Decision:
+    def _compare(self, candidate: tuple[Outcome, Final | None], incumbent: tuple[Outcome, Final | None]) -> Decision:
         """The test on fresh folds; on the search folds, and said so, where there was no time to run both again."""
-        obey = self.context.plan.preset != "best"
+        obey, titles = self.context.plan.preset != "best", self._titles
         if candidate[1] is not None and incumbent[1] is not None:
             return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey, self.context.rolling)
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each, _ in (candidate, incumbent))

@@ -20,10 +20,10 @@ from automl.core.space import Choice
 from automl.core.tasks import ALL_TASKS, Task
 from automl.encoders.graph import GraphBuilder
 from automl.encoders.table import make_encoder
-from automl.modalities.tabular.ladder import baseline, boosting, linear
+from automl.modalities.tabular.ladder import baseline, boosting, forest, linear
 from tests.encoders.made_up import awkward_table, feeds, make_profile, make_table, run_graph
 
-RUNGS = {module.ARCHITECTURE.name: module.ARCHITECTURE for module in (baseline, linear, boosting)}
+RUNGS = {module.ARCHITECTURE.name: module.ARCHITECTURE for module in (baseline, linear, boosting, forest)}
 ROWS = 300
 TABLE = make_table(ROWS)
 GENERATOR = np.random.default_rng(1)
@@ -42,6 +42,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "baseline": [{}],
     "linear": [{}, {"penalty": "l1"}],
     "boosting": [{}, {"num_leaves": 40, "min_data_in_leaf": 1, "max_cat_to_onehot": 4, "cat_smooth": 0.5, "cat_l2": 0.1}],
+    "forest": [{}, {"extra_trees": False, "max_features": 1.0, "min_samples_leaf": 5}],
 }
 
 
@@ -179,17 +180,18 @@ def test_weights_matter_and_equal_weights_do_not(name: str, task: Task) -> None:
     prepared = Prepared(name, task)
     whole = prepared.part(slice(None))
     weight = np.where(np.asarray(TABLE.columns["plain"]) > 55, 3.0, 1.0)
+    settings = {**prepared.settings, **({"min_samples_leaf": 3} if name == "forest" else {})}  # a row alone is itself
     fitted = [
-        prepared.rung.learner().fit(training, prepared.problem, prepared.settings, 20, 0)
+        prepared.rung.learner().fit(training, prepared.problem, settings, 20, 0)
         for training in (whole, replace(whole, sample_weight=weight / weight.mean()))
     ]
     plain, weighted = (np.asarray(each.predict(prepared.inputs)) for each in fitted)
     assert np.abs(plain - weighted).max() > 1e-6
-    alike = prepared.rung.learner().fit(replace(whole, sample_weight=np.ones(ROWS)), prepared.problem, prepared.settings, 20, 0)
+    alike = prepared.rung.learner().fit(replace(whole, sample_weight=np.ones(ROWS)), prepared.problem, settings, 20, 0)
     np.testing.assert_allclose(alike.predict(prepared.inputs), plain, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["linear", "boosting"])
+@pytest.mark.parametrize("name", ["linear", "boosting", "forest"])
 def test_a_deadline_that_is_over_is_an_error_of_training(name: str) -> None:
     with pytest.raises(TrainingError, match="time was up"):
         Prepared(name, Task.BINARY).fit_folds(deadline=Deadline(0.0))
@@ -255,9 +257,9 @@ def test_all_settings_of_the_space_train_without_a_warning(name: str, task: Task
 @pytest.mark.parametrize(("name", "task"), EVERY)
 def test_the_estimate_of_bytes_is_within_a_factor_of_two(name: str, task: Task) -> None:
     prepared = Prepared(name, task)
-    cost = prepared.rung.cost(prepared.profile, prepared.settings)
-    rounds = round(boosting.expected_rounds(prepared.profile, prepared.settings)) if name == "boosting" else 0
-    fitted = prepared.fit(rounds=max(20, rounds))
+    rounds = max(20, round(boosting.expected_rounds(prepared.profile, prepared.settings)) if name == "boosting" else 0)
+    cost = prepared.rung.cost(prepared.profile, {**prepared.settings, "rounds": rounds})
+    fitted = prepared.fit(rounds=rounds)
     builder = GraphBuilder()
     builder.output(fitted.graph(builder, prepared.encoder.graph(builder)), "out", "float32", ("batch", prepared.problem.outputs))
     size = builder.build().ByteSize()

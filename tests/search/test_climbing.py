@@ -77,6 +77,13 @@ def test_what_is_shipped_instead_of_a_refused_champion_is_the_next_best(prepared
     assert [trial.architecture for trial in candidates] == ["linear", "boosting", "mlp", "baseline"]
 
 
+def test_a_rung_that_proved_nothing_is_not_shipped_for_a_refused_one(prepared: Prepared, tmp_path: Path) -> None:
+    means = {"baseline": 0.5, "linear": 0.9, "boosting": 0.9002, "mlp": 0.95}
+    climb, _, _ = climb_of(counted(prepared), rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
+    candidates = climb.candidates(climb.run())
+    assert [trial.architecture for trial in candidates] == ["mlp", "linear", "boosting", "baseline"]
+
+
 def test_preset_best_ships_the_better_mean_and_still_shows_the_test(prepared: Prepared, tmp_path: Path) -> None:
     context = counted(prepared)
     best = replace(context, plan=replace(context.plan, preset="best"))

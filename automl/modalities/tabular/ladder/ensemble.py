@@ -35,7 +35,7 @@ def cost(profile: Profile, settings: Settings) -> Cost:
 ARCHITECTURE = Architecture(
     name="ensemble",
     title="Ensemble",
-    rung=6,
+    rung=7,
     tasks=ALL_TASKS,
     encoding="none",
     fits=fits,

@@ -115,7 +115,7 @@ def learner() -> Learner:
 ARCHITECTURE = Architecture(
     name="mlp",
     title="MLP with dropout",
-    rung=3,
+    rung=4,
     tasks=ALL_TASKS,
     encoding="embedded",
     fits=fits,

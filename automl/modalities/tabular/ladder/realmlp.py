@@ -198,7 +198,7 @@ def learner() -> Learner:
 ARCHITECTURE = Architecture(
     name="realmlp",
     title="RealMLP",
-    rung=4,
+    rung=5,
     tasks=ALL_TASKS,
     encoding="embedded",
     fits=fits,

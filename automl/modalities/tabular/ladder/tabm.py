@@ -161,7 +161,7 @@ def learner() -> Learner:
 ARCHITECTURE = Architecture(
     name="tabm",
     title="TabM-mini",
-    rung=5,
+    rung=6,
     tasks=ALL_TASKS,
     encoding="embedded",
     fits=fits,

@@ -1,0 +1,37 @@
+"""Laws of what finishing a run is expected to take."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl.core.evidence import Trial
+from automl.search.budget import EXPORT_SECONDS, Part, shipping_seconds
+from automl.search.trial import Outcome
+
+
+def part(name: str = "boosting", fit: float = 0.4, net: bool = False, size_bytes: int = 0) -> Part:
+    return Part(Outcome(Trial(name, 0, {}, 0, score=0.9), None, 2.0, fit_seconds=fit), net, size_bytes)
+
+
+@pytest.mark.parametrize("net", [False, True])
+def test_a_fit_alone_is_fitted_and_exported(net: bool) -> None:
+    with_export = shipping_seconds([part(fit=0.0, net=net)], 1)
+    assert with_export == pytest.approx(EXPORT_SECONDS[net])
+    assert shipping_seconds([part(net=net)], 1) > with_export
+    assert shipping_seconds([], 2) == 0.0
+
+
+def test_several_fits_in_one_graph_take_less_than_a_graph_each_and_more_than_one() -> None:
+    parts = [part(), part("realmlp", net=True), part("linear", fit=0.1)]
+    together = shipping_seconds(parts, 1, preparing=1.0)
+    assert max(shipping_seconds([each], 1, preparing=1.0) for each in parts) < together
+    assert together < sum(shipping_seconds([each], 1, preparing=1.0) for each in parts)
+    assert shipping_seconds(parts[::-1], 1, preparing=1.0) == pytest.approx(together)
+
+
+def test_fits_slowness_and_large_trees_cost_more() -> None:
+    usual = shipping_seconds([part()], 1)
+    assert shipping_seconds([part()], 2) == pytest.approx(2 * usual)
+    assert shipping_seconds([part()], 1, slowness=2.0) == pytest.approx(usual + EXPORT_SECONDS[False])
+    assert shipping_seconds([part(size_bytes=5_000_000)], 1) > usual + 1.0
+    assert shipping_seconds([part(net=True, size_bytes=5_000_000)], 1) == pytest.approx(shipping_seconds([part(net=True)], 1))
