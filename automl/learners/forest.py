@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,13 @@ class Forest:
             return builder.node("Concat", [builder.node("Sub", [one, second]), second], axis=1)
         return self._looked_up(builder, shapes, tables, share, matrix)
 
-    def _looked_up(self, builder: GraphBuilder, shapes: Sequence[Tree], tables: Sequence[Array], share: float, matrix: str) -> str:
+    def _looked_up(
+        self, builder: GraphBuilder, shapes: Sequence[Tree], tables: Sequence[Array], share: float, matrix: str
+    ) -> str:
         """Every tree says the number of the leaf that a row falls into, and a table what the leaf says of each class: so a
         tree stands in the graph once, however many classes there are."""
         first = np.cumsum([0, *(len(table) for table in tables)])
-        numbered = [np.arange(start, end, dtype=np.float64) for start, end in zip(first, first[1:], strict=False)]
+        numbered = [np.arange(start, end, dtype=np.float64) for start, end in pairwise(first)]
         places = builder.node("Cast", [tree_scores(builder, _with_leaves(shapes, numbered), len(shapes), matrix)], to=7)
         table = builder.initializer((share * np.concatenate(tables)).astype(np.float32), "leaves")
         said = builder.node("Gather", [table, places], axis=0)  # (batch, trees, classes)

@@ -52,7 +52,6 @@ def space(profile: Profile) -> Space:
         "schedule": Choice(("one_cycle", "cosine"), default="one_cycle"),
     }
     if profile.task.is_classification:
-        dimensions["label_smoothing"] = Choice((0.0, 0.05, 0.1), default=0.0)
         dimensions["loss"] = Choice(("cross_entropy", "focal"), default="cross_entropy")
         if profile.class_counts and min(profile.class_counts) < 0.2 * max(profile.class_counts):
             dimensions["class_weight"] = Choice(("none", "balanced"), default="none")
