@@ -28,8 +28,8 @@ AffordsFits = Callable[[Sequence[Outcome], int], bool]
 ROUNDS = 25
 """Steps of the greedy selection; weights are multiples of one over the steps that were kept."""
 VAIN_ROUNDS = 8
-MOST_CANDIDATES = 20
-MOST_OF_A_RUNG = 6
+MOST_CANDIDATES, MOST_OF_A_RUNG = 30, 12
+"""The best trials that the selection looks at; of a rung more than six, as what errs otherwise is seldom the best alone."""
 MOST_MEMBERS = 6
 MOST_ROWS = 12_000
 """Out-of-fold rows that the selection looks at; the score is computed on all of them."""

@@ -248,7 +248,7 @@ def test_models_lists_every_architecture_by_kind_of_data_simplest_first(command)
         rungs = [each["rung"] for each in found if each["data"] == kind]
         assert rungs == sorted(rungs) and rungs[0] == 0
     tabular = [each["name"] for each in found if each["data"] == "tabular"]
-    assert tabular[:6] == ["baseline", "linear", "boosting", "mlp", "realmlp", "tabm"]
+    assert tabular[:7] == ["baseline", "linear", "boosting", "forest", "mlp", "realmlp", "tabm"]
 
 
 def test_recommend_saves_a_recipe_that_fit_takes(finished, command, tmp_path):
