@@ -34,8 +34,9 @@ USUAL = 1.2
 """A trial is begun only where this multiple of what its rung usually takes would still fit; it is cut where it takes longer."""
 MOST_WAITING_SECONDS = 3.0
 """While a net waits for the training worker, only trials are begun that are usually done in this time."""
-FEWEST_STARTS, CHEAP_SHARE = 3, 0.05
-"""A rung that is behind after its default settings still gets so many starts where each takes such a share of the time left."""
+FEWEST_STARTS, CHEAP_SHARE, CHEAP_SECONDS = 3, 0.05, 1.0
+"""A rung that is behind after its default settings still gets so many starts where each takes such a share of the time left, or
+so few seconds."""
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS = 5.0
@@ -398,7 +399,7 @@ class Climb:
     def _is_young(self, outcome: Outcome, left: float) -> bool:
         """Whether a rung has not tried its first few starts, which differ much, and one takes a small share of the time."""
         name = outcome.trial.architecture
-        return len(self._of(name)) < FEWEST_STARTS and self._usual_seconds(name) < CHEAP_SHARE * left
+        return len(self._of(name)) < FEWEST_STARTS and self._usual_seconds(name) < max(CHEAP_SHARE * left, CHEAP_SECONDS)
 
     def _usual_seconds(self, architecture: str) -> float:
         """What a trial of the rung takes that is not stopped early."""
@@ -573,10 +574,24 @@ class Climb:
         obey, titles = self.context.plan.preset != "best", self._titles
         if candidate[1] is not None and incumbent[1] is not None:
             return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey, self.context.rolling)
-        ours, theirs = (self._as_final(each, each.trial.fold_scores) for each, _ in (candidate, incumbent))
+        ours, theirs = (self._as_final(each, self._scores_of_choice(each)) for each, _ in (candidate, incumbent))
         decision = decide(ours, theirs, self.context.metric, self.folds, titles, obey, self.context.rolling)
         sentence = decision.sentence.replace("on fresh folds", "on the search folds") + " There was no time for fresh folds."
         return replace(decision, sentence=sentence, test=decision.test.replace("fresh folds", "search folds"))
+
+    def _scores_of_choice(self, outcome: Outcome) -> tuple[float, ...]:
+        """What choosing the best of a rung's trials brings: on every search fold the score of the one that is best on the others.
+
+        The best of many trials scores too well on the folds that it was chosen on; an ensemble's own scores are such already.
+        """
+        scores = outcome.trial.fold_scores
+        tried = [each.trial.fold_scores for each in self._of(outcome.trial.architecture) if each.trial.score is not None]
+        alike = np.asarray([each for each in tried if len(each) == len(scores)], np.float64)
+        if outcome.trial.members or len(scores) < 2 or len(alike) < 2:
+            return scores
+        value = alike if self.context.metric.greater_is_better else -alike
+        others = np.nansum(value, axis=1, keepdims=True) - np.nan_to_num(value)
+        return tuple(float(alike[others[:, fold].argmax(), fold]) for fold in range(len(scores)))
 
     def _final(self, outcome: Outcome, repeats: int, title: str) -> Final | None:
         """The finalist on fresh folds, as many as the time allows; None (and a failure) where it could not be run."""
@@ -616,7 +631,8 @@ class Climb:
 
     def _priced(self, final: Final, outcome: Outcome) -> Final:
         """The final with the measured size and latency of its graph, where there is time to measure them."""
-        if self.deadline.searching_seconds(self.reserve()) < 0.5 * outcome.seconds + 1.0:
+        waiting = [self._finals_seconds([each]) + self._after_finals(each) for each in self.finalists() if each.trial.members]
+        if self.deadline.searching_seconds(max([self.reserve(), *waiting])) < 0.5 * outcome.seconds + 1.0:
             return final
         price = self.workshop.price(outcome.trial)
         if price is None:

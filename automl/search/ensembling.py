@@ -33,7 +33,7 @@ MOST_CANDIDATES, MOST_OF_A_RUNG = 30, 12
 MOST_MEMBERS = 6
 MOST_ROWS = 12_000
 """Out-of-fold rows that the selection looks at; the score is computed on all of them."""
-WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.05
+WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.08
 """Shares of the loss that several nets of a trial instead of one, which is what is scored, and fitting once more on all rows,
 sealed ones included, are taken to save."""
 PARTS = 5
@@ -100,7 +100,7 @@ def combine(
         chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
-    fits = next((count for count in range(most_seeds, 1, -1) if affords(repeated(context, shipped.outcomes, count + 1))), 1)
+    fits = next((count for count in range(most_seeds, 1, -1) if affords(repeated(context, shipped.outcomes, count))), 1)
     return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
 
 

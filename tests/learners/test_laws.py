@@ -220,11 +220,15 @@ def test_a_class_that_the_rows_lack_is_unlikely_not_an_error(name: str, task: Ta
 
 @pytest.mark.parametrize("task", sorted(ALL_TASKS))
 @pytest.mark.parametrize("name", list(RUNGS))
-def test_what_is_saved_is_text(name: str, task: Task, tmp_path: Path) -> None:
+def test_what_is_saved_is_text_or_arrays(name: str, task: Task, tmp_path: Path) -> None:
     Prepared(name, task).fit().save(tmp_path)
     (saved,) = tmp_path.iterdir()
     if saved.suffix == ".json":
         assert json.loads(saved.read_text())
+    elif saved.suffix == ".npz":
+        with np.load(saved, allow_pickle=False) as kept:
+            assert all(np.isfinite(kept[each]).all() for each in kept.files)
+            assert tuple(kept["sizes"].sum(axis=0)) == (len(kept["features"]), len(kept["leaves"]))
     else:
         assert saved.read_text().startswith("tree")
 

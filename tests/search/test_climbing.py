@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
+from automl.core.evidence import Trial
 from automl.search import Prepared, budget
 from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
+from automl.search.trial import Outcome
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
 
@@ -135,6 +138,19 @@ def test_what_finishing_costs_is_kept_back(seconds: float, slow: float, prepared
     for what, name, began in workshop.asked:
         if what == "search":
             assert began + made_up[name].seconds <= inner - climb.essential() + 1e-6
+
+
+def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared: Prepared, tmp_path: Path) -> None:
+    """Without fresh folds: of trials that are noise alone the best one has a score that the choice itself does not bring."""
+    climb, _, _ = climb_of(counted(prepared), rungs(**GOOD), tmp_path)
+    generator = np.random.default_rng(0)
+    for number in range(60):
+        scores = tuple(generator.normal(0.8, 0.02, FOLDS).tolist())
+        climb._add(Outcome(Trial("boosting", number, {}, 0, score=float(np.mean(scores)), fold_scores=scores), None, 0.1))
+    best = climb.best("boosting")
+    assert best is not None and best.trial.score is not None
+    assert best.trial.score > 0.815
+    assert abs(np.mean(climb._scores_of_choice(best)) - 0.8) < 0.015
 
 
 def test_nothing_is_searched_once_the_user_has_interrupted(prepared: Prepared, tmp_path: Path) -> None:

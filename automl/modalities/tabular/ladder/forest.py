@@ -14,7 +14,7 @@ from automl.modalities.tabular.ladder.boosting import enrichments, made_columns
 LEAST_ROWS, MOST_ROWS = 50, 150_000
 ROWS_A_LEAF = 8_000
 """Of so many rows more, a leaf has one row more: else the trees of large data would be as large as the data."""
-TREES, MOST_LEAVES, BYTES_A_LEAF = 150, 300_000, 28
+TREES, MOST_LEAVES, BYTES_A_LEAF = 150, 200_000, 28
 SECONDS_A_SPLIT, SECONDS_A_TREE = 5e-9, 1e-3
 
 
