@@ -29,7 +29,9 @@ from automl.learners.trees import joined
 
 Array = np.ndarray[Any, Any]
 
-TREES, FEWEST_TREES, CHUNK = 150, 10, 5
+TREES, CHUNK = 150, 5
+FEW_TREES, FEWEST_TREES = 50, 10
+"""With fewer trees a forest says too little; the deadline alone makes it stop at fewer, down to the fewest."""
 MOST_LEAVES = 200_000
 """Of all trees together: larger forests have fewer trees."""
 SHARE = 0.15
@@ -138,7 +140,9 @@ class ForestLearner:
                 curve.append((float(grown), _mean_loss(folds, groves, totals, grown, problem)))
                 leaves = float(np.mean([tree.tree_.n_leaves for tree in made]))
                 wanted = int(np.clip(MOST_LEAVES // leaves, FEWEST_TREES, wanted))
-                if grown >= FEWEST_TREES and time.monotonic() - started > allowed * grown / (grown + CHUNK):
+                if deadline.expired and grown >= FEWEST_TREES:
+                    break
+                if grown >= FEW_TREES and time.monotonic() - started > allowed * grown / (grown + CHUNK):
                     break
         said = [[grove.forest(()).said(total, grown) for total in pair] for grove, pair in zip(groves, totals, strict=True)]
         seconds = time.monotonic() - started

@@ -39,7 +39,8 @@ FEWEST_STARTS, CHEAP_SHARE, CHEAP_SECONDS = 3, 0.05, 1.0
 so few seconds."""
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
-SLOW_SECONDS = 5.0
+SLOW_SECONDS, SLOW_SHARE = 5.0, 0.02
+"""Rungs whose trials take this, or such a share of the budget, and that are worse beyond doubt get no fresh folds."""
 LEAST_SHARE_OF_TRIAL = 0.7
 """Fresh folds take about as long as the trial's folds; with less time left than this share they are not begun."""
 MOST_TIMES_THE_FIRST = 3.0
@@ -263,15 +264,19 @@ class Climb:
         """Seconds for fitting these and exporting them as one graph: a second time on all rows, where some are sealed."""
         twice = self.context.plan.refit and self._has_sealed_rows
         fits = min([most_fits, *(each.fits for each in outcomes)]) if twice else 1
-        parts = [
-            budget.Part(each, self._is_net(each.trial.architecture), cost_of(self.context, each.trial).size_bytes)
-            for each in self._fitted(outcomes)
-        ]
+        parts = []
+        for each in self._fitted(outcomes):
+            boosted = self.context.architecture(each.trial.architecture).seeds_differ
+            size = cost_of(self.context, each.trial).size_bytes if boosted else 0
+            parts.append(budget.Part(each, self._is_net(each.trial.architecture), size))
         return budget.shipping_seconds(parts, fits, self.preparing_seconds, self._fit_share, self.workshop.slowness)
 
     def _contenders(self) -> list[Outcome]:
         """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
-        return [each for each in self.finalists() if each.seconds <= SLOW_SECONDS or not self._hopeless(each)]
+        return [each for each in self.finalists() if not self._is_slow(each) or not self._hopeless(each)]
+
+    def _is_slow(self, outcome: Outcome) -> bool:
+        return outcome.seconds > min(SLOW_SECONDS, SLOW_SHARE * (self.context.plan.budget_seconds or math.inf))
 
     def _hopeless(self, outcome: Outcome) -> bool:
         leader = self.leader()
@@ -551,8 +556,9 @@ class Climb:
 
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
         """Slow rungs that are worse beyond doubt on the search folds are not run again."""
-        slow = outcome.seconds > SLOW_SECONDS
-        return slow and worse_beyond_doubt(outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling)
+        return self._is_slow(outcome) and worse_beyond_doubt(
+            outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling
+        )
 
     @property
     def _titles(self) -> dict[str, str]:
