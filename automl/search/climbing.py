@@ -276,7 +276,10 @@ class Climb:
         return [each for each in self.finalists() if not self._is_slow(each) or not self._hopeless(each)]
 
     def _is_slow(self, outcome: Outcome) -> bool:
-        return outcome.seconds > min(SLOW_SECONDS, SLOW_SHARE * (self.context.plan.budget_seconds or math.inf))
+        """Of an ensemble most is done: its members were run on fresh folds for themselves, or are few."""
+        return not outcome.trial.members and outcome.seconds > min(
+            SLOW_SECONDS, SLOW_SHARE * (self.context.plan.budget_seconds or math.inf)
+        )
 
     def _hopeless(self, outcome: Outcome) -> bool:
         leader = self.leader()

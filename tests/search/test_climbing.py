@@ -13,7 +13,7 @@ import pytest
 
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
-from automl.core.evidence import Trial
+from automl.core.evidence import Member, Trial
 from automl.search import Prepared, budget
 from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
@@ -108,6 +108,18 @@ def test_a_slow_rung_that_is_worse_beyond_doubt_is_not_run_on_fresh_folds(prepar
     assert "beyond doubt on the search folds" in decision.sentence
     assert "search folds" in decision.test
     assert evidence.champion == "linear"
+
+
+def test_an_ensemble_is_never_judged_by_the_search_folds_for_being_slow(prepared: Prepared, tmp_path: Path) -> None:
+    """Its scores there come from weights found on other folds, those of the rungs from the trials that were best on these."""
+    climb, _, _ = climb_of(counted(prepared), rungs(**GOOD), tmp_path)
+    scores = around(0.7, count=FOLDS)
+    alone = Outcome(Trial("mlp", 0, {}, 0, score=0.7, fold_scores=scores), None, 60.0)
+    best = Outcome(Trial("linear", 0, {}, 0, score=0.9, fold_scores=around(0.9, count=FOLDS)), None, 0.1)
+    members = tuple(Member("mlp", number, {}, 0, 0, 0.5) for number in (0, 1))
+    together = replace(alone, trial=replace(alone.trial, architecture="ensemble", members=members))
+    assert climb._skips_fresh_folds(alone, best)
+    assert not climb._skips_fresh_folds(together, best)
 
 
 def test_without_time_for_fresh_folds_the_search_folds_decide_and_it_is_said(prepared: Prepared, tmp_path: Path) -> None:
