@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,8 +29,9 @@ TIGHT_SHARE = 0.25
 
 PROBING_SHARE = 0.15
 """Of the budget, the most that the probes of sanity take; it counts as judging."""
-COMBINED_SHARE = 0.3
-"""The most of the budget that is kept while searching so that an ensemble can be shipped."""
+COMBINED_SHARE, COMBINED_SECONDS, COMBINED_LEAST_SHARE = 0.3, 50.0, 0.15
+"""The most of the budget that is kept while searching so that an ensemble can be shipped: a share, but no more than so many
+seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
 NESTED_SHARE = 0.3
 """The most of the budget that nested cross-validation may take."""
 
@@ -42,6 +44,13 @@ def judging_seconds(preparing: float, budget: float | None) -> float:
 
 SAMPLED_SHARE = 0.7
 """A fit on as many rows as a trial on a sample learned from, against that trial, which also predicts a large holdout."""
+
+
+def combining_seconds(budget: float | None) -> float:
+    """The most that is kept for shipping an ensemble."""
+    if budget is None:
+        return math.inf
+    return max(COMBINED_LEAST_SHARE * budget, min(COMBINED_SHARE * budget, COMBINED_SECONDS))
 
 
 def fit_share(folds: int, samples: bool = False) -> float:

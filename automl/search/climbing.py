@@ -254,7 +254,7 @@ class Climb:
         more = [each for each in likely if each.trial.id not in known]
         fitted = repeated(self.context, likely, LIKELY_SEEDS if self.context.plan.preset == "best" else 1)
         wanted = self._shipping(fitted) + (self._finals_seconds(more) if more else 0.0)
-        return min(wanted, budget.COMBINED_SHARE * (self.context.plan.budget_seconds or math.inf))
+        return min(wanted, budget.combining_seconds(self.context.plan.budget_seconds))
 
     def judging(self) -> float:
         """Seconds to keep for judging and the report."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automl.core.evidence import Trial
-from automl.search.budget import EXPORT_SECONDS, Part, shipping_seconds
+from automl.search.budget import EXPORT_SECONDS, Part, combining_seconds, shipping_seconds
 from automl.search.trial import Outcome
 
 
@@ -34,3 +34,12 @@ def test_fits_slowness_and_large_trees_cost_more() -> None:
     assert shipping_seconds([part()], 2) == pytest.approx(2 * usual)
     assert shipping_seconds([part()], 1, slowness=2.0) == pytest.approx(usual + EXPORT_SECONDS[False])
     assert shipping_seconds([part(size_bytes=5_000_000)], 1) > usual + 1.0
+
+
+def test_what_is_kept_for_an_ensemble_grows_with_the_budget_as_a_falling_share() -> None:
+    budgets = (20.0, 60.0, 300.0, 600.0, 3600.0)
+    kept = [combining_seconds(each) for each in budgets]
+    shares = [part / whole for part, whole in zip(kept, budgets, strict=True)]
+    assert kept == sorted(kept)
+    assert shares == sorted(shares, reverse=True)
+    assert combining_seconds(None) == float("inf")
