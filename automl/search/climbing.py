@@ -187,7 +187,13 @@ class Climb:
         it has seeds."""
         known = {each.trial.id: each for each in self.outcomes}
         parts = [part for outcome in outcomes for part in outcome.trial.parts if part.id in known]
-        return [known[part.id].fitted_with(part.settings) for part in parts]
+        return [self._as_known_now(known[part.id].fitted_with(part.settings)) for part in parts]
+
+    def _as_known_now(self, outcome: Outcome) -> Outcome:
+        """A net whose program the training worker has given up is compiled once more."""
+        if not outcome.once_seconds or not self._is_net(outcome.trial.architecture) or self.workshop.has_compiled(outcome.trial):
+            return outcome
+        return replace(outcome, once_seconds=0.0)
 
     def _parts(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """The same, everything once."""

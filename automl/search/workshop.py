@@ -15,6 +15,7 @@ from automl.core.clock import Deadline
 from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode
+from automl.core.memory import GIB, resident_bytes
 from automl.core.probes import Memorised, RateTest, Repeated, Shuffled
 from automl.search.budget import slowness_of
 from automl.search.context import Context, save_context
@@ -33,8 +34,13 @@ from automl.search.trial import (
     space_seed,
 )
 from automl.search.worker import Worker
+from automl.training.learner import KEPT_PROGRAMS
 
 Array = np.ndarray[Any, Any]
+
+
+GROWN_BYTES = int(1.8 * GIB)
+"""A training worker that holds so much is ended after its trial, and a new one started: compiled nets are never given back."""
 
 
 @dataclass
@@ -45,6 +51,7 @@ class Workshop:
     slowness: of the machine against two idle cores, known once the worker has its libraries.
     heard: trials of each architecture that the worker knows of.
     predicted: what a trial predicted on a fresh fold, which an ensemble needs again.
+    compiled: numbers of the trials of each architecture that the worker which runs now has trained.
     """
 
     context: Context
@@ -56,6 +63,7 @@ class Workshop:
     slowness: float = field(default=1.0, init=False)
     heard: dict[str, int] = field(default_factory=dict, init=False)
     predicted: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
+    compiled: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False)
 
     def probe(self, architecture: str, deadline: Deadline) -> Outcome:
         """The first trial of a rung: its default settings."""
@@ -102,7 +110,14 @@ class Workshop:
             return None
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
         known = (answer[name] for name in ("seconds", "once_seconds", "fit_seconds", "thrift"))
-        return Outcome(decode(Trial, answer["trial"]), predictions, *known)
+        outcome = Outcome(decode(Trial, answer["trial"]), predictions, *known)
+        self.compiled.setdefault(outcome.trial.architecture, []).append(outcome.trial.number)
+        self._renew()
+        return outcome
+
+    def has_compiled(self, trial: Trial) -> bool:
+        """Whether the worker has the programs of a trial still: a learner keeps those that it used last."""
+        return trial.number in self.compiled.get(trial.architecture, [])[-KEPT_PROGRAMS:]
 
     def _search_here(self, declared: Architecture, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         number, space = next_number(recorded), space_of(self.context, declared)
@@ -202,8 +217,16 @@ class Workshop:
             if not (self.folder / "profile.json").is_file():
                 save_context(self.context, self.folder)
             self.worker.send({"do": "open", "folder": str(self.folder)})
-            self.opening, self.heard = True, {}
+            self.opening, self.heard, self.compiled = True, {}, {}
         return self.worker
+
+    def _renew(self) -> None:
+        """End a worker that has grown, and start another, which gets its libraries while trees are searched here."""
+        assert self.worker is not None
+        if self.worker.process is not None and resident_bytes(self.worker.process.pid) > GROWN_BYTES:
+            self.worker.stop()
+            self.opened = self.opening = False
+            self._begin_opening()
 
     def _ask(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         optional = job["do"] in ("trial", "again", "sanity")

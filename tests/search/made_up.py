@@ -82,6 +82,7 @@ class MadeUpWorkshop:
     asked: list[tuple[str, str, float]] = field(default_factory=list)
     broken: bool = False
     slowness: float = 1.0
+    compiled: tuple[int, ...] = ()
 
     def ready(self) -> bool:
         return self.worker is not None
@@ -108,6 +109,9 @@ class MadeUpWorkshop:
 
     def price(self, trial: Trial) -> tuple[int, float] | None:
         return 1000, 0.1
+
+    def has_compiled(self, trial: Trial) -> bool:
+        return trial.number in self.compiled
 
     def _run(self, what: str, architecture: str, number: int, deadline: Deadline) -> Outcome:
         self.asked.append((what, architecture, self.clock.now))

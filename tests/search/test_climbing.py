@@ -122,6 +122,17 @@ def test_an_ensemble_is_never_judged_by_the_search_folds_for_being_slow(prepared
     assert not climb._skips_fresh_folds(together, best)
 
 
+def test_a_net_whose_program_was_given_up_is_expected_to_be_compiled_again(prepared: Prepared, tmp_path: Path) -> None:
+    context = timed(prepared, 300.0)
+    climb, workshop, _ = climb_of(context, rungs(**GOOD), tmp_path, budget=300.0, worker=object())
+    scores = around(0.9, count=FOLDS)
+    net = Outcome(Trial("mlp", 3, {}, 0, score=0.9, fold_scores=scores), None, 12.0, once_seconds=9.0)
+    climb._add(net)
+    forgotten = climb._finals_seconds([net])
+    workshop.compiled = (3,)
+    assert forgotten == pytest.approx(4 * climb._finals_seconds([net]))
+
+
 def test_without_time_for_fresh_folds_the_search_folds_decide_and_it_is_said(prepared: Prepared, tmp_path: Path) -> None:
     made_up = rungs(baseline=0.5, linear=0.8, boosting=0.9)
     for rung in made_up.values():

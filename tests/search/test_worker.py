@@ -125,6 +125,32 @@ def test_the_worker_trains_what_this_process_would(prepared: Prepared, tmp_path:
     assert worker.process is None
 
 
+@pytest.mark.slow
+def test_a_worker_that_has_grown_is_renewed_and_goes_on_where_it_was(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that holds more than is allowed after its first trial: the second trial is the one that it would have made."""
+    worker = Worker(tmp_path, tmp_path / "worker.log")
+    workshop = Workshop(prepared.context, tmp_path / "context", worker)
+    monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", 1)
+    try:
+        first = workshop.search("boosting", [], NEVER)
+        assert first is not None
+        assert worker.process is not None
+        process = worker.process
+        assert not workshop.has_compiled(first.trial)
+        monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", 1 << 50)
+        workshop.open(NEVER)
+        second = workshop.search("boosting", [first.trial], NEVER)
+        assert second is not None
+        assert worker.process is process
+        assert workshop.has_compiled(second.trial)
+        declared = prepared.context.architecture("boosting")
+        assert run_trial(prepared.context, declared, 1, second.trial.settings, NEVER).trial == second.trial
+    finally:
+        workshop.close()
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_worker_whose_parent_is_killed_ends_and_removes_its_copy_of_the_data(busy: bool, tmp_path: Path) -> None:
     folder = tmp_path / "automl-scratch"
