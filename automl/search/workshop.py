@@ -39,8 +39,9 @@ from automl.training.learner import KEPT_PROGRAMS
 Array = np.ndarray[Any, Any]
 
 
-GROWN_BYTES = int(1.8 * GIB)
-"""A training worker that holds so much is ended after its trial, and a new one started: compiled nets are never given back."""
+GROWN_BYTES = int(1.2 * GIB)
+"""A training worker that holds so much more than after its first trial, which had all the data, is ended after a trial, and a new
+one started: compiled nets are never given back."""
 
 
 @dataclass
@@ -51,7 +52,8 @@ class Workshop:
     slowness: of the machine against two idle cores, known once the worker has its libraries.
     heard: trials of each architecture that the worker knows of.
     predicted: what a trial predicted on a fresh fold, which an ensemble needs again.
-    compiled: numbers of the trials of each architecture that the worker which runs now has trained.
+    compiled: numbers of the trials of each architecture that the worker which runs now has trained. held: its bytes after
+    the first of them.
     """
 
     context: Context
@@ -64,6 +66,7 @@ class Workshop:
     heard: dict[str, int] = field(default_factory=dict, init=False)
     predicted: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
     compiled: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False)
+    held: int = field(default=0, init=False, repr=False)
 
     def probe(self, architecture: str, deadline: Deadline) -> Outcome:
         """The first trial of a rung: its default settings."""
@@ -217,13 +220,15 @@ class Workshop:
             if not (self.folder / "profile.json").is_file():
                 save_context(self.context, self.folder)
             self.worker.send({"do": "open", "folder": str(self.folder)})
-            self.opening, self.heard, self.compiled = True, {}, {}
+            self.opening, self.heard, self.compiled, self.held = True, {}, {}, 0
         return self.worker
 
     def _renew(self) -> None:
         """End a worker that has grown, and start another, which gets its libraries while trees are searched here."""
         assert self.worker is not None
-        if self.worker.process is not None and resident_bytes(self.worker.process.pid) > GROWN_BYTES:
+        holds = 0 if self.worker.process is None else resident_bytes(self.worker.process.pid)
+        self.held = self.held or holds
+        if holds > self.held + GROWN_BYTES:
             self.worker.stop()
             self.opened = self.opening = False
             self._begin_opening()

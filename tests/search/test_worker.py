@@ -129,24 +129,31 @@ def test_the_worker_trains_what_this_process_would(prepared: Prepared, tmp_path:
 def test_a_worker_that_has_grown_is_renewed_and_goes_on_where_it_was(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that holds more than is allowed after its first trial: the second trial is the one that it would have made."""
+    """What a worker holds after its first trial is not growth; one that grew is renewed, and the next trial is the one that it
+    would have made."""
     worker = Worker(tmp_path, tmp_path / "worker.log")
     workshop = Workshop(prepared.context, tmp_path / "context", worker)
-    monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", 1)
     try:
+        monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", 1 << 50)
+        workshop.open(NEVER)
         first = workshop.search("boosting", [], NEVER)
         assert first is not None
-        assert worker.process is not None
         process = worker.process
+        assert workshop.held > 0
+        assert workshop.has_compiled(first.trial)
+        monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", -(1 << 50))
+        second = workshop.search("boosting", [first.trial], NEVER)
+        assert second is not None
+        assert worker.process is not process
+        assert workshop.held == 0
         assert not workshop.has_compiled(first.trial)
         monkeypatch.setattr("automl.search.workshop.GROWN_BYTES", 1 << 50)
         workshop.open(NEVER)
-        second = workshop.search("boosting", [first.trial], NEVER)
-        assert second is not None
-        assert worker.process is process
-        assert workshop.has_compiled(second.trial)
+        third = workshop.search("boosting", [first.trial, second.trial], NEVER)
+        assert third is not None
+        assert workshop.has_compiled(third.trial)
         declared = prepared.context.architecture("boosting")
-        assert run_trial(prepared.context, declared, 1, second.trial.settings, NEVER).trial == second.trial
+        assert run_trial(prepared.context, declared, 2, third.trial.settings, NEVER).trial == third.trial
     finally:
         workshop.close()
 

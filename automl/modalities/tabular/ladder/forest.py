@@ -9,13 +9,13 @@ from automl.core.architecture import Architecture, Cost
 from automl.core.profile import Kind, Profile
 from automl.core.space import Choice, Dimension, Float, Int, Settings, Space
 from automl.core.tasks import ALL_TASKS, Task
+from automl.learners.forest import MOST_LEAVES, TREES
 from automl.modalities.tabular.ladder.boosting import enrichments, made_columns
 
 LEAST_ROWS, MOST_ROWS = 50, 150_000
 ROWS_A_LEAF = 8_000
 """Of so many rows more, a leaf has one row more: else the trees of large data would be as large as the data."""
-TREES, MOST_LEAVES, BYTES_A_LEAF = 150, 200_000, 28
-SECONDS_A_SPLIT, SECONDS_A_TREE = 5e-9, 1e-3
+BYTES_A_LEAF, SECONDS_A_SPLIT, SECONDS_A_TREE = 28, 5e-9, 1e-3
 
 
 def fits(profile: Profile) -> str | None:
