@@ -41,7 +41,7 @@ STEPS_TO_ARRIVE = 12.0
 LARGEST_RATE = 0.3
 PATIENT_ROWS, LEAST_SHARE, LARGEST_SHARE = 10_000, 0.1, 0.3
 """Up to so many rows, a race goes on for LARGEST_SHARE of its rounds after the last progress."""
-MORE_ROWS = 1.25
+MORE_ROWS = 0.95
 """Seconds of a fit on the rows of all folds against those of growing one of five folds, whose loss is looked at besides."""
 ROWS_FOR_THREADS = 10_000
 """Below this many rows a second thread inside one booster costs more than it gains."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,17 +19,18 @@ from automl.core.plan import Rung
 from automl.core.space import Settings
 from automl.search import budget, sampling
 from automl.search.context import Context
-from automl.search.deciding import against, decide, worse_beyond_doubt
+from automl.search.deciding import BEYOND_DOUBT, LIKELY, against, decide, worse
 from automl.search.ensembling import combine, repeated
 from automl.search.fairest import Fairness
 from automl.search.journal import Fresh, Journal
-from automl.search.trial import Outcome, cost_of
+from automl.search.sharing import Sharing
+from automl.search.trial import Outcome, cost_of, space_of
 from automl.search.workshop import Workshop
 
 PATIENCE = 10
 """Trials of each rung near the champion that may bring nothing before `fast` and `balanced` end early."""
 VAIN_TRIALS = 30
-"""After so many that brought nothing a rung waits until the other near ones have had as many."""
+"""After every so many that brought nothing a rung waits until the other near ones have had as many."""
 USUAL = 1.2
 """A trial is begun only where this multiple of what its rung usually takes would still fit; it is cut where it takes longer."""
 MOST_WAITING_SECONDS = 3.0
@@ -37,12 +38,16 @@ MOST_WAITING_SECONDS = 3.0
 FEWEST_STARTS, CHEAP_SHARE, CHEAP_SECONDS = 3, 0.05, 1.0
 """A rung that is behind after its default settings still gets so many starts where each takes such a share of the time left, or
 so few seconds."""
+PROBE_SHARE = 0.5
+"""Of what is declared, or allowed, most first trials of nets take less than this share, as they end early."""
 LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 SLOW_SECONDS, SLOW_SHARE = 5.0, 0.02
 """Rungs whose trials take this, or such a share of the budget, and that are worse beyond doubt get no fresh folds."""
 LEAST_SHARE_OF_TRIAL = 0.7
 """Fresh folds take about as long as the trial's folds; with less time left than this share they are not begun."""
+FRESH_SHARE_OF_BEST = 0.1
+LEFT_OUT = f"Fresh folds would have taken more than {FRESH_SHARE_OF_BEST:.0%} of the time, and the preset best left them out"
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
 REPEATS = 2
@@ -80,8 +85,12 @@ class Climb:
     gained_nothing: bool = False
     _by_rung: dict[str, list[Outcome]] = field(default_factory=dict, init=False, repr=False)
     _best: dict[str, Outcome] = field(default_factory=dict, init=False, repr=False)
+    _tested: bool = field(default=True, init=False, repr=False)
     _left_at_start: float = field(default=math.inf, init=False, repr=False)
-    _worse: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False)
+    _worse: dict[tuple[str, str, float], bool] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sharing = Sharing(self.context, any(self._combines(rung.architecture) for rung in self.context.plan.ladder))
 
     def run(self) -> Evidence:
         """Probe, search, decide."""
@@ -206,7 +215,8 @@ class Climb:
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
         fits = [self._shipping([each]) for each in finals]
         shipping = max([*fits, self._combined(contenders)], default=0.0)
-        return again + self._finals_seconds(finals) + self._nesting(contenders) + shipping + judging
+        testing = self._finals_seconds(finals) if self._tests(finals) else 0.0
+        return again + testing + self._nesting(contenders) + shipping + judging
 
     def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
         """With the seconds that they take on the rows of the finals, where those are more than the sample of the search."""
@@ -238,6 +248,14 @@ class Climb:
         share = sum(fold.repeat == 0 for fold in self.context.fresh_folds) / max(1, self.folds)
         return share * budget.finals_seconds(self._parts(contenders), 1)
 
+    def _tests(self, contenders: list[Outcome]) -> bool:
+        """Whether these are compared on fresh folds: always, but for the preset best only where that takes a small share of
+        the time. It goes by the better mean, which the search folds tell nearly as well, and the time is worth more there."""
+        plan = self.context.plan
+        if plan.preset != "best" or plan.trials is not None or plan.budget_seconds is None:
+            return True
+        return self._finals_seconds(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
+
     def essential(self) -> float:
         """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report.
 
@@ -259,7 +277,8 @@ class Climb:
         likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
         more = [each for each in likely if each.trial.id not in known]
         fitted = repeated(self.context, likely, LIKELY_SEEDS if self.context.plan.preset == "best" else 1)
-        wanted = self._shipping(fitted) + (self._finals_seconds(more) if more else 0.0)
+        testing = self._finals_seconds(more) if more and self._tests([*contenders, *more]) else 0.0
+        wanted = self._shipping(fitted) + testing
         return min(wanted, budget.combining_seconds(self.context.plan.budget_seconds))
 
     def judging(self) -> float:
@@ -278,8 +297,16 @@ class Climb:
         return budget.shipping_seconds(parts, fits, self.preparing_seconds, self._fit_share, self.workshop.slowness)
 
     def _contenders(self) -> list[Outcome]:
-        """The finalists that fresh folds will be spent on: all but slow ones that are worse beyond doubt."""
-        return [each for each in self.finalists() if not self._is_slow(each) or not self._hopeless(each)]
+        """The finalists that fresh folds will be spent on: all but slow ones that are worse, see `_doubt`."""
+        return [each for each in self.finalists() if not self._is_slow(each) or not self._hopeless(each, self._doubt)]
+
+    @property
+    def _doubt(self) -> float:
+        """The interval of the difference on the search folds that has to lie below zero where a slow rung is not run again.
+
+        The preset best goes by the better mean, so that less speaks for another look at the worse one.
+        """
+        return LIKELY if self.context.plan.preset == "best" else BEYOND_DOUBT
 
     def _is_slow(self, outcome: Outcome) -> bool:
         """Of an ensemble most is done: its members were run on fresh folds for themselves, or are few."""
@@ -287,16 +314,17 @@ class Climb:
             SLOW_SECONDS, SLOW_SHARE * (self.context.plan.budget_seconds or math.inf)
         )
 
-    def _hopeless(self, outcome: Outcome) -> bool:
+    def _hopeless(self, outcome: Outcome, level: float = BEYOND_DOUBT) -> bool:
         leader = self.leader()
         if leader is None:
             return False
-        pair = outcome.trial.id, leader.trial.id
-        if pair not in self._worse:
-            self._worse[pair] = worse_beyond_doubt(
-                outcome.trial, leader.trial, self.context.metric, self.folds, self.context.rolling
-            )
-        return self._worse[pair]
+        known = outcome.trial.id, leader.trial.id, level
+        if known not in self._worse:
+            self._worse[known] = self._is_worse(outcome, leader, level)
+        return self._worse[known]
+
+    def _is_worse(self, outcome: Outcome, other: Outcome, level: float) -> bool:
+        return worse(outcome.trial, other.trial, self.context.metric, self.folds, self.context.rolling, level)
 
     # Probing
 
@@ -312,7 +340,14 @@ class Climb:
                 self._tell(self.skipped[rung.architecture])
                 continue
             self._tell(f"{rung.title}: first trial with default settings", architecture=rung.architecture)
-            self._record(self.workshop.probe(rung.architecture, allowance), rung)
+            expected = PROBE_SHARE * min(self._declared_seconds(rung), allowance.left_seconds())
+            meanwhile = self._meanwhile(rung.architecture, expected)
+            self._record(self.workshop.probe(rung.architecture, allowance, meanwhile), rung)
+
+    def _declared_seconds(self, rung: Rung) -> float:
+        """What the rung's declaration expects of a trial with default settings."""
+        architecture = self.context.architecture(rung.architecture)
+        return architecture.cost(self.context.profile, space_of(self.context, architecture).default()).seconds
 
     def _probe_allowance(self, rung: Rung) -> Deadline | None:
         """A deadline for a rung's first trial that leaves time to test and ship it; None where there is no such time."""
@@ -341,13 +376,29 @@ class Climb:
         """Short trials of the other rungs in this process, as long as the training worker still imports its libraries."""
         if self.context.plan.trials is not None:
             return
-        rungs = {rung.architecture: rung for rung in self.context.plan.ladder}
         while self.workshop.worker is not None and not self.workshop.broken and not self.workshop.ready():
-            name = self._next_rung(MOST_WAITING_SECONDS)
-            if name is None:
+            if not self._trial_here(MOST_WAITING_SECONDS):
                 return
-            if not self._next_trial(rungs[name], self._trial_deadline(name)):
-                self.exhausted.add(name)
+
+    def _meanwhile(self, architecture: str, seconds: float | None = None) -> Callable[[], bool] | None:
+        """What is done in this process while the training worker trains a net for so many seconds, or as many as it usually
+        takes: trials without TensorFlow that are usually done by then. Not where trials are counted, as their order is part
+        of the result."""
+        if self.context.plan.trials is not None or not self._is_net(architecture):
+            return None
+        until = self.deadline.elapsed_seconds + (self._usual_seconds(architecture) if seconds is None else seconds)
+        return lambda: self._trial_here(max(MOST_WAITING_SECONDS, until - self.deadline.elapsed_seconds))
+
+    def _trial_here(self, most_seconds: float) -> bool:
+        """One trial in this process that is usually done in so many seconds, if there is one; whether there was."""
+        local = [rung for rung in self.context.plan.ladder if not self._is_net(rung.architecture)]
+        name = self._next_rung(most_seconds, {rung.architecture for rung in local})
+        if name is None:
+            return False
+        rung = next(rung for rung in local if rung.architecture == name)
+        if not self._next_trial(rung, self._trial_deadline(name)):
+            self.exhausted.add(name)
+        return True
 
     def _record(self, outcome: Outcome, rung: Rung) -> None:
         self.journal.record(outcome)
@@ -399,16 +450,23 @@ class Climb:
     def _has_trials_left(self, rung: Rung) -> bool:
         return len(self._of(rung.architecture)) < (rung.trials or 1) and not self.deadline.interrupted
 
-    def _next_rung(self, most_seconds: float = math.inf) -> str | None:
-        """The rung near the champion that has had the least search time and whose next trial still fits."""
+    def _next_rung(self, most_seconds: float = math.inf, among: Collection[str] | None = None) -> str | None:
+        """The rung near the champion that has had the least search time for its share and whose next trial still fits.
+
+        among: the rungs that can be chosen, all where None.
+        """
         left = min(most_seconds, self.deadline.searching_seconds(self.reserve()))
         near = [each.trial.architecture for each in self.finalists() if not self._hopeless(each) or self._is_young(each, left)]
         near = [name for name in near if self.context.architecture(name).rung > 0 and name not in self.exhausted]
         if not near or (self.context.plan.preset != "best" and self._gained_nothing(near)):
             return None
-        fitting = [name for name in near if USUAL * self._usual_seconds(name) < left]
-        promising = [name for name in fitting if self._vain_trials(name) < VAIN_TRIALS]
-        return min(promising or fitting, key=lambda name: sum(each.seconds for each in self._of(name)), default=None)
+        allowed = near if among is None else [name for name in near if name in among]
+        fitting = [name for name in allowed if USUAL * self._usual_seconds(name) < left]
+        return min(fitting, key=lambda name: (self._vain_trials(name) // VAIN_TRIALS, self._searched(name)), default=None)
+
+    def _searched(self, architecture: str) -> float:
+        """The seconds that a rung's trials took, for its share of the search."""
+        return sum(each.seconds for each in self._of(architecture)) / self._sharing.of(architecture, self.outcomes)
 
     def _is_young(self, outcome: Outcome, left: float) -> bool:
         """Whether a rung has not tried its first few starts, which differ much, and one takes a small share of the time."""
@@ -451,7 +509,8 @@ class Climb:
 
     def _next_trial(self, rung: Rung, deadline: Deadline) -> bool:
         recorded = [outcome.trial for outcome in self._of(rung.architecture)]
-        outcome = self.workshop.search(rung.architecture, recorded, deadline)
+        meanwhile = self._meanwhile(rung.architecture)
+        outcome = self.workshop.search(rung.architecture, recorded, deadline, meanwhile)
         if outcome is None:
             return False
         self._record(outcome, rung)
@@ -509,7 +568,8 @@ class Climb:
         together = [*self._contenders(), *members]
         local = [each for each in together if not self._is_net(each.trial.architecture)]
         nesting = self._nesting([*local, *members]) if len(local) == len(together) else 0.0
-        needed = self._finals_seconds(together) + nesting + shipping + self.judging()
+        testing = self._finals_seconds(together) if self._tests(together) else 0.0
+        needed = testing + nesting + shipping + self.judging()
         return needed < self.deadline.left_seconds()
 
     # Deciding
@@ -537,13 +597,13 @@ class Climb:
         decisions: list[Decision] = []
         incumbent: tuple[Outcome, Final | None] | None = None
         titles = self._titles
-        repeats = self._repeats()
+        repeats, self._tested = self._repeats(), self._tests(self._contenders())
         for outcome in self.finalists():
             name = outcome.trial.architecture
             if incumbent is not None and self._skips_fresh_folds(outcome, incumbent[0]):
                 decisions.append(self._rejected_on_search_folds(outcome, incumbent[0]))
                 continue
-            final = self._final(outcome, repeats, titles[name])
+            final = self._final(outcome, repeats, titles[name]) if self._tested else None
             if final is not None:
                 finals.append(final)
             if incumbent is None:
@@ -560,14 +620,13 @@ class Climb:
         """Shufflings of fresh folds that the time allows."""
         if self.context.plan.trials is not None:
             return REPEATS
-        twice = self.reserve() + self._finals_seconds(self._contenders())
-        return REPEATS if self.deadline.searching_seconds() > twice else 1
+        contenders = self._contenders()
+        twice = self.reserve() + self._finals_seconds(contenders)
+        return REPEATS if self.deadline.searching_seconds() > twice and self._tests(REPEATS * contenders) else 1
 
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
-        """Slow rungs that are worse beyond doubt on the search folds are not run again."""
-        return self._is_slow(outcome) and worse_beyond_doubt(
-            outcome.trial, incumbent.trial, self.context.metric, self.folds, self.context.rolling
-        )
+        """Slow rungs that are worse on the search folds, see `_doubt`, are not run again."""
+        return self._is_slow(outcome) and self._is_worse(outcome, incumbent, self._doubt)
 
     @property
     def _titles(self) -> dict[str, str]:
@@ -577,10 +636,11 @@ class Climb:
         titles = self._titles
         ours, theirs = (self._as_final(each, each.trial.fold_scores) for each in (outcome, incumbent))
         decision = decide(ours, theirs, self.context.metric, self.folds, titles, True, self.context.rolling)
+        doubt = "beyond doubt " if self._is_worse(outcome, incumbent, BEYOND_DOUBT) else ""
+        why = "it was not run again" if doubt else "the preset best did not run it again"
         sentence = (
-            f"{titles[ours.architecture]} was worse than {titles[theirs.architecture]} beyond doubt on the search folds "
-            f"({self.context.metric.title} {against(ours.score, theirs.score, self.context.metric)}): it was not run again on"
-            " fresh folds."
+            f"{titles[ours.architecture]} was worse than {titles[theirs.architecture]} {doubt}on the search folds "
+            f"({self.context.metric.title} {against(ours.score, theirs.score, self.context.metric)}): {why} on fresh folds."
         )
         return replace(decision, accepted=False, sentence=sentence, test=decision.test.replace("fresh", "search"))
 
@@ -591,7 +651,8 @@ class Climb:
             return decide(candidate[1], incumbent[1], self.context.metric, self.folds, titles, obey, self.context.rolling)
         ours, theirs = (self._as_final(each, self._scores_of_choice(each)) for each, _ in (candidate, incumbent))
         decision = decide(ours, theirs, self.context.metric, self.folds, titles, obey, self.context.rolling)
-        sentence = decision.sentence.replace("on fresh folds", "on the search folds") + " There was no time for fresh folds."
+        why = "There was no time for fresh folds" if self._tested else LEFT_OUT
+        sentence = f"{decision.sentence.replace('on fresh folds', 'on the search folds')} {why}."
         return replace(decision, sentence=sentence, test=decision.test.replace("fresh folds", "search folds"))
 
     def _scores_of_choice(self, outcome: Outcome) -> tuple[float, ...]:

@@ -14,7 +14,8 @@ from automl.search.forecasting import diebold_mariano
 
 LEVEL = 1 - 2 * ALPHA
 """Of the two-sided interval that is shown beside the test: its lower end is above zero where the test accepts, and only there."""
-BEYOND_DOUBT = 0.90
+BEYOND_DOUBT, LIKELY = 0.90, 0.60
+"""Levels of the interval of a difference that has to lie below zero where a trial counts as worse."""
 
 
 def decide(
@@ -106,6 +107,6 @@ def against(ours: float, theirs: float, metric: Metric) -> str:
     return f"{ours:,.{decimals}f} against {theirs:,.{decimals}f}{' %' if metric.unit == 'percent' else ''}"
 
 
-def worse_beyond_doubt(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False) -> bool:
-    """Whether a trial's own search folds already say that it is worse: its 90 % interval lies below zero."""
-    return gain_of(candidate, incumbent, metric, folds, rolling, BEYOND_DOUBT)[2] < 0
+def worse(candidate: Any, incumbent: Any, metric: Metric, folds: int, rolling: bool = False, level: float = BEYOND_DOUBT) -> bool:
+    """Whether a trial's own search folds already say that it is worse: its interval at this level lies below zero."""
+    return gain_of(candidate, incumbent, metric, folds, rolling, level)[2] < 0

@@ -74,13 +74,7 @@ def combine(
     applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds. Both choose
     only among members that there is time to ship together.
     """
-    usable = [
-        each
-        for each in pool
-        if each.trial.score is not None
-        and each.predictions is not None
-        and context.architecture(each.trial.architecture).rung > 0
-    ]
+    usable = _usable(context, pool)
     if len(usable) < 2:
         return NotMade("there are fewer than two trials to put together", False)
     folds = _folds(context)
@@ -102,6 +96,22 @@ def combine(
         scores.append(context.score(rows, predictions[rows]))
     fits = next((count for count in range(most_seeds, 1, -1) if affords(repeated(context, shipped.outcomes, count))), 1)
     return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
+
+
+def weights(context: Context, pool: Sequence[Outcome]) -> dict[str, float]:
+    """The weight of every architecture in the ensemble that would be selected from these trials; empty where there is none."""
+    chosen = select(context, _usable(context, pool), _folds(context), lambda _: True)
+    found: dict[str, float] = {}
+    for outcome, weight in zip(chosen.outcomes, chosen.weights, strict=True):
+        name = outcome.trial.architecture
+        found[name] = found.get(name, 0.0) + weight
+    return found
+
+
+def _usable(context: Context, pool: Sequence[Outcome]) -> list[Outcome]:
+    """The trials that can be members: scored, and of rungs above the baseline."""
+    scored = [each for each in pool if each.trial.score is not None and each.predictions is not None]
+    return [each for each in scored if context.architecture(each.trial.architecture).rung > 0]
 
 
 def _not_made(context: Context, pool: Sequence[Outcome], folds: Sequence[Array]) -> NotMade:

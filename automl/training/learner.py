@@ -45,6 +45,7 @@ Array = np.ndarray[Any, Any]
 Build = Callable[[Shapes, Problem, Settings], Any]
 
 REHEARSED_STEPS = 4
+BESIDE_EPOCHS = 1.1
 PATIENCE_FRACTION = 0.4
 STORED_BYTES = 256 * 2**20
 """Weights kept while training, from which the best epoch is taken afterwards."""
@@ -152,10 +153,15 @@ def load_net(folder: Any) -> Any:
 
 @dataclass
 class _Run:
-    """The training of one fold while it goes on: weights and validation losses of the evaluated epochs."""
+    """The training of one fold while it goes on: weights and validation losses of the evaluated epochs.
+
+    seconds: of training; epochs: that they were spent on.
+    """
 
     validation: Training
     training: Training
+    seconds: float = 0.0
+    epochs: int = 0
     weights: dict[int, list[Array]] = field(default_factory=dict)
     losses: dict[int, float] = field(default_factory=dict)
 
@@ -227,7 +233,9 @@ class NetLearner:
             run = _Run(fold.validation, fold.training)
             self._run_fold(trainer, run, problem, pace, len(folds))
             runs.append(run)
-        return _result(runs, program, problem)
+        result = _result(runs, program, problem)
+        compiling = sum(made.compile_seconds for made in self.made)
+        return replace(result, fit_seconds=_fit_seconds(runs, result.rounds, "most_rows" in used, compiling))
 
     def _lengths(self, training: Training) -> Array | None:
         return None if self.lengths is None else self.lengths(training.inputs)
@@ -236,8 +244,10 @@ class NetLearner:
         every = _evaluate_every(int(trainer.settings["epochs"]), trainer.program, folds)
         pace.start_fold(trainer.steps)
         while trainer.done < pace.limit:
+            started = time.monotonic()
             trainer.epoch()
-            done = trainer.done
+            done = run.epochs = trainer.done
+            run.seconds += time.monotonic() - started
             if done % every == 0 or done == pace.limit:
                 run.weights[done] = trainer.program.state()
                 prediction = finish(trainer.program.predict(run.validation.inputs), problem)
@@ -363,6 +373,17 @@ def finish(outputs: Array, problem: Problem) -> Array:
         return outputs[:, 0]
     shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _fit_seconds(runs: list[_Run], rounds: int, sampled: bool, compiling: float) -> float:
+    """What a fit of so many epochs on the rows of all folds takes, with what it does beside them. sampled: of which no more are taken than of those of one fold.
+
+    compiling: seconds of the training that a fit does not take.
+    """
+    epoch = max(0.0, sum(run.seconds for run in runs) - compiling) / sum(run.epochs for run in runs)
+    rows = [(len(run.training.target), len(run.validation.target)) for run in runs]
+    growth = 1.0 if sampled else sum(map(sum, rows)) / sum(training for training, _ in rows)
+    return BESIDE_EPOCHS * rounds * epoch * growth
 
 
 def _result(runs: list[_Run], program: Program, problem: Problem) -> FoldsResult:

@@ -5,7 +5,7 @@ import pytest
 
 from automl.core.evidence import Final
 from automl.core.metrics import metric
-from automl.search.deciding import decide, worse_beyond_doubt
+from automl.search.deciding import decide, worse
 
 TITLES = {"simple": "Simple", "higher": "Higher"}
 
@@ -62,7 +62,7 @@ def test_only_folds_that_both_have_are_compared() -> None:
 @pytest.mark.parametrize("gain, expected", [(-0.05, True), (0.05, False), (0.0, False)])
 def test_worse_beyond_doubt(gain: float, expected: bool) -> None:
     candidate, incumbent = finals(gain, 0.01, 1)
-    assert worse_beyond_doubt(candidate, incumbent, metric("roc_auc"), 5) is expected
+    assert worse(candidate, incumbent, metric("roc_auc"), 5) is expected
 
 
 def holdouts(gain: float, noise: float, seed: int, rows: int = 400) -> tuple[Final, Final]:
@@ -85,8 +85,8 @@ def test_one_holdout_is_decided_by_the_paired_bootstrap() -> None:
     assert "paired bootstrap" in decision.test
     climbs = sum(decide(*holdouts(0.0, 0.3, seed), metric("accuracy"), 1, TITLES, True).accepted for seed in range(300))
     assert 0.04 * 300 <= climbs <= 0.16 * 300
-    assert worse_beyond_doubt(*holdouts(-0.1, 0.1, 1), metric("accuracy"), 1)
-    assert not worse_beyond_doubt(*holdouts(0.0, 0.1, 1), metric("accuracy"), 1)
+    assert worse(*holdouts(-0.1, 0.1, 1), metric("accuracy"), 1)
+    assert not worse(*holdouts(0.0, 0.1, 1), metric("accuracy"), 1)
 
 
 def test_without_a_defined_resample_nothing_is_climbed() -> None:
