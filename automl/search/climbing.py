@@ -58,7 +58,7 @@ LIKELY_MEMBERS = 4
 SEEDS_OF_BEST = 4
 """The preset best fits the boosted members of an ensemble with so many seeds; its mean errs less than one of them."""
 LIKELY_SEEDS = 2
-"""Of these, time is kept for while searching."""
+"""Of these, time is kept for while searching; a net is tried first rather than that there are more than one."""
 
 
 @dataclass
@@ -208,13 +208,16 @@ class Climb:
         """The same, everything once."""
         return list({each.trial.id: each for each in self._fitted(outcomes)}.values())
 
-    def reserve(self) -> float:
-        """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report."""
+    def reserve(self, seeds: int = LIKELY_SEEDS) -> float:
+        """Seconds to keep for everything after the search: one set of fresh folds, the fits, judging, report.
+
+        seeds: with which the preset best fits the boosted members of an ensemble, at most.
+        """
         contenders = self._contenders()
         finals, judging = self._at_final_size(contenders), self.judging()
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
         fits = [self._shipping([each]) for each in finals]
-        shipping = max([*fits, self._combined(contenders)], default=0.0)
+        shipping = max([*fits, self._combined(contenders, seeds)], default=0.0)
         testing = self._finals_seconds(finals) if self._tests(finals) else 0.0
         return again + testing + self._nesting(contenders) + shipping + judging
 
@@ -248,13 +251,13 @@ class Climb:
         share = sum(fold.repeat == 0 for fold in self.context.fresh_folds) / max(1, self.folds)
         return share * budget.finals_seconds(self._parts(contenders), 1)
 
-    def _tests(self, contenders: list[Outcome]) -> bool:
-        """Whether these are compared on fresh folds: always, but for the preset best only where that takes a small share of
-        the time. It goes by the better mean, which the search folds tell nearly as well, and the time is worth more there."""
+    def _tests(self, contenders: list[Outcome], repeats: int = 1) -> bool:
+        """Whether these are compared on so many sets of fresh folds: always, but for the preset best only where that takes a
+        small share of the time. It goes by the better mean, which the search folds tell nearly as well."""
         plan = self.context.plan
         if plan.preset != "best" or plan.trials is not None or plan.budget_seconds is None:
             return True
-        return self._finals_seconds(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
+        return repeats * self._finals_seconds(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
 
     def essential(self) -> float:
         """Seconds that no run can do without: two fits of the heaviest contender with their exports, judging, report.
@@ -265,7 +268,7 @@ class Climb:
         fits = [self._shipping([each], count) for each in self._contenders()]
         return max(fits, default=0.0) + self.judging()
 
-    def _combined(self, contenders: list[Outcome]) -> float:
+    def _combined(self, contenders: list[Outcome], seeds: int) -> float:
         """Seconds to keep so that an ensemble of the best trials can be tested and shipped: a limited share of the budget."""
         if not any(self._combines(rung.architecture) for rung in self.context.plan.ladder):
             return 0.0
@@ -276,7 +279,7 @@ class Climb:
         others = sorted((each for each in tried if each.trial.id not in known), key=self._value, reverse=True)
         likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
         more = [each for each in likely if each.trial.id not in known]
-        fitted = repeated(self.context, likely, LIKELY_SEEDS if self.context.plan.preset == "best" else 1)
+        fitted = repeated(self.context, likely, seeds if self.context.plan.preset == "best" else 1)
         testing = self._finals_seconds(more) if more and self._tests([*contenders, *more]) else 0.0
         wanted = self._shipping(fitted) + testing
         return min(wanted, budget.combining_seconds(self.context.plan.budget_seconds))
@@ -361,7 +364,7 @@ class Climb:
                 self.workshop.open(self.deadline.until(self.reserve()))
             except TrainingError:
                 return None
-            left = self.deadline.searching_seconds(self.reserve())
+            left = self.deadline.searching_seconds(self.reserve(seeds=1))
             fits = 2
             if all(self.context.architecture(each.trial.architecture).rung == 0 for each in self.finalists()):
                 fits = 1  # without this rung there is only the baseline: fresh folds and the fit on all rows can wait
@@ -622,7 +625,7 @@ class Climb:
             return REPEATS
         contenders = self._contenders()
         twice = self.reserve() + self._finals_seconds(contenders)
-        return REPEATS if self.deadline.searching_seconds() > twice and self._tests(REPEATS * contenders) else 1
+        return REPEATS if self.deadline.searching_seconds() > twice and self._tests(contenders, REPEATS) else 1
 
     def _skips_fresh_folds(self, outcome: Outcome, incumbent: Outcome) -> bool:
         """Slow rungs that are worse on the search folds, see `_doubt`, are not run again."""

@@ -376,9 +376,10 @@ def finish(outputs: Array, problem: Problem) -> Array:
 
 
 def _fit_seconds(runs: list[_Run], rounds: int, sampled: bool, compiling: float) -> float:
-    """What a fit of so many epochs on the rows of all folds takes, with what it does beside them. sampled: of which no more are taken than of those of one fold.
+    """What a fit of so many epochs on the rows of all folds takes, with what it does beside them.
 
-    compiling: seconds of the training that a fit does not take.
+    sampled: of these rows no more are taken than of those of one fold. compiling: seconds of them that a fit
+    does not take.
     """
     epoch = max(0.0, sum(run.seconds for run in runs) - compiling) / sum(run.epochs for run in runs)
     rows = [(len(run.training.target), len(run.validation.target)) for run in runs]

@@ -15,8 +15,9 @@ from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
 from automl.core.evidence import Member, Trial
 from automl.search import Prepared, budget
-from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
+from automl.search.climbing import FEWEST_STARTS, LEFT_OUT, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
+from automl.search.sharing import Sharing
 from automl.search.trial import Outcome
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
@@ -161,6 +162,63 @@ def test_what_finishing_costs_is_kept_back(seconds: float, slow: float, prepared
     for what, name, began in workshop.asked:
         if what == "search":
             assert began + made_up[name].seconds <= inner - climb.essential() + 1e-6
+
+
+def test_while_a_net_is_trained_trials_without_tensorflow_go_on(prepared: Prepared, tmp_path: Path) -> None:
+    """Beside a net only what is usually done before it; never another net, and nothing where trials are counted."""
+    made_up = rungs(baseline=0.5, linear=0.89, boosting=0.9, mlp=0.9)
+    made_up["mlp"].seconds, made_up["boosting"].seconds = 20.0, 4.0
+    climb, workshop, _ = climb_of(timed(prepared, 300.0), made_up, tmp_path, budget=300.0, worker=object())
+    climb.run()
+    begun = [time for what, name, time in workshop.asked if name == "mlp" and what != "fresh"]
+    beside = [
+        name
+        for what, name, time in workshop.asked
+        if what == "search" and any(net < time < net + 20.0 for net in begun) and time not in begun
+    ]
+    assert workshop.beside and set(beside) == {"linear", "boosting"}
+    climb, workshop, _ = climb_of(
+        counted(prepared), made_up, tmp_path / "counted", worker=object(), searches=dict.fromkeys(made_up, 2)
+    )
+    climb.run()
+    assert not workshop.beside
+
+
+@pytest.mark.parametrize("seconds, tested", [(0.5, True), (9.0, False)])
+def test_preset_best_leaves_out_fresh_folds_that_take_long_and_says_so(
+    seconds: float, tested: bool, prepared: Prepared, tmp_path: Path
+) -> None:
+    made_up = rungs(baseline=0.5, linear=0.85, boosting=0.9)
+    made_up["boosting"].seconds = seconds
+    context = timed(prepared, 60.0, preset="best")
+    plan = replace(context.plan, rungs=tuple(each for each in context.plan.rungs if each.architecture in made_up))
+    for preset in ("best", "balanced"):
+        chosen = replace(context, plan=replace(plan, preset=preset))
+        climb, workshop, _ = climb_of(chosen, made_up, tmp_path / preset, budget=60.0, searches=dict.fromkeys(made_up, 1))
+        evidence = climb.run()
+        fresh = {name for what, name, _ in workshop.asked if what == "fresh"}
+        assert ("boosting" in fresh) == (tested or preset == "balanced")
+        assert evidence.champion == "boosting"
+        left_out = preset == "best" and not tested
+        assert all((LEFT_OUT in each.sentence) == left_out for each in evidence.decisions)
+        assert climb.candidates(evidence)[0].architecture == "boosting"
+
+
+def test_the_search_time_follows_the_weights_in_the_ensemble(prepared: Prepared, tmp_path: Path) -> None:
+    climb, _, _ = climb_of(timed(prepared, 300.0), rungs(**GOOD), tmp_path, budget=300.0)
+    truth = prepared.context.target
+    generator = np.random.default_rng(0)
+    for name, noise in (("linear", 0.45), ("boosting", 0.05)):
+        chance = np.clip(0.5 + 0.3 * (2 * truth - 1) + generator.normal(0, noise, len(truth)), 0.01, 0.99)
+        scores = tuple(
+            prepared.context.score(fold.validation, np.stack([1 - chance, chance], 1)[fold.validation])
+            for fold in prepared.context.search_folds
+        )
+        trial = Trial(name, 0, {}, 0, score=float(np.mean(scores)), fold_scores=scores)
+        climb._add(Outcome(trial, np.stack([1 - chance, chance], 1), 1.0))
+    assert climb._searched("linear") > 3 * climb._searched("boosting")
+    even = Sharing(prepared.context, combines=False)
+    assert even.of("linear", climb.outcomes) == even.of("boosting", climb.outcomes)
 
 
 def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared: Prepared, tmp_path: Path) -> None:
