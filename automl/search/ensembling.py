@@ -33,7 +33,7 @@ MOST_CANDIDATES, MOST_OF_A_RUNG = 30, 12
 MOST_MEMBERS = 6
 MOST_ROWS = 12_000
 """Out-of-fold rows that the selection looks at; the score is computed on all of them."""
-WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.05
+WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.1
 """Shares of the loss that several nets of a trial instead of one, which is what is scored, and fitting once more on all rows,
 sealed ones included, are taken to save."""
 PARTS = 5
