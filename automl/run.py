@@ -350,7 +350,7 @@ class Sitting:
         climb = search.Climb(context, journal, workshop, self.deadline, self.listener, self.preparing_seconds, fairness)
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
-        chosen = climb.candidates(evidence)
+        chosen = climb.finals.candidates(evidence)
         rows = climb.last_rows(chosen[0])
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:
@@ -405,7 +405,7 @@ class Sitting:
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
         more = max(1.25, len(rows) / learned)
         longer = sampling.growth_of_seconds(more)
-        needed = 1.2 * longer * evaluated.facts["seconds"] + 1.2 * evaluated.facts["export_seconds"] + judging
+        needed = longer * evaluated.facts["seconds"] + evaluated.facts["export_seconds"] + judging
         if not context.plan.refit or self.deadline.left_seconds() < needed:
             return copy
         with self.stage("refit", "fitting on all rows"):
@@ -424,7 +424,7 @@ class Sitting:
         from automl.search import budget
         from automl.search.sanity import probed
 
-        again = {outcome.trial.id: outcome.again_seconds for outcome in climb.outcomes}
+        again = {outcome.trial.id: outcome.again_seconds for outcome in climb.standing.outcomes}
         plan = context.plan
         deadline = self.deadline.until(budget.judging_seconds(self.preparing_seconds, plan.budget_seconds))
         if plan.budget_seconds is not None and plan.trials is None:
@@ -438,7 +438,7 @@ class Sitting:
         from automl.search import budget
         from automl.search.learning_curve import LearningCurve, learning_curve
 
-        best = climb.best(evidence.champion)
+        best = climb.standing.best(evidence.champion)
         judging = budget.judging_seconds(self.preparing_seconds, context.plan.budget_seconds)
         with self.stage("curve", "training on fewer rows"):
             try:

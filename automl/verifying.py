@@ -17,7 +17,7 @@ from automl.core.case import Case
 from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, InputError
 from automl.core.events import Event, Listener, silent
-from automl.core.evidence import Decision, Evidence, Trial
+from automl.core.evidence import Decision, Evidence, Trial, scores_of_choice
 from automl.core.files import decode, encode, read_json, sha256_of
 from automl.core.finding import Finding
 from automl.core.memory import shares_of
@@ -412,6 +412,12 @@ def _search(kept: _Kept) -> Part:
         for part in (_read_out, _guardrails):
             count, unlike = part(kept)
             values, differences = values + count, differences + unlike
+    for number, final in enumerate(evidence.searched):
+        tried = [trial for trial in evidence.trials if trial.architecture == final.architecture]
+        chosen = next(trial for trial in tried if trial.number == final.trial)
+        again = list(scores_of_choice(chosen, tried, context.metric.greater_is_better))
+        values += len(again)
+        differences += _differences("evidence.json", f"searched.{number}", list(final.fold_scores), again)
     for number, decision in enumerate(evidence.decisions):
         said, again = _decided(kept, decision)
         values += _count(again)
@@ -470,7 +476,8 @@ def _decided(kept: _Kept, decision: Decision) -> tuple[Any, Any]:
             interval = gain_of(ours, theirs, context.metric, folds, context.rolling, decision.level)[1:3]
             again = dataclasses.replace(again, interval=interval, level=decision.level, sentence=decision.sentence)
         return encode(decision), encode(again)
-    best, other = (_best(evidence, name, context.metric) for name in pair)
+    searched = {final.architecture: final for final in evidence.searched}
+    best, other = (searched.get(name) or _best(evidence, name, context.metric) for name in pair)
     mean, low, high, p_value = gain_of(best, other, context.metric, folds, context.rolling, decision.level)
     said = {"gain": decision.gain, "interval": decision.interval, "p_value": decision.p_value}
     return encode(said), encode({"gain": mean, "interval": (low, high), "p_value": p_value})

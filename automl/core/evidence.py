@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from automl.core.probes import Probes
 from automl.core.readout import Readout
@@ -154,6 +157,8 @@ class Evidence:
     """Everything that the choice of the model rests on.
 
     fresh_folds: how many folds the climbs were decided on.
+    searched: every rung on the search folds, by what choosing among its trials brings; for climbs without fresh folds.
+    without_fresh: why there were none, where the preset left them out though there was time.
     champion: the architecture that was chosen; champion_trial: the number of its trial.
     failures: architecture to the sentence why it was left out after it failed.
     skipped: architecture to the sentence why there was no time for it; unneeded: why it was left out though there was.
@@ -191,6 +196,8 @@ class Evidence:
     finalists: dict[str, int] = field(default_factory=dict)
     probes: Probes = field(default_factory=Probes)
     unneeded: dict[str, str] = field(default_factory=dict)
+    searched: tuple[Final, ...] = ()
+    without_fresh: str = ""
 
     def best_trial(self, architecture: str) -> Trial | None:
         """The trial that the rung went on with, or None."""
@@ -199,3 +206,18 @@ class Evidence:
             if trial.architecture == architecture and trial.number == chosen.get(architecture):
                 return trial
         return None
+
+
+def scores_of_choice(trial: Trial, tried: Iterable[Trial], greater_is_better: bool) -> tuple[float, ...]:
+    """What choosing the best of a rung's trials brings: on every fold the score of the one that is best on the others.
+
+    The best of many trials scores too well on the folds that it was chosen on; an ensemble's own scores are such already.
+    trial: the one that was chosen; tried: all of its rung.
+    """
+    scores = trial.fold_scores
+    alike = np.asarray([each.fold_scores for each in tried if each.score is not None and len(each.fold_scores) == len(scores)])
+    if trial.members or len(scores) < 2 or len(alike) < 2:
+        return scores
+    value = alike if greater_is_better else -alike
+    others = np.nansum(value, axis=1, keepdims=True) - np.nan_to_num(value)
+    return tuple(float(alike[others[:, fold].argmax(), fold]) for fold in range(len(scores)))

@@ -406,6 +406,9 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
     rows = [_rung(each, titles, metric.unit) for each in opened.content["ladder"]]
     searched = any(each.get("folds") == "search" for each in opened.content["ladder"])
     folds = "the folds of the search" if searched else "fresh folds"
+    where = "folds that its settings were not searched on"
+    if searched:
+        where = "the folds of the search, on every one by the trial that is best on the others"
     untested = [each["title"] for each in opened.content["ladder"] if each["p_value"] is not None and each["score"] is None]
     missing = f" Not shown, as it was not run on fresh folds: {', '.join(untested)}." if untested else ""
     scored, left_out = _told_apart([each for each in opened.content["ladder"] if numbers.is_number(each["score"])])
@@ -414,8 +417,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         kind="interval",
         title=f"{metric.short or metric.title} on {folds}, simplest rung first",
         how_to_read=(
-            f"Each dot is a rung's mean score on folds that its settings were {'' if searched else 'not '}searched on, the line"
-            " its 95 % interval; "
+            f"Each dot is a rung's mean score on {where}, the line its 95 % interval; "
             f"{'higher' if metric.greater_is_better else 'lower'} is better. Rungs share the folds, so whether a climb pays is "
             f"told by the gain and its p in the table, not by whether two lines overlap.{left_out}"
             f"{missing}"
@@ -440,6 +442,7 @@ def _ladder(opened: Report, limits: Limits) -> dict[str, Any]:
         "figure": _figure(figure, "ladder-figure", limits) if len(scored) > 1 else None,
         "folds": opened.evidence.fresh_folds if opened.evidence else 0,
         "searched": searched,
+        "why_searched": (opened.evidence.without_fresh if opened.evidence else "") or "there was no time for fresh ones",
         "obeyed": opened.plan.preset != HIGHER_MEAN,
         "levels": _levels(opened.content["ladder"]),
         "tests": list(dict.fromkeys(each["test"] for each in opened.content["ladder"] if each["test"])),

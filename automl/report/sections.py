@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -47,8 +46,8 @@ def introduction(section: Section, plan: Plan) -> str:
         return told
     if plan.preset == HIGHER_MEAN:
         return (
-            f"{told} The preset best ships the best mean score on fresh folds; a test says beside it whether chance alone could"
-            " explain the gain."
+            f"{told} The preset best ships the best mean score; a test says beside it whether chance alone could explain the"
+            " gain."
         )
     return f"{told} A more complex rung is accepted only where a test on fresh folds says that it pays."
 
@@ -269,14 +268,13 @@ def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[st
 def _ladder(plan: Plan, evidence: Evidence | None, evaluated: dict[str, Any]) -> list[dict[str, Any]]:
     """evaluated: what was measured of the judged model, such as its bytes; the sizes of other rungs may be estimates."""
     finals = {final.architecture: final for final in evidence.finals} if evidence else {}
-    shown, folds = _shown(plan, evidence, finals) if evidence else ({}, "fresh")
+    shown, folds = _shown(evidence, finals) if evidence else ({}, "fresh")
     refused = {each.architecture: each.why for each in evidence.unshipped} if evidence else {}
     decisions = {decision.candidate: decision for decision in evidence.decisions} if evidence else {}
     rows = []
     for rung in sorted(plan.rungs, key=lambda each: each.rung):
         trials = [trial for trial in evidence.trials if trial.architecture == rung.architecture] if evidence else []
         row = _rung(rung, shown.get(rung.architecture), decisions.get(rung.architecture), plan)
-        row["seconds"] = finals[rung.architecture].seconds if rung.architecture in finals else None
         row["folds"], row["unshipped"] = folds, refused.get(rung.architecture)
         row["trials"], row["failed_trials"] = len(trials), sum(trial.status not in ("ok", "stopped") for trial in trials)
         row["failed"] = evidence.failures.get(rung.architecture) if evidence else None
@@ -289,20 +287,11 @@ def _ladder(plan: Plan, evidence: Evidence | None, evaluated: dict[str, Any]) ->
     return rows
 
 
-def _shown(plan: Plan, evidence: Evidence, finals: dict[str, Final]) -> tuple[dict[str, Final], str]:
+def _shown(evidence: Evidence, finals: dict[str, Final]) -> tuple[dict[str, Final], str]:
     """The scores that the rungs are shown with, and their folds: those of the search where the chosen rung has no fresh ones."""
-    if evidence.champion in finals:
-        return finals, "fresh"
-    sign = 1.0 if METRICS[plan.metric].greater_is_better else -1.0
-    searched = {}
-    for rung in plan.ladder:
-        trials = [each for each in evidence.trials if each.architecture == rung.architecture and each.score is not None]
-        best = max(trials, key=lambda each: (each.most_rows or math.inf, sign * (each.score or 0.0)), default=None)
-        trial = evidence.best_trial(rung.architecture) or best
-        if trial is not None and trial.score is not None:
-            known = finals.get(rung.architecture) or Final(rung.architecture, trial.number, (), 0.0, 0.0)
-            searched[rung.architecture] = dataclasses.replace(known, fold_scores=trial.fold_scores, score=trial.score)
-    return (searched, "search") if evidence.champion in searched else (finals, "fresh")
+    searched = {final.architecture: final for final in evidence.searched}
+    in_search = evidence.champion not in finals and evidence.champion in searched
+    return (searched, "search") if in_search else (finals, "fresh")
 
 
 def _rung(rung: Rung, final: Final | None, decision: Decision | None, plan: Plan) -> dict[str, Any]:

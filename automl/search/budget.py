@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +29,10 @@ TIGHT_SHARE = 0.25
 PROBING_SHARE = 0.15
 """Of the budget, the most that the probes of sanity take; it counts as judging."""
 COMBINED_SHARE, COMBINED_SECONDS, COMBINED_LEAST_SHARE = 0.3, 50.0, 0.15
-"""The most of the budget that is kept while searching so that an ensemble can be shipped: a share, but no more than so many
-seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
+"""The most of the budget that is kept while searching so that an ensemble can be shipped with several seeds: a share, but no more
+than so many seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
+SHIPPED_SHARE = 0.4
+"""The most that is kept so that it can be shipped at all, twice: fitting once more on all rows is worth more than most trials."""
 NESTED_SHARE = 0.3
 """The most of the budget that nested cross-validation may take."""
 
@@ -46,11 +47,12 @@ SAMPLED_SHARE = 0.7
 """A fit on as many rows as a trial on a sample learned from, against that trial, which also predicts a large holdout."""
 
 
-def combining_seconds(budget: float | None) -> float:
-    """The most that is kept for shipping an ensemble."""
+def combining_seconds(budget: float | None, plain: float, fuller: float) -> float:
+    """What is kept for shipping an ensemble: what that takes with one seed of its members, and with several, within bounds."""
     if budget is None:
-        return math.inf
-    return max(COMBINED_LEAST_SHARE * budget, min(COMBINED_SHARE * budget, COMBINED_SECONDS))
+        return max(plain, fuller)
+    most = max(COMBINED_LEAST_SHARE * budget, min(COMBINED_SHARE * budget, COMBINED_SECONDS))
+    return max(min(fuller, most), min(plain, SHIPPED_SHARE * budget))
 
 
 def fit_share(folds: int, samples: bool = False) -> float:

@@ -175,7 +175,7 @@ def _predict_with(predictor: Any, prepared: Prepared) -> Callable[[Any], Array]:
 
 def out_of_fold_of(climb: Climb, evidence: Evidence) -> Array:
     """The champion's out-of-fold predictions on the search folds, in the order of the table."""
-    best = climb.best(evidence.champion)
+    best = climb.standing.best(evidence.champion)
     assert best is not None
     assert best.predictions is not None
     return best.predictions
@@ -186,7 +186,7 @@ def readout_of(climb: Climb, prepared: Prepared, trial: Trial) -> Readout:
 
     Nothing is calibrated where no rows are sealed: the judged predictions are those of folds then, not of a calibrated model.
     """
-    best = climb.best(trial.architecture)
+    best = climb.standing.best(trial.architecture)
     assert best is not None
     assert best.predictions is not None
     sealed = len(prepared.sealed) > 0
@@ -194,7 +194,7 @@ def readout_of(climb: Climb, prepared: Prepared, trial: Trial) -> Readout:
 
 
 def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> JudgedRows:
-    simplest = climb.finalists()[0]
+    simplest = climb.standing.finalists()[0]
     if len(prepared.sealed):
         return sealed_rows(folder, prepared, sealed_baseline(prepared, simplest.trial))
     nested = _nest(prepared, evidence, climb, deadline)
@@ -202,14 +202,14 @@ def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Cl
         out_of_fold = out_of_fold_of(climb, evidence)
         rows = np.flatnonzero(_known(out_of_fold))
         assert simplest.predictions is not None
-        champion = climb.best(evidence.champion)
+        champion = climb.standing.best(evidence.champion)
         slow = champion is not None and needs_worker(prepared.context, champion.trial)
         why = "a net takes too long for nested cross-validation" if slow else "nested cross-validation lacks time or rows"
         described = f"the folds that also chose the model, as {why}"
         return JudgedRows(rows, out_of_fold[rows], simplest.predictions[rows], described)
     rows = np.flatnonzero(_known(nested.prediction))
-    repeats = len(nested.scores) // climb.folds
-    described = f"all {len(rows):,} rows by nested cross-validation ({repeats} x {climb.folds} folds)"
+    repeats = len(nested.scores) // climb.standing.folds
+    described = f"all {len(rows):,} rows by nested cross-validation ({repeats} x {climb.standing.folds} folds)"
     return JudgedRows(rows, nested.prediction[rows], nested.baseline[rows], described, nested.scores)
 
 
@@ -217,14 +217,16 @@ def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadli
     """None where it cannot be done: there is no time, a rung fails on so few rows, or the champion trains in the worker,
     where repeating its choice inside every fold would take too long."""
     context = prepared.context
-    champion = climb.best(evidence.champion)
+    champion = climb.standing.best(evidence.champion)
     if champion is not None and needs_worker(context, champion.trial):
         return None
-    finalists = [outcome.trial for outcome in climb.finalists()]
+    finalists = [outcome.trial for outcome in climb.standing.finalists()]
     local = [trial for trial in finalists if not needs_worker(context, trial)]
     repeats = 3 if context.profile.rows < FEW_ROWS else 2
-    limit = deadline.until(climb.judging(), NESTED_SHARE)
-    expected = budget.nesting_seconds((best for trial in local if (best := climb.best(trial.architecture))), climb.folds)
+    limit = deadline.until(climb.reserve.judging(), NESTED_SHARE)
+    expected = budget.nesting_seconds(
+        (best for trial in local if (best := climb.standing.best(trial.architecture))), climb.standing.folds
+    )
     if limit.left_seconds() < expected:
         return None
     try:

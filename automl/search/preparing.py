@@ -18,9 +18,9 @@ from automl.core.predictor import encode_target
 from automl.core.profile import Kind, Profile, Role
 from automl.core.table import Table, distinct_cells, tabulate
 from automl.core.tasks import Task
-from automl.search.climbing import REPEATS
 from automl.search.context import Context, modality_of
 from automl.search.contract import model_columns
+from automl.search.finals import REPEATS
 from automl.search.forecasting import prepare_forecast
 from automl.search.group_thresholds import GroupedRows
 from automl.search.parity import parity_rows

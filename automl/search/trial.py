@@ -34,18 +34,13 @@ MOST_MESSAGE = 300
 """Characters of a library's message that are told."""
 
 
-MEASURED = "seconds", "once_seconds", "fit_seconds", "thrift", "busy_seconds"
-"""What the training worker tells of an Outcome beside its trial and predictions."""
-
-
 @dataclass(frozen=True)
 class Outcome:
     """A trial with the out-of-fold predictions that its score was computed from, and the seconds it took.
 
     once_seconds: the part of them that the same training does not take again. fit_seconds: what a fit on the rows of all
     folds takes, where the learner could tell. thrift: settings that are scored alike and whose fit takes less, and its
-    seconds, if there are any. fits: that there is time for: one for the verdict, and one more on all rows. busy_seconds:
-    of all cores of the processor together, spent by the process that ran it.
+    seconds, if there are any. fits: that there is time for: one for the verdict, and one more on all rows.
     """
 
     trial: Trial
@@ -55,14 +50,6 @@ class Outcome:
     fit_seconds: float | None = None
     thrift: tuple[Settings, float] | None = None
     fits: int = 2
-    busy_seconds: float = 0.0
-
-    def at_pace(self, cores: float) -> Outcome:
-        """The outcome with the seconds that it would have taken with so many busy cores, not more than it took."""
-        share = min(1.0, self.busy_seconds / (cores * self.seconds)) if self.seconds else 1.0
-        fit = None if self.fit_seconds is None else share * self.fit_seconds
-        thrift = None if self.thrift is None else (self.thrift[0], share * self.thrift[1])
-        return replace(self, seconds=share * self.seconds, once_seconds=share * self.once_seconds, fit_seconds=fit, thrift=thrift)
 
     def thrifty(self) -> Outcome:
         """The outcome with the settings whose fit takes less; itself where there are none."""
@@ -109,7 +96,7 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     trial: its number, settings, seed and rows; the outcome has its result.
     best: of the rung's trials before; one whose settings do clearly worse on the first fold is stopped there.
     """
-    started, busy = time.monotonic(), time.process_time()
+    started = time.monotonic()
     architecture = context.architecture(trial.architecture)
     result: FoldsResult | None = None
     predictions = None
@@ -127,10 +114,10 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
         trial = replace(trial, status="failed", message=named(error))
     if predictions is not None:  # as exact as the journal keeps them, so that a run that goes on gives the same result
         predictions = predictions.astype(np.float32).astype(np.float64)
-    outcome = Outcome(trial, predictions, time.monotonic() - started, busy_seconds=time.process_time() - busy)
+    seconds = time.monotonic() - started
     if result is None:
-        return outcome
-    return replace(outcome, once_seconds=result.once_seconds, fit_seconds=result.fit_seconds, thrift=result.thrift)
+        return Outcome(trial, predictions, seconds)
+    return Outcome(trial, predictions, seconds, result.once_seconds, result.fit_seconds, result.thrift)
 
 
 LEAST_SECONDS_TO_LOOK = 2.0

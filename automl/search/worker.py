@@ -88,14 +88,10 @@ class Worker:
         Raises OutOfTimeError where the job had to be ended or gave up for want of time, TrainingError where it failed
         or the worker died.
         """
-        self.begin(job, deadline)
-        return self.answer(deadline, optional)
-
-    def begin(self, job: dict[str, Any], deadline: Deadline) -> None:
-        """Send a job that is to be done by the deadline; the caller goes on, and asks for the `answer` later."""
         left = deadline.left_seconds()
         limit = None if left == float("inf") else left
         self.send({**job, "until": None if limit is None else time.time() + limit})
+        return self.answer(deadline, optional)
 
     @property
     def answered(self) -> bool:
@@ -212,11 +208,9 @@ class Session:
     def _told(self, outcome: Outcome) -> dict[str, Any]:
         import numpy as np
 
-        from automl.search.trial import MEASURED
-
         if outcome.predictions is not None:
             np.save(self.folder / "trial.npy", outcome.predictions)
-        known = {name: getattr(outcome, name) for name in MEASURED}
+        known = {name: getattr(outcome, name) for name in ("seconds", "once_seconds", "fit_seconds", "thrift")}
         return {"trial": outcome.trial, **known, "predictions": outcome.predictions is not None}
 
     def fresh(self, job: dict[str, Any], deadline: Deadline) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from automl.search.pipeline import blended
 from automl.search.pricing import price_of
 from automl.search.proposing import best_of, next_number, propose
 from automl.search.trial import (
-    MEASURED,
     Outcome,
     failing_as_training_error,
     fit_and_export,
@@ -38,11 +37,8 @@ from automl.search.worker import Worker
 from automl.training.learner import KEPT_PROGRAMS
 
 Array = np.ndarray[Any, Any]
-Meanwhile = Callable[[], bool]
-"""Something short to do while the training worker is busy; whether there was anything to do."""
 
-CORES_OF_NETS = 1.3
-"""Cores that training a net keeps busy on two, where no trial of it ran by itself: measured, 1.2 to 1.4."""
+
 GROWN_BYTES = int(1.2 * GIB)
 """A training worker that holds so much more than after its first trial, which had all the data, is ended after a trial, and a new
 one started: compiled nets are never given back."""
@@ -57,8 +53,7 @@ class Workshop:
     heard: trials of each architecture that the worker knows of.
     predicted: what a trial predicted on a fresh fold, which an ensemble needs again.
     compiled: numbers of the trials of each architecture that the worker which runs now has trained. held: its bytes after
-    the first of them. busy: the worker has a job, and this process goes on meanwhile.
-    cores: that were busy while a trial of an architecture ran by itself.
+    the first of them.
     """
 
     context: Context
@@ -72,33 +67,27 @@ class Workshop:
     predicted: dict[tuple[str, int], Array] = field(default_factory=dict, init=False, repr=False)
     compiled: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False)
     held: int = field(default=0, init=False, repr=False)
-    busy: bool = field(default=False, init=False)
-    cores: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
-    def probe(self, architecture: str, deadline: Deadline, meanwhile: Meanwhile | None = None) -> Outcome:
-        """The first trial of a rung: its default settings. meanwhile: as of `search`."""
+    def probe(self, architecture: str, deadline: Deadline) -> Outcome:
+        """The first trial of a rung: its default settings."""
         declared = self.context.architecture(architecture)
         if declared.needs_tensorflow:
-            outcome = self.search(architecture, [], deadline, meanwhile)
+            outcome = self.search(architecture, [], deadline)
             assert outcome is not None
             return outcome
-        return self._alone(run_trial(self.context, declared, 0, space_of(self.context, declared).default(), deadline))
+        return run_trial(self.context, declared, 0, space_of(self.context, declared).default(), deadline)
 
-    def search(
-        self, architecture: str, recorded: list[Trial], deadline: Deadline, meanwhile: Meanwhile | None = None
-    ) -> Outcome | None:
+    def search(self, architecture: str, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         """The next trial that the oracle proposes, or None where the space is searched out.
 
-        recorded: the rung's trials so far, in order. Against the clock, what needs no TensorFlow is trained here while
-        the worker has no libraries yet, or is busy: the same settings, as they depend on the seed, the number and
-        `recorded` only. meanwhile: is called again and again while the worker trains.
+        recorded: the rung's trials so far, in order. Against the clock, what needs no TensorFlow is trained here until
+        the worker has its libraries: the same settings, as they depend on the seed, the number and `recorded` only.
         """
         declared = self.context.architecture(architecture)
         if not declared.needs_tensorflow and self.context.plan.trials is None and not self.ready():
             return self._search_here(declared, recorded, deadline)
         number = next_number(recorded)
-        pending = Trial(architecture, number, {}, 0)
-        return self._tried(lambda: self._search_job(architecture, recorded), pending, deadline, meanwhile)
+        return self._tried(lambda: self._search_job(architecture, recorded), Trial(architecture, number, {}, 0), deadline)
 
     def again(self, trial: Trial, deadline: Deadline) -> Outcome:
         """The settings of an earlier trial once more under the number and on the rows of this one."""
@@ -111,22 +100,20 @@ class Workshop:
     def _search_job(self, architecture: str, recorded: list[Trial]) -> dict[str, Any]:
         return {"do": "trial", "architecture": architecture, "recorded": self._news(architecture, recorded)}
 
-    def _tried(
-        self, job: Callable[[], dict[str, Any]], trial: Trial, deadline: Deadline, meanwhile: Meanwhile | None = None
-    ) -> Outcome | None:
+    def _tried(self, job: Callable[[], dict[str, Any]], trial: Trial, deadline: Deadline) -> Outcome | None:
         """What the worker makes of a job, which is put together once it is open; `trial` stands for a job without an answer."""
         started = time.monotonic()
         try:
             self.open(deadline)
-            answer, shared = self._ask_beside(job(), deadline, meanwhile)
+            answer = self._ask(job(), deadline)
         except TrainingError as error:
             status = "out of time" if isinstance(error, OutOfTimeError) else "failed"
             return Outcome(replace(trial, status=status, message=str(error)), None, time.monotonic() - started)
         if answer.get("exhausted"):
             return None
         predictions = np.load(self.folder / "trial.npy") if answer["predictions"] else None
-        known = {name: answer[name] for name in MEASURED}
-        outcome = self._alone(Outcome(decode(Trial, answer["trial"]), predictions, **known), shared)
+        known = (answer[name] for name in ("seconds", "once_seconds", "fit_seconds", "thrift"))
+        outcome = Outcome(decode(Trial, answer["trial"]), predictions, *known)
         self.compiled.setdefault(outcome.trial.architecture, []).append(outcome.trial.number)
         self._renew()
         return outcome
@@ -139,31 +126,7 @@ class Workshop:
         number, space = next_number(recorded), space_of(self.context, declared)
         settings = propose(space, space_seed(self.context, declared.name), number, recorded, self.context.metric)
         best = next(iter(best_of(recorded, self.context.metric)), None)
-        if settings is None:
-            return None
-        return self._alone(run_trial(self.context, declared, number, settings, deadline, best), self.busy)
-
-    def _alone(self, outcome: Outcome, shared: bool = False) -> Outcome:
-        """The outcome with the seconds that it takes by itself. shared: there was another process at work beside it."""
-        name = outcome.trial.architecture
-        if shared:
-            net = self.context.architecture(name).needs_tensorflow
-            return outcome.at_pace(self.cores.get(name, CORES_OF_NETS)) if net or name in self.cores else outcome
-        if outcome.trial.score is not None and outcome.busy_seconds and outcome.seconds:
-            self.cores[name] = outcome.busy_seconds / outcome.seconds
-        return outcome
-
-    def _ask_beside(self, job: dict[str, Any], deadline: Deadline, meanwhile: Meanwhile | None) -> tuple[dict[str, Any], bool]:
-        """The worker's answer, and whether something was done here while it worked. The worker is open."""
-        assert self.worker is not None
-        self.worker.begin(job, deadline)
-        shared, self.busy = False, True
-        try:
-            while meanwhile is not None and not self.worker.answered and meanwhile():
-                shared = True
-        finally:
-            self.busy = False
-        return self.worker.answer(deadline, optional=True), shared
+        return None if settings is None else run_trial(self.context, declared, number, settings, deadline, best)
 
     def _news(self, architecture: str, recorded: list[Trial]) -> list[Trial]:
         """The trials that the worker has not heard of, without what its oracle does not ask for."""
@@ -237,7 +200,7 @@ class Workshop:
 
     def ready(self) -> bool:
         """Whether the worker could begin a job at once."""
-        if self.worker is None or self.broken or self.busy:
+        if self.worker is None or self.broken:
             return False
         try:
             if self._begin_opening().answered and not self.opened:

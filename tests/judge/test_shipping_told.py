@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from automl.core.case import Case
-from automl.core.evidence import Evidence, Refusal
+from automl.core.evidence import Evidence, Final, Refusal
 from automl.core.files import encode
 from automl.core.finding import Finding, Severity
 from automl.core.plan import Rung
@@ -99,8 +99,11 @@ def test_a_baseline_that_nothing_beats_is_told_so() -> None:
 
 def in_search(case: Case) -> Case:
     """The chosen rung has no fresh folds."""
-    finals = tuple(each for each in evidence_of(case.profile.task).finals if each.architecture == "baseline")
-    return with_evidence(case, finals=finals)
+    evidence = evidence_of(case.profile.task)
+    finals = tuple(each for each in evidence.finals if each.architecture == "baseline")
+    trials = [trial for trial in evidence.trials if trial.score is not None and trial.number == 0]
+    searched = [Final(each.architecture, 0, each.fold_scores, each.score or 0.0, 1.5, 2048) for each in trials]
+    return with_evidence(case, finals=finals, searched=tuple(searched))
 
 
 def test_a_climb_without_fresh_folds_is_a_tip_and_the_chart_shows_the_chosen_rung() -> None:
@@ -119,6 +122,20 @@ def test_a_climb_without_fresh_folds_is_a_tip_and_the_chart_shows_the_chosen_run
     whole = ladder.run(case_of(Task.BINARY))[0]
     assert whole.severity is Severity.PASSED
     assert "no time" not in whole.sentence
+
+
+def test_fresh_folds_that_the_preset_left_out_are_no_lack_of_time() -> None:
+    evidence = evidence_of(Task.BINARY)
+    case = with_evidence(in_search(case_of(Task.BINARY)), without_fresh="fresh ones would have taken too long")
+    case = replace(case, plan=replace(case.plan, preset="best"), evidence=replace(case.evidence or evidence, finals=()))
+    found = ladder.run(case)
+    assert found[0].severity is Severity.TIP
+    assert "on the folds of the search, as fresh ones would have taken too long" in found[0].sentence
+    assert "no time" not in found[0].sentence
+    assert "--preset balanced" in found[0].action
+    page = render(content_of(case, found))
+    assert "scores on the folds of the search, as fresh ones would have taken too long" in page
+    assert "training 1.5 s" in page and "about 2.05 kB (estimated)" in page
 
 
 def with_gaps(case: Case, gaps: list[float], champion: str = "boosting") -> Case:

@@ -83,7 +83,6 @@ class MadeUpWorkshop:
     broken: bool = False
     slowness: float = 1.0
     compiled: tuple[int, ...] = ()
-    beside: int = 0
 
     def ready(self) -> bool:
         return self.worker is not None
@@ -92,25 +91,13 @@ class MadeUpWorkshop:
         if self.worker is None:
             raise OutOfTimeError("the budget leaves no time for the training worker")
 
-    def probe(self, architecture: str, deadline: Deadline, meanwhile: Callable[[], bool] | None = None) -> Outcome:
-        return self._beside(lambda: self._run("probe", architecture, 0, deadline), meanwhile)
+    def probe(self, architecture: str, deadline: Deadline) -> Outcome:
+        return self._run("probe", architecture, 0, deadline)
 
-    def search(
-        self, architecture: str, recorded: list[Trial], deadline: Deadline, meanwhile: Callable[[], bool] | None = None
-    ) -> Outcome | None:
+    def search(self, architecture: str, recorded: list[Trial], deadline: Deadline) -> Outcome | None:
         if len(recorded) > self.searches.get(architecture, 10**6):
             return None
-        return self._beside(lambda: self._run("search", architecture, len(recorded), deadline), meanwhile)
-
-    def _beside(self, run: Callable[[], Outcome], meanwhile: Callable[[], bool] | None) -> Outcome:
-        """Two at a time take no longer than one of them: `meanwhile` is called until the seconds of the trial have passed."""
-        begun = self.clock.now
-        outcome = run()
-        done, self.clock.now = self.clock.now, begun
-        while meanwhile is not None and self.clock.now < done and meanwhile():
-            self.beside += 1
-        self.clock.now = max(self.clock.now, done)
-        return outcome
+        return self._run("search", architecture, len(recorded), deadline)
 
     def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
         self.asked.append(("fresh", trial.architecture, self.clock.now))

@@ -38,8 +38,15 @@ def test_fits_slowness_and_large_trees_cost_more() -> None:
 
 def test_what_is_kept_for_an_ensemble_grows_with_the_budget_as_a_falling_share() -> None:
     budgets = (20.0, 60.0, 300.0, 600.0, 3600.0)
-    kept = [combining_seconds(each) for each in budgets]
+    kept = [combining_seconds(each, 0.0, 1e6) for each in budgets]
     shares = [part / whole for part, whole in zip(kept, budgets, strict=True)]
     assert kept == sorted(kept)
     assert shares == sorted(shares, reverse=True)
-    assert combining_seconds(None) == float("inf")
+    assert combining_seconds(None, 3.0, 7.0) == 7.0
+
+
+def test_an_ensemble_of_one_seed_is_kept_more_time_for_than_its_further_seeds() -> None:
+    assert combining_seconds(60.0, 5.0, 9.0) == 9.0
+    assert combining_seconds(60.0, 10.0, 30.0) == combining_seconds(60.0, 18.0, 18.0) == 18.0
+    assert combining_seconds(60.0, 22.0, 40.0) == 22.0
+    assert combining_seconds(60.0, 50.0, 90.0) == 24.0

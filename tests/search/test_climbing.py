@@ -15,7 +15,7 @@ from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import TrainingError
 from automl.core.evidence import Member, Trial
 from automl.search import Prepared, budget
-from automl.search.climbing import FEWEST_STARTS, LEFT_OUT, PATIENCE, VAIN_TRIALS
+from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
 from automl.search.sharing import Sharing
 from automl.search.trial import Outcome
@@ -77,14 +77,14 @@ def test_the_champion_is_the_last_rung_accepted_on_fresh_folds(
 def test_what_is_shipped_instead_of_a_refused_champion_is_the_next_best(prepared: Prepared, tmp_path: Path) -> None:
     means = {"baseline": 0.5, "linear": 0.9, "boosting": 0.89, "mlp": 0.7}
     climb, _, _ = climb_of(counted(prepared), rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
-    candidates = climb.candidates(climb.run())
+    candidates = climb.finals.candidates(climb.run())
     assert [trial.architecture for trial in candidates] == ["linear", "boosting", "mlp", "baseline"]
 
 
 def test_a_rung_that_proved_nothing_is_not_shipped_for_a_refused_one(prepared: Prepared, tmp_path: Path) -> None:
     means = {"baseline": 0.5, "linear": 0.9, "boosting": 0.9002, "mlp": 0.95}
     climb, _, _ = climb_of(counted(prepared), rungs(**means), tmp_path, searches=dict.fromkeys(means, 0))
-    candidates = climb.candidates(climb.run())
+    candidates = climb.finals.candidates(climb.run())
     assert [trial.architecture for trial in candidates] == ["mlp", "linear", "boosting", "baseline"]
 
 
@@ -119,8 +119,8 @@ def test_an_ensemble_is_never_judged_by_the_search_folds_for_being_slow(prepared
     best = Outcome(Trial("linear", 0, {}, 0, score=0.9, fold_scores=around(0.9, count=FOLDS)), None, 0.1)
     members = tuple(Member("mlp", number, {}, 0, 0, 0.5) for number in (0, 1))
     together = replace(alone, trial=replace(alone.trial, architecture="ensemble", members=members))
-    assert climb._skips_fresh_folds(alone, best)
-    assert not climb._skips_fresh_folds(together, best)
+    assert climb.finals.skips(alone, best)
+    assert not climb.finals.skips(together, best)
 
 
 def test_a_net_whose_program_was_given_up_is_expected_to_be_compiled_again(prepared: Prepared, tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_a_net_whose_program_was_given_up_is_expected_to_be_compiled_again(prepa
     climb, workshop, _ = climb_of(context, rungs(**GOOD), tmp_path, budget=300.0, worker=object())
     scores = around(0.9, count=FOLDS)
     net = Outcome(Trial("mlp", 3, {}, 0, score=0.9, fold_scores=scores), None, 12.0, once_seconds=9.0)
-    climb._add(net)
-    forgotten = climb._finals_seconds([net])
+    climb.standing.add(net)
+    forgotten = climb.reserve.finals([net])
     workshop.compiled = (3,)
-    assert forgotten == pytest.approx(4 * climb._finals_seconds([net]))
+    assert forgotten == pytest.approx(4 * climb.reserve.finals([net]))
 
 
 def test_without_time_for_fresh_folds_the_search_folds_decide_and_it_is_said(prepared: Prepared, tmp_path: Path) -> None:
@@ -158,30 +158,10 @@ def test_what_finishing_costs_is_kept_back(seconds: float, slow: float, prepared
     climb, workshop, _ = climb_of(context, made_up, tmp_path, budget=seconds, worker=object(), searches=most)
     climb.run()
     inner = INNER_FRACTION * seconds
-    assert workshop.clock.now + climb.essential() <= inner + 1e-6
+    assert workshop.clock.now + climb.reserve.essential() <= inner + 1e-6
     for what, name, began in workshop.asked:
         if what == "search":
-            assert began + made_up[name].seconds <= inner - climb.essential() + 1e-6
-
-
-def test_while_a_net_is_trained_trials_without_tensorflow_go_on(prepared: Prepared, tmp_path: Path) -> None:
-    """Beside a net only what is usually done before it; never another net, and nothing where trials are counted."""
-    made_up = rungs(baseline=0.5, linear=0.89, boosting=0.9, mlp=0.9)
-    made_up["mlp"].seconds, made_up["boosting"].seconds = 20.0, 4.0
-    climb, workshop, _ = climb_of(timed(prepared, 300.0), made_up, tmp_path, budget=300.0, worker=object())
-    climb.run()
-    begun = [time for what, name, time in workshop.asked if name == "mlp" and what != "fresh"]
-    beside = [
-        name
-        for what, name, time in workshop.asked
-        if what == "search" and any(net < time < net + 20.0 for net in begun) and time not in begun
-    ]
-    assert workshop.beside and set(beside) == {"linear", "boosting"}
-    climb, workshop, _ = climb_of(
-        counted(prepared), made_up, tmp_path / "counted", worker=object(), searches=dict.fromkeys(made_up, 2)
-    )
-    climb.run()
-    assert not workshop.beside
+            assert began + made_up[name].seconds <= inner - climb.reserve.essential() + 1e-6
 
 
 @pytest.mark.parametrize("seconds, tested", [(0.5, True), (9.0, False)])
@@ -200,8 +180,11 @@ def test_preset_best_leaves_out_fresh_folds_that_take_long_and_says_so(
         assert ("boosting" in fresh) == (tested or preset == "balanced")
         assert evidence.champion == "boosting"
         left_out = preset == "best" and not tested
-        assert all((LEFT_OUT in each.sentence) == left_out for each in evidence.decisions)
-        assert climb.candidates(evidence)[0].architecture == "boosting"
+        assert bool(evidence.without_fresh) == left_out
+        assert not left_out or all("search folds" in each.test for each in evidence.decisions)
+        assert not any("no time" in each.sentence for each in evidence.decisions if left_out)
+        assert {each.architecture for each in evidence.searched} == set(made_up)
+        assert climb.finals.candidates(evidence)[0].architecture == "boosting"
 
 
 def test_the_search_time_follows_the_weights_in_the_ensemble(prepared: Prepared, tmp_path: Path) -> None:
@@ -215,10 +198,10 @@ def test_the_search_time_follows_the_weights_in_the_ensemble(prepared: Prepared,
             for fold in prepared.context.search_folds
         )
         trial = Trial(name, 0, {}, 0, score=float(np.mean(scores)), fold_scores=scores)
-        climb._add(Outcome(trial, np.stack([1 - chance, chance], 1), 1.0))
-    assert climb._searched("linear") > 3 * climb._searched("boosting")
+        climb.standing.add(Outcome(trial, np.stack([1 - chance, chance], 1), 1.0))
+    assert climb._seconds_for_share("linear") > 3 * climb._seconds_for_share("boosting")
     even = Sharing(prepared.context, combines=False)
-    assert even.of("linear", climb.outcomes) == even.of("boosting", climb.outcomes)
+    assert even.of("linear", climb.standing.outcomes) == even.of("boosting", climb.standing.outcomes)
 
 
 def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared: Prepared, tmp_path: Path) -> None:
@@ -227,11 +210,11 @@ def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared
     generator = np.random.default_rng(0)
     for number in range(60):
         scores = tuple(generator.normal(0.8, 0.02, FOLDS).tolist())
-        climb._add(Outcome(Trial("boosting", number, {}, 0, score=float(np.mean(scores)), fold_scores=scores), None, 0.1))
-    best = climb.best("boosting")
+        climb.standing.add(Outcome(Trial("boosting", number, {}, 0, score=float(np.mean(scores)), fold_scores=scores), None, 0.1))
+    best = climb.standing.best("boosting")
     assert best is not None and best.trial.score is not None
     assert best.trial.score > 0.815
-    assert abs(np.mean(climb._scores_of_choice(best)) - 0.8) < 0.015
+    assert abs(np.mean(climb.standing.scores_of_choice(best.trial)) - 0.8) < 0.015
 
 
 def test_nothing_is_searched_once_the_user_has_interrupted(prepared: Prepared, tmp_path: Path) -> None:

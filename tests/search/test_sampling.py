@@ -90,7 +90,7 @@ def test_the_best_of_every_rung_is_tried_again_on_all_rows_and_stands_for_it(pre
     evidence = climb.run()
     rows = {name: [trial.rows for trial in evidence.trials if trial.architecture == name] for name in ("linear", "boosting")}
     assert rows == {"linear": [SAMPLE], "boosting": [SAMPLE, None]}  # a linear model looks at a sample of its own anyway
-    chosen = climb.candidates(evidence)
+    chosen = climb.finals.candidates(evidence)
     assert {trial.architecture: trial.rows for trial in chosen} == {"baseline": SAMPLE, "linear": SAMPLE, "boosting": None}
     assert {final.architecture: final.trial for final in evidence.finals}[evidence.champion] == chosen[0].number
     assert np.array_equal(climb.last_rows(chosen[0]), context.training_rows)

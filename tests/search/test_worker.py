@@ -17,9 +17,8 @@ import pytest
 import automl
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
-from automl.core.evidence import Trial
 from automl.search import Prepared, Worker, Workshop
-from automl.search.trial import Outcome, run_trial
+from automl.search.trial import run_trial
 from tests.search.made_up import frame_of, prepared_of
 
 NEVER = Deadline(None)
@@ -124,43 +123,6 @@ def test_the_worker_trains_what_this_process_would(prepared: Prepared, tmp_path:
     finally:
         workshop.close()
     assert worker.process is None
-
-
-@pytest.mark.slow
-def test_while_the_worker_is_busy_this_process_goes_on(prepared: Prepared, tmp_path: Path) -> None:
-    """The trial here is the one that the worker would have made, and the seconds of both are those that they take alone."""
-    worker = Worker(tmp_path, tmp_path / "worker.log")
-    workshop = Workshop(prepared.context, tmp_path / "context", worker)
-    beside: list[Trial] = []
-
-    def meanwhile() -> bool:
-        assert not workshop.ready()
-        outcome = workshop.search("linear", beside, NEVER)
-        if outcome is None:
-            return False
-        beside.append(outcome.trial)
-        return len(beside) < 3
-
-    try:
-        workshop.open(NEVER)
-        there = workshop.search("boosting", [], NEVER, meanwhile)
-        assert there is not None
-        assert (
-            there.trial
-            == run_trial(prepared.context, prepared.context.architecture("boosting"), 0, there.trial.settings, NEVER).trial
-        )
-        assert [trial.number for trial in beside] == list(range(len(beside))) and beside
-        assert workshop.ready()
-    finally:
-        workshop.close()
-
-
-def test_the_seconds_of_a_trial_that_shared_the_machine_are_those_it_takes_alone() -> None:
-    trial = Trial("boosting", 0, {}, 0, score=0.5)
-    slowed = Outcome(trial, None, 10.0, once_seconds=2.0, fit_seconds=4.0, thrift=({}, 1.0), busy_seconds=8.0)
-    alone = slowed.at_pace(1.6)
-    assert (alone.seconds, alone.once_seconds, alone.fit_seconds, alone.thrift) == (5.0, 1.0, 2.0, ({}, 0.5))
-    assert slowed.at_pace(0.5) == slowed
 
 
 @pytest.mark.slow

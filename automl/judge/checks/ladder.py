@@ -43,7 +43,7 @@ def run(case: Case) -> list[Finding]:
             about="evaluated",
             numbers=numbers,
             table=_table(case, evidence),
-            action=more_effort(case) if hurried else _other_preset(case, evidence),
+            action=more_effort(case) if hurried and not evidence.without_fresh else _other_preset(case, evidence),
         )
     ]
 
@@ -57,7 +57,9 @@ def _other_preset(case: Case, evidence: Evidence) -> str:
     if case.plan.preset != "best":
         return BEST
     by_mean = any(_by_mean(case, each) for each in evidence.decisions if _takes(evidence, each))
-    return "To climb only where a test says that it pays: `--preset balanced`." if by_mean else ""
+    if by_mean or evidence.without_fresh:
+        return "To climb only where a test on fresh folds says that it pays: `--preset balanced`."
+    return ""
 
 
 def decided_in_search(evidence: Evidence) -> bool:
@@ -94,7 +96,8 @@ def _sentence(case: Case, evidence: Evidence, intervals: dict[str, Number]) -> s
         if _by_mean(case, taken[-1]):
             told += ", no more than chance; shipped because --preset best takes the higher mean"
         if decided_in_search(evidence):
-            told += ", on the folds of the search, as there was no time for fresh ones: that may be too hopeful"
+            why = evidence.without_fresh or "there was no time for fresh ones: that may be too hopeful"
+            told += f", on the folds of the search, as {why}"
     elif evidence.decisions:
         told += ": no other rung was better beyond chance"
     if refused:

@@ -1,0 +1,160 @@
+"""The time that is kept while searching for what no run can do without, and for what makes the best of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from automl.search import budget, sampling
+from automl.search.ensembling import repeated
+from automl.search.standing import Standing
+from automl.search.trial import Outcome, cost_of
+from automl.search.workshop import Workshop
+
+LIKELY_MEMBERS = 4
+"""While searching, time is kept for an ensemble of so many trials: the best of every contending rung, and the best others."""
+LIKELY_SEEDS = 2
+"""Seeds of an ensemble's boosted members that time is kept for; a net is tried first rather than that there are more than one."""
+CERTAIN = 1.1
+"""Of what shipping trials together is expected to take: without a second fit what ships has not learned from the sealed rows."""
+FRESH_SHARE_OF_BEST = 0.1
+LEFT_OUT = "fresh ones would have taken more than a tenth of the time, and the preset best leaves them out then"
+
+
+@dataclass
+class Reserve:
+    """Seconds, from what this run has measured.
+
+    preparing_seconds: what profiling and splitting took: the measure of what judging will take.
+    left_at_start: seconds that were left for search and all that follows it but judging when the search began.
+    """
+
+    standing: Standing
+    workshop: Workshop
+    preparing_seconds: float = 0.0
+    left_at_start: float = field(default=math.inf, init=False)
+
+    def after_search(self, seeds: int = LIKELY_SEEDS) -> float:
+        """For everything after the search: one set of fresh folds, the fits, judging, report.
+
+        seeds: with which the preset best fits the boosted members of an ensemble, at most.
+        """
+        contenders = self.standing.contenders()
+        finals = self._at_final_size(contenders)
+        again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
+        fits = [self.shipping([each]) for each in finals]
+        shipping = max([*fits, self._combined(contenders, seeds)], default=0.0)
+        return again + self.testing(finals) + self.nesting(contenders) + shipping + self.judging()
+
+    def essential(self) -> float:
+        """For what no run can do without: two fits of the heaviest contender with their exports, judging, report.
+
+        Of large data one fit: the last rows are worth less there than a further rung.
+        """
+        count = 1 if self.standing.context.samples else 2
+        fits = [self.shipping([each], count) for each in self.standing.contenders()]
+        return max(fits, default=0.0) + self.judging()
+
+    def after_finals(self, outcome: Outcome) -> float:
+        """For shipping one trial, and judging."""
+        return self.judging() + self.shipping([outcome])
+
+    def together(self, members: Sequence[Outcome], fits: int) -> float:
+        """For fresh folds of all contenders and of these trials, `fits` fits of them as one graph, and judging."""
+        every = [*self.standing.contenders(), *members]
+        local = [each for each in every if not self._is_net(each)]
+        nesting = self.nesting([*local, *members]) if len(local) == len(every) else 0.0
+        return self.testing(every) + nesting + CERTAIN * self.shipping(members, fits) + self.judging()
+
+    def judging(self) -> float:
+        """For judging and the report."""
+        return budget.judging_seconds(self.preparing_seconds, self.standing.context.plan.budget_seconds)
+
+    def nesting(self, contenders: list[Outcome]) -> float:
+        """For judging small data by nested cross-validation; none where that would take too much of the budget."""
+        if self.has_sealed_rows:
+            return 0.0
+        wanted = budget.nesting_seconds([each for each in contenders if not self._is_net(each)], self.standing.folds)
+        most = budget.NESTED_SHARE * (self.standing.context.plan.budget_seconds or math.inf)
+        return wanted if wanted <= most else 0.0
+
+    def testing(self, contenders: list[Outcome]) -> float:
+        """For one set of fresh folds of these; none where there are to be none."""
+        return self.finals(contenders) if self.tests(contenders) else 0.0
+
+    def finals(self, contenders: list[Outcome]) -> float:
+        """What one set of fresh folds takes, which can be more of them than a trial has."""
+        share = sum(fold.repeat == 0 for fold in self.standing.context.fresh_folds) / max(1, self.standing.folds)
+        parts = {each.trial.id: each for each in self._fitted(contenders)}
+        return share * budget.finals_seconds(parts.values(), 1)
+
+    def tests(self, contenders: list[Outcome], repeats: int = 1) -> bool:
+        """Whether these are compared on so many sets of fresh folds: always, but for the preset best only where that takes a
+        small share of the time. It goes by the better mean, which the search folds tell nearly as well. Without sealed rows
+        they are what the model is judged by."""
+        plan = self.standing.context.plan
+        if plan.preset != "best" or plan.trials is not None or plan.budget_seconds is None or not self.has_sealed_rows:
+            return True
+        return repeats * self.finals(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
+
+    def shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2) -> float:
+        """For fitting these and exporting them as one graph: a second time on all rows, where some are sealed."""
+        context = self.standing.context
+        twice = context.plan.refit and self.has_sealed_rows
+        fits = min([most_fits, *(each.fits for each in outcomes)]) if twice else 1
+        parts = []
+        for each in self._fitted(outcomes):
+            boosted = context.architecture(each.trial.architecture).seeds_differ
+            size = cost_of(context, each.trial).size_bytes if boosted else 0
+            parts.append(budget.Part(each, self._is_net(each), size))
+        return budget.shipping_seconds(parts, fits, self.preparing_seconds, self.fit_share, self.workshop.slowness)
+
+    @property
+    def fit_share(self) -> float:
+        """Of a trial's seconds, what a fit takes at most."""
+        return budget.fit_share(self.standing.folds, self.standing.context.samples)
+
+    @property
+    def has_sealed_rows(self) -> bool:
+        context = self.standing.context
+        return len(context.training_rows) < len(context.target)
+
+    def _combined(self, contenders: list[Outcome], seeds: int) -> float:
+        """So that an ensemble of the best trials can be tested and shipped: a limited share of the budget."""
+        context = self.standing.context
+        if not any(context.architecture(rung.architecture).combines for rung in context.plan.ladder):
+            return 0.0
+        tried = [each for each in self.standing.outcomes if each.trial.score is not None and not each.trial.members]
+        tried = [each for each in tried if context.architecture(each.trial.architecture).rung > 0]
+        known = {each.trial.id for each in contenders}
+        of_rungs = [each for each in tried if each.trial.id in known]
+        others = sorted((each for each in tried if each.trial.id not in known), key=self.standing.value, reverse=True)
+        likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
+        more = [each for each in likely if each.trial.id not in known]
+        testing = self.finals(more) if more and self.tests([*contenders, *more]) else 0.0
+        count = seeds if context.plan.preset == "best" else 1
+        plain, fuller = (testing + self.shipping(repeated(context, likely, each)) for each in (1, count))
+        return budget.combining_seconds(context.plan.budget_seconds, plain, fuller)
+
+    def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
+        """With the seconds that they take on the rows of the finals, where those are more than the sample of the search."""
+        context = self.standing.context
+        rows = sampling.final_rows(context, contenders, self.left_at_start)
+        return [sampling.grown(context, each, rows) for each in contenders]
+
+    def _fitted(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """What has to be fitted for these, with the settings that it is fitted with: of ensembles every member, as often as
+        it has seeds."""
+        known = {each.trial.id: each for each in self.standing.outcomes}
+        parts = [part for outcome in outcomes for part in outcome.trial.parts if part.id in known]
+        return [self._as_known_now(known[part.id].fitted_with(part.settings)) for part in parts]
+
+    def _as_known_now(self, outcome: Outcome) -> Outcome:
+        """A net whose program the training worker has given up is compiled once more."""
+        if not outcome.once_seconds or not self._is_net(outcome) or self.workshop.has_compiled(outcome.trial):
+            return outcome
+        return replace(outcome, once_seconds=0.0)
+
+    def _is_net(self, outcome: Outcome) -> bool:
+        return self.standing.context.architecture(outcome.trial.architecture).needs_tensorflow
