@@ -10,12 +10,13 @@ import numpy as np
 
 from automl.core.errors import InputError
 from automl.core.methods import MEDIAN, QUANTILES
-from automl.core.metrics import METRICS, metrics_for, with_scale, with_threshold
+from automl.core.metrics import METRICS, Metric, metrics_for, with_scale, with_threshold
 from automl.core.model import Model
 from automl.core.predictor import PredictorError, encode_target
 from automl.core.statistics import wilson_interval
 from automl.core.tasks import Task
 from automl.judge.bootstrap import intervals
+from automl.learners.baseline import ABSOLUTE_METRICS
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +27,8 @@ class Scores:
 
     rows: how many were scored; left_out: rows whose target is missing or is no class of the model. intervals: by metric the
     ends of the 95 % interval, as if rows stood for themselves; a metric that has none is not in it. notes: what makes the
-    scores doubtful.
+    scores doubtful. constant: by metric what the best constant scores on the same rows: the shares of their classes, or
+    their mean (their median where errors count by their size); none for forecasts.
     """
 
     rows: int
@@ -34,6 +36,7 @@ class Scores:
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    constant: dict[str, float] = field(default_factory=dict)
 
 
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 30, 5
@@ -64,12 +67,26 @@ def score(model: Model, data: Any) -> Scores:
     metrics = [with_threshold(metric, limit) for metric in METRICS.values() if task in metric.tasks]
     truth, prediction = truth[known], prediction[known]
     values = {metric.name: metric.score(truth, prediction, None, code) for metric in metrics}
+    constant = _of_a_constant([METRICS[name] for name in values], truth, len(classes), code)
     left_out = int((~known).sum())
     few = _too_few(truth, classes)
     if few:
         known_ends = {"accuracy": wilson_interval(values["accuracy"], len(truth))} if "accuracy" in values else {}
-        return Scores(len(truth), left_out, values, known_ends, few)
-    return Scores(len(truth), left_out, values, intervals(metrics, truth, prediction, code))
+        return Scores(len(truth), left_out, values, known_ends, few, constant)
+    return Scores(len(truth), left_out, values, intervals(metrics, truth, prediction, code), constant=constant)
+
+
+def _of_a_constant(metrics: Sequence[Metric], truth: Array, classes: int, code: int) -> dict[str, float]:
+    """The scores of the same answer for every row, the one that these rows themselves make the best."""
+    found = {}
+    for metric in metrics:
+        if classes:
+            answer = np.tile(np.bincount(truth, minlength=classes) / len(truth), (len(truth), 1))
+        else:
+            middle = np.median(truth) if metric.name in ABSOLUTE_METRICS else np.mean(truth)
+            answer = np.full(len(truth), middle)
+        found[metric.name] = metric.score(truth, answer, None, code)
+    return found
 
 
 def _too_few(truth: Array, classes: Sequence[str]) -> tuple[str, ...]:

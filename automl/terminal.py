@@ -354,6 +354,7 @@ def describe_scores(scores: Scores) -> str:
         (
             METRICS[name].title,
             value,
+            *([scores.constant.get(name)] if scores.constant else []),
             *(ends.get(name, (None, None)) if ends else ()),
             "higher" if METRICS[name].greater_is_better else "lower",
         )
@@ -362,6 +363,7 @@ def describe_scores(scores: Scores) -> str:
     ]
     if "coverage_80" in scores.values:
         rows.append(("Coverage of the 80 % interval", scores.values["coverage_80"], "0.8"))
-    columns = ("metric", "score", *(("95 % from", "to") if ends else ()), "better is")
+    constant = ("a constant",) if scores.constant else ()
+    columns = ("metric", "score", *constant, *(("95 % from", "to") if ends else ()), "better is")
     left_out = f", {scores.left_out:,} left out (no target that the model knows)" if scores.left_out else ""
     return f"{table(columns, rows)}\n\n{scores.rows:,} rows scored{left_out}"

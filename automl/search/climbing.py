@@ -131,24 +131,12 @@ class Climb:
             without_fresh="" if self.finals.tested else LEFT_OUT,
         )
 
-    # What is known so far
-
-    def last_rows(self, trial: Trial) -> np.ndarray:
-        """The training rows that a last fit of a trial learns from: all, or as many as the time allows."""
-        rows = self.context.training_rows
-        outcome = next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
-        if outcome is None or not self.context.samples or math.isinf(self.deadline.left_seconds()):
-            return rows
-        left = sampling.LAST_SHARE * self.deadline.left_seconds(self.reserve.judging())
-        return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
-
     # Probing
 
     def _probe_all(self) -> None:
         for rung in self.context.plan.ladder:
-            if any(outcome.trial.number == 0 for outcome in self.standing.of(rung.architecture)) or self._combines(
-                rung.architecture
-            ):
+            tried = any(outcome.trial.number == 0 for outcome in self.standing.of(rung.architecture))
+            if tried or self._combines(rung.architecture):
                 continue
             if self._is_net(rung.architecture):
                 self._search_while_waiting()
@@ -356,7 +344,16 @@ class Climb:
             return True
         return self.reserve.together(members, fits) < self.deadline.left_seconds()
 
-    # Deciding
+    # Learning from more rows
+
+    def last_rows(self, trial: Trial) -> np.ndarray:
+        """The training rows that a last fit of a trial learns from: all, or as many as the time allows."""
+        rows = self.context.training_rows
+        outcome = next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
+        if outcome is None or not self.context.samples or math.isinf(self.deadline.left_seconds()):
+            return rows
+        left = sampling.LAST_SHARE * self.deadline.left_seconds(self.reserve.judging())
+        return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
 
     def _train_on_more_rows(self) -> None:
         """Each contender's best settings again, on as many rows as the finals can afford: stopped there, and scored."""

@@ -136,6 +136,11 @@ def test_score_needs_the_target_and_gives_every_metric(finished, command, tmp_pa
     for name in ("roc_auc", "brier", "accuracy"):
         low, high = scores["intervals"][name]
         assert low < scores["values"][name] < high or name == "roc_auc"
+    assert scores["constant"]["roc_auc"] == 0.5
+    share = pd.read_csv(finished.data)["diagnosis"].value_counts(normalize=True)
+    assert scores["constant"]["accuracy"] == pytest.approx(share.max())
+    assert scores["constant"]["brier"] == pytest.approx(share.prod())
+    assert "a constant" in command("score", finished.folder, finished.data).out
     few = tmp_path / "few.csv"
     pd.read_csv(finished.data).iloc[[0, 1, 2, 19, 20]].to_csv(few, index=False)
     answer = command("score", finished.folder, few)

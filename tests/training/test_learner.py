@@ -14,7 +14,7 @@ from automl.core.errors import TrainingError
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import mlp
-from automl.training.learner import NetFitted, NetLearner
+from automl.training.learner import BESIDE_EPOCHS, NetFitted, NetLearner, _fit_seconds, _Run
 from automl.training.pace import Pace
 from automl.training.program import structure
 from automl.training.rows import batch_size_for, epochs_for
@@ -134,6 +134,14 @@ def test_fit_follows_the_schedule_of_the_folds(learner: NetLearner) -> None:
     assert result.settings is not None
     fitted = learner.fit(parts[0].training, BINARY, result.settings, result.rounds, 3)
     np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-5)
+
+
+def test_what_a_fit_takes_follows_the_epochs_of_the_folds_and_the_rows() -> None:
+    training, validation = (Training({}, np.zeros(rows)) for rows in (80, 20))
+    runs = [_Run(validation, training, seconds=6.0, epochs=10), _Run(validation, training, seconds=4.0, epochs=10)]
+    assert _fit_seconds(runs, 8, False, 0.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.5 * 100 / 80)
+    assert _fit_seconds(runs, 8, True, 0.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.5)
+    assert _fit_seconds(runs, 8, True, 5.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.25)
 
 
 def test_regression_predicts_values(learner: NetLearner) -> None:
