@@ -154,7 +154,8 @@ class Reserve:
         """A net whose program the training worker has given up is compiled once more."""
         if not outcome.once_seconds or not self._is_net(outcome) or self.workshop.has_compiled(outcome.trial):
             return outcome
-        return replace(outcome, once_seconds=0.0)
+        fit = None if outcome.fit_seconds is None else outcome.fit_seconds + outcome.once_seconds
+        return replace(outcome, once_seconds=0.0, fit_seconds=fit)
 
     def _is_net(self, outcome: Outcome) -> bool:
         return self.standing.context.architecture(outcome.trial.architecture).needs_tensorflow
