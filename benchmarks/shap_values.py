@@ -8,6 +8,9 @@ value). shap's TreeExplainer gets the very same trees, read from the text that t
 as it knows no categorical splits, each set of categories becomes a column of 0 and 1, and what is found for the columns made
 of one raw column is summed. PermutationExplainer gets the same graph, cells and background, with its own default number of
 evaluations. The slope is that of our values on the exact ones; a calibrator in the graph makes it another than 1.
+
+Of more than two classes the margin is the log-odds of each against the others, on which trees do not add up: the exact values
+are Shapley's formula over every coalition of the columns, so that such a table has to have few of them.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,8 @@ TABLES = {
     "diamonds": "price",
     "california-housing": "median_house_value",
     "bank-marketing": "y",
+    "car": "class",
+    "yeast": "class_protein_localization",
 }
 BACKGROUND = 100
 
@@ -107,6 +113,28 @@ def exact(folder: Path, rows: dict[str, Array], background: dict[str, Array], na
     return summed if standardised is None else summed * standardised["deviation"]
 
 
+def enumerated(model: Margins, rows: dict[str, Array], background: dict[str, Array]) -> Array:
+    """Shapley's formula over every coalition of players, (rows, players, outputs)."""
+    players, count = len(model.players), len(next(iter(rows.values())))
+    members = (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1  # (coalitions, players)
+    places = np.repeat(np.arange(count), BACKGROUND), np.tile(np.arange(BACKGROUND), count)
+    worth = []
+    for chosen in members:
+        cells = {
+            name: (rows[name][places[0]] if taken_in else background[name][places[1]])
+            for player, taken_in in zip(model.players, chosen, strict=True)
+            for name in player.inputs
+        }
+        worth.append(model.margins(cells).reshape(count, BACKGROUND, -1).mean(axis=1))
+    worths, size = np.stack(worth), members.sum(axis=1)
+    values = []
+    for at in range(players):
+        without = np.flatnonzero(~members[:, at])
+        share = [1.0 / (players * comb(players - 1, size[each])) for each in without]
+        values.append(np.tensordot(share, worths[without + 2**at] - worths[without], axes=1))
+    return np.stack(values, axis=1)
+
+
 def peer(model: Margins, rows: dict[str, Array], background: dict[str, Array]) -> tuple[Array, float]:
     """PermutationExplainer's values of the same function, and its seconds. Cells are given to it as their numbers in a list."""
     inputs = [name for player in model.players for name in player.inputs]
@@ -136,7 +164,8 @@ def measure(data: Path, name: str, target: str, how: argparse.Namespace) -> str:
         run = automl.fit(data / name / "data.csv", out=Path(scratch) / "run", trials=1, only=["boosting"], **given)
         folder = run.folder / "model"
         predictor = open_predictor(folder)
-        model = margins_of_model(predictor, 1 if run.profile.classes else None)  # the trees speak of the second class
+        binary = len(run.profile.classes) == 2
+        model = margins_of_model(predictor, 1 if binary else None)  # the trees speak of the second class
         names = [player.name for player in model.players]
         drawn = frame.sample(how.rows + BACKGROUND, random_state=1)
         cells = model.read(drawn)
@@ -145,12 +174,13 @@ def measure(data: Path, name: str, target: str, how: argparse.Namespace) -> str:
         began = time.perf_counter()
         found = attribute(model, rows, background, 0)
         ours = (time.perf_counter() - began) / how.rows
-        truth = exact(folder, rows, background, names)
-        alike = per_row(found.values[:, :, 0], truth)
+        many = len(run.profile.classes) > 2
+        truth = enumerated(model, rows, background) if many else exact(folder, rows, background, names)[:, :, None]
+        alike = np.concatenate([per_row(found.values[:, :, at], truth[:, :, at]) for at in range(truth.shape[2])])
         few = taken(rows, np.arange(how.peer_rows))
         theirs, seconds = peer(model, few, background)
-        of_peer = per_row(theirs, truth[: how.peer_rows])
-        scale = float((found.values[:, :, 0] * truth).sum() / (truth**2).sum())
+        of_peer = per_row(theirs, truth[: how.peer_rows, :, 0])
+        scale = float((found.values * truth).sum() / (truth**2).sum())
         readout = run.evidence.readout.calibrator
         return (
             f"| {name} | {len(names)} | {alike.min():.4f} | {np.median(alike):.4f} | {(alike >= 0.98).mean():.0%} |"
