@@ -51,7 +51,7 @@ class Finals:
         incumbent: Tested | None = None
         repeats, self.tested = self._repeats(), self.reserve.tests(self.standing.contenders())
         for outcome in self.standing.finalists():
-            if incumbent is not None and self.skips(outcome, incumbent[0]):
+            if incumbent is not None and self.tested and self.skips(outcome, incumbent[0]):
                 decisions.append(self._rejected_on_search_folds(outcome, incumbent[0]))
                 continue
             final = self._final(outcome, repeats) if self.tested else None
