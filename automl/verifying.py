@@ -414,8 +414,8 @@ def _search(kept: _Kept) -> Part:
             values, differences = values + count, differences + unlike
     for number, final in enumerate(evidence.searched):
         tried = [trial for trial in evidence.trials if trial.architecture == final.architecture]
-        chosen = next(trial for trial in tried if trial.number == final.trial)
-        again = list(scores_of_choice(chosen, tried, context.metric.greater_is_better))
+        chosen = [trial for trial in tried if trial.number == final.trial]  # none where evidence.json was changed
+        again = [score for trial in chosen for score in scores_of_choice(trial, tried, context.metric.greater_is_better)]
         values += len(again)
         differences += _differences("evidence.json", f"searched.{number}", list(final.fold_scores), again)
     for number, decision in enumerate(evidence.decisions):

@@ -46,6 +46,7 @@ Build = Callable[[Shapes, Problem, Settings], Any]
 
 REHEARSED_STEPS = 4
 BESIDE_EPOCHS = 1.1
+"""A fit against its epochs alone: the net is built and the rows are handed over as well."""
 PATIENCE_FRACTION = 0.4
 STORED_BYTES = 256 * 2**20
 """Weights kept while training, from which the best epoch is taken afterwards."""
