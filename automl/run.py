@@ -355,11 +355,13 @@ class Sitting:
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:
                 place, read_out = folder.path / "evaluated", partial(search.readout_of, climb, prepared)
+                if not plan.refit or len(rows) == len(context.target):  # then it is the last fit
+                    chosen = [fit for each in chosen for fit in climb.last_fits(each)]
                 evaluated = search.ship(dataset, prepared, chosen, rows, workshop, place, self.deadline, read_out)
             except TrainingError as error:
                 raise StoppedByCheck(str(error)) from error
         evidence = _as_shipped(evidence, evaluated)
-        shipped = self.refit(folder, dataset, prepared, evaluated, workshop, len(rows))
+        shipped = self.refit(folder, dataset, prepared, evaluated, climb, len(rows))
         evidence = self.probe(context, evidence, climb, workshop)
         evidence = self.learning_curve(context, evidence, climb)
         with self.stage("evaluate", "predicting the judged rows"):
@@ -386,17 +388,19 @@ class Sitting:
         return sum(self.seconds.get(name, 0.0) for name in ("profile", "split"))
 
     def refit(
-        self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, workshop: Any, learned: int
+        self, folder: RunFolder, dataset: Dataset, prepared: Any, evaluated: Any, climb: Any, learned: int
     ) -> dict[str, Any]:
-        """The shipped model: the same settings on all rows; the evaluated one where there is no time or no difference.
+        """The shipped model: the same settings on all rows, with more seeds where there is time for them; the evaluated one
+        where there is no time or no difference.
 
         learned: rows that the evaluated model learned from.
         """
         from automl.search import budget, sampling, ship
+        from automl.search.seeding import fitted_seeds
 
         context = prepared.context
         rows = np.arange(len(context.target))
-        copy = {**evaluated.facts, "refitted": False, "rows": learned}
+        copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial)}
         source, destination = folder.path / "evaluated", folder.path / "model"
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(source, destination)
@@ -410,14 +414,15 @@ class Sitting:
             return copy
         with self.stage("refit", "fitting on all rows"):
             try:
+                fits = climb.last_fits(evaluated.trial, evaluated.facts, longer)
                 shipped = ship(
-                    dataset, prepared, [evaluated.trial], rows, workshop, destination, self.deadline, lambda _: evaluated.readout
+                    dataset, prepared, fits, rows, climb.workshop, destination, self.deadline, lambda _: evaluated.readout
                 )
             except TrainingError as error:
                 sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
-        return {**shipped.facts, "refitted": True, "rows": len(rows)}
+        return {**shipped.facts, "refitted": True, "rows": len(rows), "seeds": fitted_seeds(shipped.trial)}
 
     def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
         """Small experiments with the champion's form, in the time that judging may take."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,9 @@ from automl.search.ensembling import combine
 from automl.search.fairest import Fairness
 from automl.search.finals import Finals
 from automl.search.journal import Journal
+from automl.search.prospect import Prospect
 from automl.search.reserving import LEFT_OUT, Reserve
-from automl.search.sharing import Sharing
+from automl.search.seeding import with_seeds
 from automl.search.standing import Standing
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
@@ -44,8 +46,6 @@ MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
 GROUPS_SECONDS = 4.0
 """With less time left than this trials are not compared by sensitive groups."""
-SEEDS_OF_BEST = 4
-"""The preset best fits the boosted members of an ensemble with so many seeds; its mean errs less than one of them."""
 
 
 @dataclass
@@ -54,7 +54,8 @@ class Climb:
 
     preparing_seconds: what profiling and splitting took: the measure of what judging will take.
     fairness: what measures trials by sensitive groups, where some were named.
-    standing: the trials so far; reserve: the time that is kept for what follows them; finals: what decides.
+    standing: the trials so far; prospect: the ensemble that they would give; reserve: the time that is kept for what
+    follows them; finals: what decides.
     """
 
     context: Context
@@ -65,6 +66,7 @@ class Climb:
     preparing_seconds: float = 0.0
     fairness: Fairness | None = None
     standing: Standing = field(init=False)
+    prospect: Prospect = field(init=False)
     reserve: Reserve = field(init=False)
     finals: Finals = field(init=False)
     failures: dict[str, str] = field(default_factory=dict)
@@ -76,7 +78,8 @@ class Climb:
 
     def __post_init__(self) -> None:
         self.standing = Standing(self.context)
-        self.reserve = Reserve(self.standing, self.workshop, self.preparing_seconds)
+        self.prospect = Prospect(self.context, any(self._combines(rung.architecture) for rung in self.context.plan.ladder))
+        self.reserve = Reserve(self.standing, self.prospect, self.workshop, self.preparing_seconds)
         self.finals = Finals(
             self.standing,
             self.reserve,
@@ -87,7 +90,6 @@ class Climb:
             self.skipped,
             self.failures,
         )
-        self._sharing = Sharing(self.context, any(self._combines(rung.architecture) for rung in self.context.plan.ladder))
 
     def run(self) -> Evidence:
         """Probe, search, decide."""
@@ -235,6 +237,7 @@ class Climb:
 
     def _next_rung(self, most_seconds: float = math.inf) -> str | None:
         """The rung near the champion that has had the least search time for its share and whose next trial still fits."""
+        self.prospect.look(self.standing.outcomes)
         left = min(most_seconds, self.deadline.searching_seconds(self.reserve.after_search()))
         finalists = [each for each in self.standing.finalists() if self.context.architecture(each.trial.architecture).rung > 0]
         near = [
@@ -255,7 +258,7 @@ class Climb:
     def _seconds_for_share(self, architecture: str) -> float:
         """The seconds that a rung's trials took, for its share of the search."""
         spent = sum(each.seconds for each in self.standing.of(architecture))
-        return spent / self._sharing.of(architecture, self.standing.outcomes)
+        return spent / self.prospect.share(architecture)
 
     def _is_young(self, outcome: Outcome, left: float) -> bool:
         """Whether a rung has not tried its first few starts, which differ much, and one takes a small share of the time."""
@@ -325,8 +328,7 @@ class Climb:
         if rung is None or (self.deadline.interrupted and self.context.plan.trials is None):
             return
         self._tell(f"{rung.title}: choosing members", architecture=rung.architecture)
-        seeds = SEEDS_OF_BEST if self.context.plan.preset == "best" else 1
-        found = combine(self.context, rung.architecture, self.standing.outcomes, self._affords, seeds)
+        found = combine(self.context, rung.architecture, self.standing.outcomes, self._affords)
         if isinstance(found, Outcome) and found.trial in on_record:
             self.standing.add(found)
         elif isinstance(found, Outcome):
@@ -354,6 +356,18 @@ class Climb:
             return rows
         left = sampling.LAST_SHARE * self.deadline.left_seconds(self.reserve.judging())
         return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
+
+    def last_fits(self, trial: Trial, measured: dict[str, Any] | None = None, longer: float = 1.0) -> list[Trial]:
+        """A trial with as many seeds as time and limits allow, and as it is: the first that passes the gate is what ships.
+
+        measured: facts of a fit of it with one seed. longer: what the last fit takes against that one.
+        """
+        outcome = next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
+        if outcome is None or (self.deadline.interrupted and self.context.plan.trials is None):
+            return [trial]
+        left = math.inf if self.context.plan.trials is not None else self.deadline.left_seconds(self.reserve.judging())
+        seeded = with_seeds(self.context, trial, self.reserve.seeds_of_last_fit(outcome, left / longer, measured))
+        return [trial] if seeded is trial else [seeded, trial]
 
     def _train_on_more_rows(self) -> None:
         """Each contender's best settings again, on as many rows as the finals can afford: stopped there, and scored."""

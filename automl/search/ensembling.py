@@ -62,13 +62,8 @@ class _Choice:
         return blended([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights)
 
 
-def combine(
-    context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits, most_seeds: int = 1
-) -> Outcome | NotMade:
+def combine(context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits) -> Outcome | NotMade:
     """The ensemble of the trials in `pool` as an outcome of its own, or why there is none.
-
-    most_seeds: members whose seeds differ are fitted with so many of them, fewer where the time does not allow it; what
-    is scored is one seed each, so the score errs on the safe side.
 
     Its score and out-of-fold predictions come from members and weights that were selected without the fold that they are
     applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds. Both choose
@@ -94,18 +89,13 @@ def combine(
         chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
         predictions[rows] = chosen.mean(rows)
         scores.append(context.score(rows, predictions[rows]))
-    fits = next((count for count in range(most_seeds, 1, -1) if affords(repeated(context, shipped.outcomes, count))), 1)
-    return replace(_as_outcome(context, name, shipped, fits, tuple(scores), predictions), fits=count)
+    return replace(_as_outcome(context, name, shipped, tuple(scores), predictions), fits=count)
 
 
-def weights(context: Context, pool: Sequence[Outcome]) -> dict[str, float]:
-    """The weight of every architecture in the ensemble that would be selected from these trials; empty where there is none."""
+def likely(context: Context, pool: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], tuple[float, ...]]:
+    """The trials that would be selected from these, had there been all the time, with their weights."""
     chosen = select(context, _usable(context, pool), _folds(context), lambda _: True)
-    found: dict[str, float] = {}
-    for outcome, weight in zip(chosen.outcomes, chosen.weights, strict=True):
-        name = outcome.trial.architecture
-        found[name] = found.get(name, 0.0) + weight
-    return found
+    return chosen.outcomes, chosen.weights
 
 
 def _usable(context: Context, pool: Sequence[Outcome]) -> list[Outcome]:
@@ -225,30 +215,12 @@ def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
     return [rows if len(rows) <= most else np.sort(generator.permutation(rows)[:most]) for rows in folds]
 
 
-def repeated(context: Context, outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
-    """The trials, each as often as it is fitted where there are so many seeds."""
-    return [each for each in outcomes for _ in range(count if _varies(context, each.trial) else 1)]
-
-
-def _varies(context: Context, trial: Trial) -> bool:
-    return context.architecture(trial.architecture).seeds_differ
-
-
-def _members(context: Context, shipped: _Choice, fits: int) -> tuple[Member, ...]:
-    """fits: seeds of the members whose fits differ by the seed; they share the member's weight."""
-    found = []
-    for outcome, weight in zip(shipped.outcomes, shipped.weights, strict=True):
-        trial, count = outcome.trial, fits if _varies(context, outcome.trial) else 1
-        for number in range(count):
-            seed = (trial.seed + number) % 2**31
-            found.append(Member(trial.architecture, trial.number, trial.settings, seed, trial.rounds, weight / count, trial.rows))
-    return tuple(found)
-
-
-def _as_outcome(
-    context: Context, name: str, shipped: _Choice, fits: int, scores: tuple[float, ...], predictions: Array
-) -> Outcome:
-    members = _members(context, shipped, fits)
+def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[float, ...], predictions: Array) -> Outcome:
+    pairs = zip((each.trial for each in shipped.outcomes), shipped.weights, strict=True)
+    members = tuple(
+        Member(trial.architecture, trial.number, trial.settings, trial.seed, trial.rounds, weight, trial.rows)
+        for trial, weight in pairs
+    )
     folds = [fold.validation for fold in context.search_folds]
     if len(folds) == 1:
         scores = (context.score(folds[0], predictions[folds[0]]),)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from automl.core.plan import Plan
 from automl.search import budget, sampling
-from automl.search.ensembling import repeated
+from automl.search.prospect import Prospect
+from automl.search.seeding import most_seeds, with_seeds
 from automl.search.standing import Standing
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
 
 LIKELY_MEMBERS = 4
-"""While searching, time is kept for an ensemble of so many trials: the best of every contending rung, and the best others."""
-LIKELY_SEEDS = 2
-"""Seeds of an ensemble's boosted members that time is kept for; a net is tried first rather than that there are more than one."""
+"""While no ensemble is in prospect, time is kept for one of so many trials: the best of every contending rung, and others."""
+LIKELY_SEEDS = 3
+"""Seeds of the last fit that time is kept for; a net is tried first rather than that there are more than one."""
 CERTAIN = 1.1
 """Of what shipping trials together is expected to take: without a second fit what ships has not learned from the sealed rows."""
 FRESH_SHARE_OF_BEST = 0.1
@@ -26,11 +29,13 @@ LEFT_OUT = "fresh ones would have taken more than a tenth of the time, and the p
 class Reserve:
     """Seconds, from what this run has measured.
 
+    prospect: the ensemble that the trials so far would give.
     preparing_seconds: what profiling and splitting took: the measure of what judging will take.
     left_at_start: seconds that were left for search and all that follows it but judging when the search began.
     """
 
     standing: Standing
+    prospect: Prospect
     workshop: Workshop
     preparing_seconds: float = 0.0
     left_at_start: float = field(default=math.inf, init=False)
@@ -38,13 +43,13 @@ class Reserve:
     def after_search(self, seeds: int = LIKELY_SEEDS) -> float:
         """For everything after the search: one set of fresh folds, the fits, judging, report.
 
-        seeds: with which the preset best fits the boosted members of an ensemble, at most.
+        seeds: of the last fit, at most.
         """
         contenders = self.standing.contenders()
         finals = self._at_final_size(contenders)
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
         fits = [self.shipping([each]) for each in finals]
-        shipping = max([*fits, self._combined(contenders, seeds)], default=0.0)
+        shipping = max([*fits, self._combined(contenders, min(seeds, most_seeds(self.standing.context)))], default=0.0)
         return again + self.testing(finals) + self.nesting(contenders) + shipping + self.judging()
 
     def essential(self) -> float:
@@ -98,17 +103,38 @@ class Reserve:
             return True
         return repeats * self.finals(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
 
-    def shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2) -> float:
-        """For fitting these and exporting them as one graph: a second time on all rows, where some are sealed."""
+    def shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2, seeds: int = 1) -> float:
+        """For fitting these and exporting them as one graph: a second time on all rows, where some are sealed.
+
+        seeds: of the last of these fits.
+        """
         context = self.standing.context
         twice = context.plan.refit and self.has_sealed_rows
         fits = min([most_fits, *(each.fits for each in outcomes)]) if twice else 1
+        seeded = [replace(each, trial=with_seeds(context, each.trial, seeds)) for each in outcomes]
+        return self._fit(outcomes, fits - 1) + self._fit(seeded, 1)
+
+    def _fit(self, outcomes: Sequence[Outcome], fits: int) -> float:
+        context = self.standing.context
         parts = []
         for each in self._fitted(outcomes):
             boosted = context.architecture(each.trial.architecture).seeds_differ
             size = cost_of(context, each.trial).size_bytes if boosted else 0
             parts.append(budget.Part(each, self._is_net(each), size))
         return budget.shipping_seconds(parts, fits, self.preparing_seconds, self.fit_share, self.workshop.slowness)
+
+    def seeds_of_last_fit(self, outcome: Outcome, left_seconds: float, measured: dict[str, Any] | None = None) -> int:
+        """With how many seeds a trial can be fitted and exported once more in so many seconds, within the limits of the plan.
+
+        measured: facts of its fit with one seed, on about as many rows.
+        """
+        context, expected = self.standing.context, self._fit([outcome], 1)
+        slower = CERTAIN if measured is None or not expected else (measured["seconds"] + measured["export_seconds"]) / expected
+        for count in range(most_seeds(context), 1, -1):
+            seeded = replace(outcome, trial=with_seeds(context, outcome.trial, count))
+            if slower * self._fit([seeded], 1) <= left_seconds and _within_limits(context.plan, measured or {}, count):
+                return count
+        return 1
 
     @property
     def fit_share(self) -> float:
@@ -123,19 +149,25 @@ class Reserve:
     def _combined(self, contenders: list[Outcome], seeds: int) -> float:
         """So that an ensemble of the best trials can be tested and shipped: a limited share of the budget."""
         context = self.standing.context
-        if not any(context.architecture(rung.architecture).combines for rung in context.plan.ladder):
+        if not self.prospect.combines:
             return 0.0
+        likely = self._likely_members(contenders)
+        known = {each.trial.id for each in contenders}
+        more = [each for each in likely if each.trial.id not in known]
+        testing = self.finals(more) if more and self.tests([*contenders, *more]) else 0.0
+        plain, fuller = (testing + self.shipping(likely, seeds=each) for each in (1, seeds))
+        return budget.combining_seconds(context.plan.budget_seconds, plain, fuller)
+
+    def _likely_members(self, contenders: list[Outcome]) -> list[Outcome]:
+        """Those of the ensemble in prospect; where there is none, the best of every contending rung, and the best others."""
+        if len(self.prospect.members) > 1:
+            return list(self.prospect.members)
         tried = [each for each in self.standing.outcomes if each.trial.score is not None and not each.trial.members]
-        tried = [each for each in tried if context.architecture(each.trial.architecture).rung > 0]
+        tried = [each for each in tried if self.standing.context.architecture(each.trial.architecture).rung > 0]
         known = {each.trial.id for each in contenders}
         of_rungs = [each for each in tried if each.trial.id in known]
         others = sorted((each for each in tried if each.trial.id not in known), key=self.standing.value, reverse=True)
-        likely = [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
-        more = [each for each in likely if each.trial.id not in known]
-        testing = self.finals(more) if more and self.tests([*contenders, *more]) else 0.0
-        count = seeds if context.plan.preset == "best" else 1
-        plain, fuller = (testing + self.shipping(repeated(context, likely, each)) for each in (1, count))
-        return budget.combining_seconds(context.plan.budget_seconds, plain, fuller)
+        return [*of_rungs, *others[: max(0, LIKELY_MEMBERS - len(of_rungs))]]
 
     def _at_final_size(self, contenders: list[Outcome]) -> list[Outcome]:
         """With the seconds that they take on the rows of the finals, where those are more than the sample of the search."""
@@ -159,3 +191,9 @@ class Reserve:
 
     def _is_net(self, outcome: Outcome) -> bool:
         return self.standing.context.architecture(outcome.trial.architecture).needs_tensorflow
+
+
+def _within_limits(plan: Plan, measured: dict[str, Any], count: int) -> bool:
+    """Whether so many times the bytes and milliseconds of a model are allowed."""
+    latency, size = plan.max_latency_ms or math.inf, 1e6 * (plan.max_size_mb or math.inf)
+    return count * measured.get("milliseconds_a_row", 0.0) <= latency and count * measured.get("bytes", 0) <= size

@@ -307,7 +307,7 @@ def fit_and_export(context: Context, trial: Trial, rows: Array, contract: dict[s
     """
     started = time.monotonic()
     pipeline = fit_trial(context, trial, rows, lambda part: scaled_rounds(context, part, rows))
-    rounds = 0 if trial.members else scaled_rounds(context, trial, rows)
+    rounds = scaled_rounds(context, trial, rows) if trial.rounds else 0
     fitted = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     if context.rolling:

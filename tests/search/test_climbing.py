@@ -17,7 +17,8 @@ from automl.core.evidence import Member, Trial
 from automl.search import Prepared, budget
 from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
-from automl.search.sharing import Sharing
+from automl.search.prospect import Prospect
+from automl.search.seeding import MOST_SEEDS, fitted_seeds
 from automl.search.trial import Outcome
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
@@ -45,6 +46,7 @@ def rungs(**means: float | tuple[float, float]) -> dict[str, Rung]:
     return found
 
 
+SETTINGS = {"learning_rate": 0.1, "num_leaves": 15, "min_data_in_leaf": 20, "bagging_fraction": 0.8, "feature_fraction": 0.8}
 GOOD = {"baseline": 0.5, "linear": 0.8, "boosting": 0.9, "mlp": 0.9}
 
 
@@ -200,9 +202,51 @@ def test_the_search_time_follows_the_weights_in_the_ensemble(prepared: Prepared,
         )
         trial = Trial(name, 0, {}, 0, score=float(np.mean(scores)), fold_scores=scores)
         climb.standing.add(Outcome(trial, np.stack([1 - chance, chance], 1), 1.0))
+    climb.prospect.look(climb.standing.outcomes)
     assert climb._seconds_for_share("linear") > 3 * climb._seconds_for_share("boosting")
-    even = Sharing(prepared.context, combines=False)
-    assert even.of("linear", climb.standing.outcomes) == even.of("boosting", climb.standing.outcomes)
+    even = Prospect(prepared.context, combines=False)
+    even.look(climb.standing.outcomes)
+    assert even.share("linear") == even.share("boosting")
+    assert not even.members
+
+
+def test_time_is_kept_for_the_ensemble_in_prospect(prepared: Prepared, tmp_path: Path) -> None:
+    """Where it is a small one, less than for the best trials of all rungs."""
+    context = timed(prepared, 600.0, preset="best")
+    means = {"baseline": 0.5, "linear": 0.84, "boosting": 0.85, "mlp": 0.85}
+    climb, _, _ = climb_of(context, rungs(**means), tmp_path, budget=600.0)
+    generator = np.random.default_rng(3)
+    for name, mean in means.items():
+        scores = tuple(generator.normal(mean, 0.01, FOLDS).tolist())
+        trial = Trial(name, 0, SETTINGS, 0, score=float(np.mean(scores)), fold_scores=scores, rounds=50)
+        climb.standing.add(Outcome(trial, None, 20.0))
+    unknown = climb.reserve.after_search()
+    known = {each.trial.architecture: each for each in climb.standing.outcomes}
+    climb.prospect.members, climb.prospect.weights = (known["linear"], known["boosting"]), (0.5, 0.5)
+    assert climb.reserve.after_search() < unknown
+
+
+def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepared, tmp_path: Path) -> None:
+    measured = {"seconds": 2.0, "export_seconds": 1.0, "bytes": 1_000_000, "milliseconds_a_row": 0.1}
+
+    def seeds(left: float, preset: str = "best", name: str = "boosting", **limits: float) -> int:
+        context = timed(prepared, 60.0, preset=preset)
+        climb, _, _ = climb_of(replace(context, plan=replace(context.plan, **limits)), rungs(**GOOD), tmp_path, budget=60.0)
+        trial = Trial(name, 0, SETTINGS, 0, score=0.9, fold_scores=(0.9,) * FOLDS, rounds=50)
+        outcome = Outcome(trial, None, 10.0, fit_seconds=2.0)
+        climb.standing.add(outcome)
+        climb.deadline = Deadline(left + climb.reserve.judging())
+        fits = climb.last_fits(outcome.trial, measured)
+        assert fits[-1] == outcome.trial
+        assert len(fits) == (2 if fitted_seeds(fits[0]) > 1 else 1)
+        assert sum(each.weight for each in fits[0].members) in (0, pytest.approx(1.0))
+        return fitted_seeds(fits[0])
+
+    assert seeds(100.0) == MOST_SEEDS
+    assert [seeds(left) for left in (1.0, 3.5, 7.0)] == sorted(seeds(left) for left in (1.0, 3.5, 7.0))
+    assert (seeds(3.5), 1 < seeds(7.0) < MOST_SEEDS) == (1, True)
+    assert seeds(100.0, preset="balanced") == seeds(100.0, name="linear") == 1
+    assert (seeds(100.0, max_size_mb=2.5), seeds(100.0, max_latency_ms=0.35)) == (2, 3)
 
 
 def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared: Prepared, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
 from automl.search import Prepared, Workshop, ship
 from automl.search.ensembling import MOST_MEMBERS, NotMade, combine
+from automl.search.seeding import fitted_seeds, with_seeds
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
 from tests.search.made_up import frame_of, prepared_of
 
@@ -152,27 +153,44 @@ def test_what_is_larger_or_slower_than_allowed_is_not_shipped(
     assert "MB allowed" in refusal.why
 
 
-def test_boosted_members_are_fitted_with_several_seeds_where_there_is_time(
+def test_boosted_members_are_fitted_with_several_seeds_in_the_end(
     made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
 ) -> None:
-    prepared, outcomes, found = made
+    prepared, _, found = made
     context = prepared.context
-    more = combine(context, "ensemble", outcomes, everything, most_seeds=3)
-    assert isinstance(more, Outcome)
-    assert (more.trial.score, more.trial.settings) == (found.trial.score, found.trial.settings)
+    more = with_seeds(context, found.trial, 3)
+    assert fitted_seeds(more) == 3
+    assert replace(more, members=()) == replace(found.trial, members=())
     for member in found.trial.members:
-        copies = [each for each in more.trial.members if each.trial.id == member.trial.id]
+        copies = [each for each in more.members if each.trial.id == member.trial.id]
         assert len({each.seed for each in copies}) == len(copies) == (3 if member.architecture == "boosting" else 1)
         assert sum(each.weight for each in copies) == pytest.approx(member.weight)
-    pipeline = fit_trial(context, more.trial, context.training_rows)
-    parts = [fit_trial(context, member.trial, context.training_rows).predict(context.parity) for member in more.trial.members]
-    mean = sum(member.weight * part for member, part in zip(more.trial.members, parts, strict=True))
+    pipeline = fit_trial(context, more, context.training_rows)
+    parts = [fit_trial(context, member.trial, context.training_rows).predict(context.parity) for member in more.members]
+    mean = sum(member.weight * part for member, part in zip(more.members, parts, strict=True))
     np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
     save_net(pipeline, tmp_path / "net")
-    assert len([each for each in (tmp_path / "net").iterdir() if each.is_dir()]) == len(more.trial.members)
-    few = combine(context, "ensemble", outcomes, lambda members, fits: len(members) <= len(found.trial.members), most_seeds=3)
-    assert isinstance(few, Outcome)
-    assert few.trial.members == found.trial.members
+    assert len([each for each in (tmp_path / "net").iterdir() if each.is_dir()]) == len(more.members)
+    assert with_seeds(context, found.trial, 1) == found.trial
+
+
+@pytest.mark.parametrize("name", ["boosting", "linear"])
+def test_a_single_boosted_trial_is_the_mean_of_its_seeds_and_others_stay(
+    made: tuple[Prepared, list[Outcome], Outcome], name: str
+) -> None:
+    prepared, outcomes, _ = made
+    context = prepared.context
+    trial = next(each.trial for each in outcomes if each.trial.architecture == name)
+    more = with_seeds(context, trial, 3)
+    assert fitted_seeds(more) == (3 if name == "boosting" else 1)
+    if name == "linear":
+        assert more == trial
+        return
+    fits = [fit_trial(context, member.trial, context.training_rows).predict(context.parity) for member in more.members]
+    assert not np.array_equal(fits[0], fits[1])
+    np.testing.assert_allclose(
+        fit_trial(context, more, context.training_rows).predict(context.parity), np.mean(fits, 0), rtol=1e-9, atol=1e-12
+    )
 
 
 def noise(prepared: Prepared, count: int) -> list[Outcome]:

@@ -100,6 +100,9 @@ def test_without_time_for_one_shuffling_there_is_none_and_a_part_of_another_is_n
             clock.now += 0.12
             return self.table.take(rows)  # type: ignore[attr-defined]
 
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.table, name)
+
     context = replace(prepared.context, table=Ticking(prepared.context.table), encoded=prepared.context.encoded)  # type: ignore[arg-type]
     found = nested_cross_validation(context, prepared.splitter, candidates, candidates[0], 9, deadline)
     assert found is not None
