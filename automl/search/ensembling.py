@@ -38,6 +38,8 @@ WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.1
 sealed ones included, are taken to save."""
 PARTS = 5
 """A single holdout is divided into so many parts, which stand for folds."""
+WORTH_OF_MEMBER = 0.001
+"""A member without which the loss is higher by less than this share is let go: what it takes to fit and to ask is worth more."""
 DIGITS = 6
 """Scores that differ later than this many digits count as equal; then the trial that is in already is taken again."""
 
@@ -56,6 +58,12 @@ class _Choice:
 
     outcomes: tuple[Outcome, ...]
     weights: tuple[float, ...]
+
+    def without(self, place: int) -> _Choice:
+        """The others, with weights that sum to one again."""
+        left = [number for number in range(len(self.outcomes)) if number != place]
+        total = sum(self.weights[number] for number in left)
+        return _Choice(tuple(self.outcomes[number] for number in left), tuple(self.weights[number] / total for number in left))
 
     def mean(self, rows: Array) -> Array:
         """The weighted mean of the trials' out-of-fold predictions of these rows."""
@@ -150,7 +158,8 @@ def _loss(context: Context, value: float) -> float:
 def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
     """Forward selection on these folds (arrays of rows).
 
-    Every step adds the candidate that makes the mean of all chosen so far score best; the best prefix is kept.
+    Every step adds the candidate that makes the mean of all chosen so far score best; the best prefix is kept, without the
+    members that bring next to nothing.
     """
     rows = _looked_at(context, folds)
     candidates = _candidates(context, pool, rows)
@@ -174,7 +183,23 @@ def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], af
         if scored[winner][0] > best:
             best, kept = scored[winner][0], len(chosen)
     counts = Counter(chosen[:kept]).most_common()
-    return _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts))
+    found = _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts))
+    return _without_idle(context, found, rows)
+
+
+def _without_idle(context: Context, choice: _Choice, rows: Sequence[Array]) -> _Choice:
+    """The choice without members that bring next to nothing, the least useful one first."""
+
+    def loss(each: _Choice) -> float:
+        return _loss(context, _value(context, rows, [each.mean(part) for part in rows]))
+
+    most = (1 + WORTH_OF_MEMBER) * loss(choice) if len(choice.outcomes) > 1 else 0.0
+    while len(choice.outcomes) > 1:
+        found = min((choice.without(place) for place in range(len(choice.outcomes))), key=loss)
+        if loss(found) > most:
+            break
+        choice = found
+    return choice
 
 
 def _value(context: Context, rows: Sequence[Array], predictions: Sequence[Array]) -> float:

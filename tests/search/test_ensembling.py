@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from automl.core.clock import Deadline
 from automl.core.evidence import Trial
 from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
-from automl.search import Prepared, Workshop, ship
-from automl.search.ensembling import MOST_MEMBERS, NotMade, combine
+from automl.search import Prepared, Workshop, ensembling, ship
+from automl.search.ensembling import MOST_MEMBERS, WORTH_OF_MEMBER, NotMade, combine
 from automl.search.seeding import fitted_seeds, with_seeds
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
 from tests.search.made_up import frame_of, prepared_of
@@ -78,8 +79,40 @@ def test_the_weights_that_ship_score_at_least_as_well_as_every_single_trial_wher
         prediction = outcome.predictions
         assert prediction is not None
         alone = float(np.mean([prepared.context.score(fold.validation, prediction[fold.validation]) for fold in folds]))
-        assert metric.gain(together, alone) > -1e-6
+        best = metric.bounds[1] if metric.greater_is_better else metric.bounds[0]
+        assert metric.gain(together, alone) >= -WORTH_OF_MEMBER * abs(best - alone)
     assert found.trial.score == pytest.approx(np.mean(found.trial.fold_scores))
+
+
+def test_members_that_bring_next_to_nothing_are_let_go(
+    made: tuple[Prepared, list[Outcome], Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any that is left the loss is higher, and by more than the bound together with those that were let go."""
+    prepared, outcomes, _ = made
+    context, generator = prepared.context, np.random.default_rng(0)
+    pool = list(outcomes)
+    for number in range(2, 10):
+        bent = np.asarray(outcomes[-1].predictions) * np.exp(generator.normal(0, 0.3, np.shape(outcomes[-1].predictions)))
+        bent = bent / bent.sum(axis=1, keepdims=True) if bent.ndim == 2 else bent
+        score = float(np.mean([context.score(fold.validation, bent[fold.validation]) for fold in context.search_folds]))
+        trial = replace(outcomes[-1].trial, number=number, score=score)
+        pool.append(replace(outcomes[-1], trial=trial, predictions=bent))
+    folds = [fold.validation for fold in context.search_folds]
+    chosen = {}
+    for worth in (0.0, 0.2):
+        monkeypatch.setattr(ensembling, "WORTH_OF_MEMBER", worth)
+        chosen[worth] = ensembling.select(context, pool, folds, lambda _: True)
+
+    def loss(choice: Any) -> float:
+        value = context.metric.gain(float(np.mean([context.score(rows, choice.mean(rows)) for rows in folds])), 0.0)
+        return context.metric.bounds[1] - value if context.metric.greater_is_better else -value
+
+    plain, lean = chosen[0.0], chosen[0.2]
+    assert {each.trial.id for each in lean.outcomes} < {each.trial.id for each in plain.outcomes}
+    assert sum(lean.weights) == pytest.approx(1.0)
+    assert loss(plain) <= loss(lean) <= 1.2 * loss(plain)
+    for place in range(len(lean.outcomes)):
+        assert len(lean.outcomes) == 1 or loss(lean.without(place)) > 1.2 * loss(plain)
 
 
 def test_what_there_is_no_time_to_ship_has_no_part_in_the_score(made: tuple[Prepared, list[Outcome], Outcome]) -> None:
