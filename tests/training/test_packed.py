@@ -72,7 +72,7 @@ def test_fit_repeats_the_first_fold_so_nets_of_a_pack_never_touch(learner: Packe
     assert result.settings is not None
     assert result.settings["fit_nets"] == 2
     fitted = learner.fit(parts[0].training, problem, result.settings, result.rounds, 3)
-    np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-4)
+    np.testing.assert_allclose(fitted.predict(parts[0].training.inputs), result.training_predictions[0], atol=1e-4)
 
 
 def test_a_fit_trains_as_many_nets_as_the_folds_had_and_says_their_mean(learner: PackedLearner) -> None:
@@ -111,10 +111,13 @@ def test_fresh_folds_trained_together_repeat_the_trial_with_what_it_compiled(lea
     assert result.settings is not None
     assert result.once_seconds >= 0.0
     programs = len(learner.programs)
+    seen = [Fold(fold.training, fold.training) for fold in parts]
+    for ours, theirs in zip(
+        learner.predict_folds(seen, BINARY, result.settings, result.rounds, 3), result.training_predictions, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
     again = learner.predict_folds(parts, BINARY, result.settings, result.rounds, 3)
     assert len(learner.programs) == programs
-    for ours, theirs in zip(again, result.predictions, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
     mirrored = [Fold(fold.training, part(fold.validation, slice(None, None, -1))) for fold in parts]
     for ours, theirs in zip(learner.predict_folds(mirrored, BINARY, result.settings, result.rounds, 3), again, strict=True):
         np.testing.assert_allclose(ours[::-1], theirs, atol=1e-6)

@@ -90,6 +90,9 @@ def test_a_pack_as_one_net_says_the_mean_probability() -> None:
     exponents = np.exp(logits)
     expected = (exponents / exponents.sum(axis=-1, keepdims=True)).mean(axis=(0, 2))
     np.testing.assert_allclose(np.exp(np.asarray(layers.MeanOfNets()(logits))), expected, rtol=1e-5)
+    of_nets = (exponents / exponents.sum(axis=-1, keepdims=True)).mean(axis=2) ** 0.6
+    expected = (of_nets / of_nets.sum(axis=-1, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(np.exp(np.asarray(layers.MeanOfNets(sharpness=0.6)(logits))), expected, rtol=1e-5)
     bounded = np.asarray(layers.MeanOfNets((-0.1, 0.1))(logits[..., :1]))
     assert bounded.shape == (7, 1)
     assert np.abs(bounded).max() <= np.float32(0.1)

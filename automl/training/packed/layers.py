@@ -431,23 +431,26 @@ class MeanOfNets(keras.layers.Layer):
     """What a pack says together: the logarithm of the mean probability, or the mean value within bounds.
 
     bounds: (least, most) of a value; None where the outputs are logits.
+    sharpness: what the log-probabilities of each net are multiplied by, one over its temperature.
     Input shape: (nets, batch, outputs) or (nets, batch, members, outputs). Output shape: (batch, outputs).
     """
 
-    def __init__(self, bounds: Sequence[float] | None = None, **kwargs: Any) -> None:
+    def __init__(self, bounds: Sequence[float] | None = None, sharpness: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bounds = None if bounds is None else [float(bound) for bound in bounds]
+        self.sharpness = float(sharpness)
 
     def call(self, inputs: Any) -> Any:
-        apart = inputs if self.bounds is not None else tf.nn.softmax(inputs)
-        axes = [0] if len(inputs.shape) == 3 else [0, 2]
-        together = tf.reduce_mean(apart, axis=axes)
-        if self.bounds is None:
-            return tf.math.log(tf.maximum(together, 1e-30))
-        return tf.clip_by_value(together, *self.bounds)
+        if self.bounds is not None:
+            apart = inputs if len(inputs.shape) == 3 else tf.reduce_mean(inputs, axis=2)
+            return tf.clip_by_value(tf.reduce_mean(apart, axis=0), *self.bounds)
+        if len(inputs.shape) == 4:
+            inputs = tf.math.log(tf.maximum(tf.reduce_mean(tf.nn.softmax(inputs), axis=2), 1e-30))
+        together = tf.reduce_mean(tf.nn.softmax(self.sharpness * inputs), axis=0)
+        return tf.math.log(tf.maximum(together, 1e-30))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[1], input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bounds": self.bounds}
+        return {**super().get_config(), "bounds": self.bounds, "sharpness": self.sharpness}

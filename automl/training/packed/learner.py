@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,12 @@ from automl.training.learner import (
     REHEARSED_STEPS,
     SAMPLE_ROWS,
     NetFitted,
-    validation_loss,
 )
 from automl.training.losses import check_loss
 from automl.training.optimizers import OPTIMIZERS
 from automl.training.pace import Pace, within
 from automl.training.packed.program import Factors, PackedData, PackedProgram
+from automl.training.packed.sharpness import chosen_sharpness, refined_loss, together
 from automl.training.program import Layout, dropout_rates, structure
 from automl.training.rows import Shapes, batch_size_for, epochs_for, sampled, shapes_of, weighted
 from automl.training.schedules import per_step
@@ -72,6 +73,7 @@ DEFAULTS: Settings = {
     "class_weight": "none",
     "patience_factor": 1.0,
     "patience_epochs": 16,
+    "sharpness": 1.0,
     "jit": True,
 }
 """What the loop reads from the settings, where an architecture leaves it out. Training stops once the epochs are beyond
@@ -84,6 +86,7 @@ class Together:
 
     program: PackedProgram
     bounds: tuple[float, float] | None
+    sharpness: float = 1.0
 
     @property
     def inputs(self) -> list[str]:
@@ -93,7 +96,7 @@ class Together:
         self.program.load(weights)
 
     def predict(self, inputs: Arrays) -> Array:
-        outputs = self.program.predict(inputs)
+        outputs = self.program.predict(inputs, self.sharpness)
         return outputs if self.bounds is None else np.clip(outputs, *self.bounds)
 
 
@@ -143,10 +146,10 @@ class PackedLearner:
         compiling = sum(each.compile_seconds for each in self.made)
         assert result.fit_seconds is not None
         apart = result.fit_seconds / len(folds) + (compiling or COMPILING_SECONDS)
-        together = not problem.compact and result.fit_seconds <= max(apart, FIT_SHARE * allowed)
-        settings["fit_nets"] = int(used["nets"]) * (len(folds) if together else 1)
-        seconds = result.fit_seconds if together else apart
-        thrift = ({"fit_nets": int(used["nets"])}, apart) if together and apart < seconds else None
+        several = not problem.compact and result.fit_seconds <= max(apart, FIT_SHARE * allowed)
+        settings = {**settings, **(result.settings or {}), "fit_nets": int(used["nets"]) * (len(folds) if several else 1)}
+        seconds = result.fit_seconds if several else apart
+        thrift = ({"fit_nets": int(used["nets"])}, apart) if several and apart < seconds else None
         return replace(result, settings=settings, once_seconds=compiling, fit_seconds=seconds, thrift=thrift)
 
     def predict_folds(self, folds: list[Fold], problem: Problem, settings: Settings, rounds: int, seed: int) -> list[Array]:
@@ -162,7 +165,8 @@ class PackedLearner:
         _, trainer = self._trainer(parts, shapes, problem, used, seed, most)
         for _ in range(rounds):
             trainer.epoch()
-        return _predict(trainer.program, folds, [fold.validation for fold in folds], nets)
+        groups = _apart(trainer.program, [fold.validation for fold in folds], nets)
+        return [together(group, fold, problem, float(used["sharpness"])) for group, fold in zip(groups, folds, strict=True)]
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train `fit_nets` nets on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
@@ -178,9 +182,9 @@ class PackedLearner:
             trainer.epoch()
         net.set_weights(trainer.program.state())
         bounds = None if problem.task.is_classification else (float(training.target.min()), float(training.target.max()))
-        together = as_one_net(net, shapes, bounds)
+        whole = as_one_net(net, shapes, bounds, float(used["sharpness"]))
         sample = {name: training.inputs[name][:SAMPLE_ROWS] for name in trainer.program.inputs}
-        return NetFitted(together, problem, Together(trainer.program, bounds), sample)
+        return NetFitted(whole, problem, Together(trainer.program, bounds, float(used["sharpness"])), sample)
 
     def _fit_folds(
         self, folds: list[Fold], shapes: Shapes, problem: Problem, used: Settings, seed: int, pace: Pace
@@ -196,25 +200,29 @@ class PackedLearner:
         every = -(-int(used["epochs"]) // MOST_EVALUATIONS)
         curve: list[tuple[float, float]] = []
         marks: list[float] = []
-        best, weights, predictions = (0, math.inf), trainer.program.state(), []
+        best, weights, groups = (0, math.inf), trainer.program.state(), []
         while trainer.done < pace.limit:
             trainer.epoch()
             done = trainer.done
             if done % every == 0 or done == pace.limit:
-                found = _predict(trainer.program, folds, validations, nets)
-                loss = float(np.mean([validation_loss(problem, *pair) for pair in zip(validations, found, strict=True)]))
+                found = _apart(trainer.program, validations, nets)
+                loss = refined_loss(found, folds, problem)
                 curve.append((float(done), loss))
                 if loss <= best[1]:
-                    best, weights, predictions = (done, loss), trainer.program.state(), found
+                    best, weights, groups = (done, loss), trainer.program.state(), found
                 if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
                     pace.limit = done
             pace.epoch_done(done)
             marks.append(time.monotonic())
         trainer.program.load(weights)
-        seen = _predict(trainer.program, folds, [fold.training for fold in folds], nets)
+        sharpness, of_others = chosen_sharpness(groups, folds) if problem.task.is_classification else (1.0, [1.0] * len(folds))
+        predictions = [together(*each) for each in zip(groups, folds, repeat(problem), of_others, strict=False)]
+        apart = _apart(trainer.program, [fold.training for fold in folds], nets)
+        seen = [together(group, fold, problem, sharpness) for group, fold in zip(apart, folds, strict=True)]
         growth = max((len(fold.training.target) + len(fold.validation.target)) / len(fold.training.target) for fold in folds)
         expected = growth * best[0] * (marks[-1] - marks[0]) / max(1, len(marks) - 1)
-        return FoldsResult(predictions, seen, best[0], tuple(curve), fit_seconds=expected)
+        chosen = {"sharpness": sharpness} if problem.task.is_classification else {}
+        return FoldsResult(predictions, seen, best[0], tuple(curve), chosen, fit_seconds=expected)
 
     def _complete(self, settings: Settings, rows: int, problem: Problem) -> Settings:
         used = {**self.defaults, **settings}
@@ -300,19 +308,17 @@ class _PackedTrainer:
         return self.program.epoch(self.data, orders, now, self.constants, self.rates, self.factors, seed)
 
 
-def _predict(program: PackedProgram, folds: list[Fold], parts: list[Training], nets: int) -> list[Array]:
-    """What the nets of every fold say together of its rows in `parts`: probabilities (rows, classes), or values (rows,)."""
+def _apart(program: PackedProgram, parts: list[Training], nets: int) -> list[Array]:
+    """What every net of every fold says of its rows in `parts`: (nets, rows, outputs) log-probabilities or values a fold."""
     apart = program.predict_each([part.inputs for part in parts for _ in range(nets)])
-    groups = [np.stack(apart[first : first + nets]) for first in range(0, len(apart), nets)]
-    if program.classifies:
-        return [np.exp(group).mean(axis=0) for group in groups]
-    targets = [fold.training.target for fold in folds]
-    values = [group[:, :, 0].mean(axis=0) for group in groups]
-    return [np.clip(value, target.min(), target.max()) for value, target in zip(values, targets, strict=True)]
+    return [np.stack(apart[first : first + nets]) for first in range(0, len(apart), nets)]
 
 
-def as_one_net(net: Any, shapes: Shapes, bounds: tuple[float, float] | None) -> Any:
-    """A plain Keras net from (batch, columns) to (batch, outputs) that holds the pack: the mean of its nets."""
+def as_one_net(net: Any, shapes: Shapes, bounds: tuple[float, float] | None, sharpness: float = 1.0) -> Any:
+    """A plain Keras net from (batch, columns) to (batch, outputs) that holds the pack: the mean of its nets.
+
+    bounds, sharpness: as of MeanOfNets.
+    """
     import keras
 
     from automl.training.packed.layers import ForAllNets, MeanOfNets
@@ -321,7 +327,7 @@ def as_one_net(net: Any, shapes: Shapes, bounds: tuple[float, float] | None) -> 
         tensor.name: keras.Input((int(shapes[tensor.name][0]),), name=tensor.name, dtype=tensor.dtype) for tensor in net.inputs
     }
     outputs = net({name: ForAllNets()(tensor) for name, tensor in inputs.items()})
-    return keras.Model(inputs, MeanOfNets(bounds)(outputs))
+    return keras.Model(inputs, MeanOfNets(bounds, sharpness)(outputs))
 
 
 def _most_rows(shapes: Shapes, nets: int) -> int:

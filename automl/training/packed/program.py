@@ -12,6 +12,7 @@ from automl.core.architecture import Arrays, Training
 from automl.core.space import Settings
 from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
 from automl.training.optimizers import PER_STEP, update
+from automl.training.packed.sharpness import sharpened
 from automl.training.program import Compiled, Layout, Trainable, padded
 
 Array = np.ndarray[Any, Any]
@@ -102,10 +103,10 @@ class PackedProgram(Trainable):
         outputs = np.concatenate(parts, axis=1)
         return [outputs[net, :count] for net, count in enumerate(counts)]
 
-    def predict(self, inputs: Arrays) -> Array:
+    def predict(self, inputs: Arrays, sharpness: float = 1.0) -> Array:
         """What all nets together say of the same rows, (rows, outputs) float32: log-probabilities or values."""
         apart = np.stack(self.predict_each([inputs] * self.nets))
-        return np.log(np.maximum(np.exp(apart).mean(axis=0), 1e-30)) if self.classifies else apart.mean(axis=0)
+        return np.log(np.maximum(sharpened(apart, sharpness).mean(axis=0), 1e-30)) if self.classifies else apart.mean(axis=0)
 
     def _together(self, inputs: dict[str, Any]) -> Any:
         """(nets, rows, outputs): the mean of the members of each net."""

@@ -1,0 +1,102 @@
+"""One over the temperature of nets: stopping where the loss is least once it is right, not where nets are least overconfident.
+
+Method: refine, then calibrate (Berta, Holzmüller, Jordan and Bach, arXiv:2501.19195): the epoch is chosen by the log loss
+at the best temperature, which is then part of the net (temperature scaling: Guo et al., ICML 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl.core.architecture import Fold, Problem
+from automl.training.learner import validation_loss
+
+Array = np.ndarray[Any, Any]
+
+LEAST, MOST = 0.1, 10.0
+MOST_ROWS = 8_192
+"""Validation rows of all folds together that the sharpness is found on."""
+PRIOR_ROWS = 20.0
+"""The sharpness is drawn towards one by so many rows that speak for it: a class that is never missed in few rows is sure."""
+
+
+def sharpened(log_probabilities: Array, sharpness: float) -> Array:
+    """The probabilities whose logarithms are these, times the sharpness: (..., classes)."""
+    scaled = sharpness * np.asarray(log_probabilities, np.float32)
+    found = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(found / found.sum(axis=-1, keepdims=True))
+
+
+def sharpness_of(groups: Sequence[Array], folds: Sequence[Fold]) -> float:
+    """The sharpness at which the log loss on the validation rows is least.
+
+    groups: of each fold, log-probabilities (nets, rows, classes) of its validation rows.
+    """
+    from scipy.optimize import minimize_scalar
+
+    step = -(-sum(group.shape[1] for group in groups) // MOST_ROWS)
+    logs = np.concatenate([group[:, ::step] for group in groups], axis=1)  # (nets, rows, classes)
+    truth = np.concatenate([fold.validation.target[::step] for fold in folds])
+    weight = np.concatenate([_weight(fold)[::step] for fold in folds])
+    rows, total = np.arange(len(truth)), float(weight.sum())
+
+    def loss(logarithm: float) -> float:
+        said = sharpened(logs, float(np.exp(logarithm))).mean(axis=0)[rows, truth]
+        return float(weight @ -np.log(np.maximum(said, 1e-15)) + PRIOR_ROWS * 0.5 * logarithm**2) / (total + PRIOR_ROWS)
+
+    found = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 0.01})
+    return float(np.exp(found.x)) if loss(float(found.x)) < loss(0.0) else 1.0
+
+
+def _weight(fold: Fold) -> Array:
+    weight = fold.validation.sample_weight
+    return np.ones(len(fold.validation.target)) if weight is None else np.asarray(weight, np.float64)
+
+
+def chosen_sharpness(groups: Sequence[Array], folds: Sequence[Fold]) -> tuple[float, list[float]]:
+    """The sharpness on all folds, and for the rows of each what is found on the others: (all, one a fold).
+
+    One everywhere where the log loss is no better with what others found; a single fold is its own measure.
+    """
+    plain = [1.0] * len(folds)
+    whole = sharpness_of(groups, folds)
+    if len(folds) == 1:
+        return whole, [whole]
+    found = []
+    for number in range(len(folds)):
+        kept = [place for place in range(len(folds)) if place != number]
+        found.append(sharpness_of([groups[place] for place in kept], [folds[place] for place in kept]))
+    better = _log_loss(groups, folds, found) < _log_loss(groups, folds, plain)
+    return (whole, found) if better else (1.0, plain)
+
+
+def _log_loss(groups: Sequence[Array], folds: Sequence[Fold], sharpness: Sequence[float]) -> float:
+    """The mean log loss over the validation rows of all folds, each at its sharpness."""
+    lost, total = 0.0, 0.0
+    for group, fold, each in zip(groups, folds, sharpness, strict=True):
+        truth, weight = fold.validation.target, _weight(fold)
+        said = sharpened(group, each).mean(axis=0)[np.arange(len(truth)), truth]
+        lost += float(weight @ -np.log(np.maximum(said, 1e-15)))
+        total += float(weight.sum())
+    return lost / total
+
+
+def together(group: Array, fold: Fold, problem: Problem, sharpness: float) -> Array:
+    """What the nets of a fold say together: probabilities (rows, classes), or values (rows,) within those of its target."""
+    if problem.task.is_classification:
+        return np.asarray(sharpened(group, sharpness).mean(axis=0))
+    target = fold.training.target
+    return np.asarray(np.clip(group[:, :, 0].mean(axis=0), target.min(), target.max()))
+
+
+def refined_loss(groups: Sequence[Array], folds: Sequence[Fold], problem: Problem) -> float:
+    """The mean validation loss of the folds at the sharpness that suits all of them best; of values, and areas, as they are."""
+    bends = problem.task.is_classification and problem.metric != "roc_auc"
+    sharpness = sharpness_of(groups, folds) if bends else 1.0
+    pairs = zip(groups, folds, strict=True)
+    return float(
+        np.mean([validation_loss(problem, fold.validation, together(group, fold, problem, sharpness)) for group, fold in pairs])
+    )
