@@ -396,11 +396,11 @@ class Sitting:
         learned: rows that the evaluated model learned from.
         """
         from automl.search import budget, sampling, ship
-        from automl.search.seeding import fitted_seeds
+        from automl.search.seeding import fitted_seeds, nets_of
 
         context = prepared.context
         rows = np.arange(len(context.target))
-        copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial)}
+        copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial), "more_nets": 0}
         source, destination = folder.path / "evaluated", folder.path / "model"
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(source, destination)
@@ -422,7 +422,9 @@ class Sitting:
                 sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
-        return {**shipped.facts, "refitted": True, "rows": len(rows), "seeds": fitted_seeds(shipped.trial)}
+        nets = nets_of(shipped.trial)
+        more = {"seeds": fitted_seeds(shipped.trial), "more_nets": nets if nets > nets_of(evaluated.trial) else 0}
+        return {**shipped.facts, "refitted": True, "rows": len(rows), **more}
 
     def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
         """Small experiments with the champion's form, in the time that judging may take."""

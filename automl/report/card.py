@@ -202,8 +202,9 @@ def _training(opened: Report) -> str:
         said += f" It could not be shipped: {row['unshipped'].rstrip('.')}." if row.get("unshipped") else ""
         rungs.append(f"- {_plain(row['title'])}{' (chosen)' if row['chosen'] else ''}: {_said(said)}")
     if opened.content["model"]["refitted"]:
-        seeds = opened.content["model"].get("seeds", 1)
-        mean = f", its boosted trees with {seeds} seeds each, of which it gives the mean" if seeds > 1 else ""
+        seeds, nets = (opened.content["model"].get(name, least) for name, least in (("seeds", 1), ("more_nets", 0)))
+        fits = [f"its boosted trees with {seeds} seeds each"] * (seeds > 1) + [f"its nets {nets} times each"] * (nets > 0)
+        mean = f", {' and '.join(fits)}, of which it gives the mean" if fits else ""
         rungs.append(f"- The shipped model was fitted again on all rows{mean}; the scores are those of the model judged before.")
     return _joined(lines + rungs)
 

@@ -211,6 +211,7 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
         "milliseconds_a_row": shipped.get("milliseconds_a_row"),
         "refitted": shipped.get("refitted"),
         "seeds": shipped.get("seeds", 1),
+        "more_nets": shipped.get("more_nets", 0),
     }
 
 

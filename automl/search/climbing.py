@@ -24,7 +24,6 @@ from automl.search.finals import Finals
 from automl.search.journal import Journal
 from automl.search.prospect import Prospect
 from automl.search.reserving import LEFT_OUT, Reserve
-from automl.search.seeding import with_seeds
 from automl.search.standing import Standing
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
@@ -358,16 +357,16 @@ class Climb:
         return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
 
     def last_fits(self, trial: Trial, measured: dict[str, Any] | None = None, longer: float = 1.0) -> list[Trial]:
-        """A trial with as many seeds as time and limits allow, and as it is: the first that passes the gate is what ships.
+        """A trial with as many nets and seeds as time and limits allow, and as it is: the first that passes the gate ships.
 
-        measured: facts of a fit of it with one seed. longer: what the last fit takes against that one.
+        measured: facts of a fit of it as it is. longer: what the last fit takes against that one.
         """
         outcome = next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
         if outcome is None or (self.deadline.interrupted and self.context.plan.trials is None):
             return [trial]
         left = math.inf if self.context.plan.trials is not None else self.deadline.left_seconds(self.reserve.judging())
-        seeded = with_seeds(self.context, trial, self.reserve.seeds_of_last_fit(outcome, left / longer, measured))
-        return [trial] if seeded is trial else [seeded, trial]
+        fuller = self.reserve.last_fit(outcome, left / longer, measured)
+        return [trial] if fuller == trial else [fuller, trial]
 
     def _train_on_more_rows(self) -> None:
         """Each contender's best settings again, on as many rows as the finals can afford: stopped there, and scored."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from automl.core.evidence import Trial
 from automl.core.plan import Plan
 from automl.search import budget, sampling
 from automl.search.prospect import Prospect
-from automl.search.seeding import most_seeds, with_seeds
+from automl.search.seeding import fitted_seeds, most_seeds, with_seeds, with_whole_nets
 from automl.search.standing import Standing
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
@@ -123,18 +124,22 @@ class Reserve:
             parts.append(budget.Part(each, self._is_net(each), size))
         return budget.shipping_seconds(parts, fits, self.preparing_seconds, self.fit_share, self.workshop.slowness)
 
-    def seeds_of_last_fit(self, outcome: Outcome, left_seconds: float, measured: dict[str, Any] | None = None) -> int:
-        """With how many seeds a trial can be fitted and exported once more in so many seconds, within the limits of the plan.
+    def last_fit(self, outcome: Outcome, left_seconds: float, measured: dict[str, Any] | None = None) -> Trial:
+        """A trial with the nets and seeds that it can be fitted and exported with once more in so many seconds, within the
+        limits of the plan: nets that were to be thrifty with all their fits first, then as many seeds as may be.
 
-        measured: facts of its fit with one seed, on about as many rows.
+        measured: facts of a fit of the trial as it is, on about as many rows.
         """
         context, expected = self.standing.context, self._fit([outcome], 1)
         slower = CERTAIN if measured is None or not expected else (measured["seconds"] + measured["export_seconds"]) / expected
-        for count in range(most_seeds(context), 1, -1):
-            seeded = replace(outcome, trial=with_seeds(context, outcome.trial, count))
-            if slower * self._fit([seeded], 1) <= left_seconds and _within_limits(context.plan, measured or {}, count):
-                return count
-        return 1
+        whole = with_whole_nets(outcome.trial, {each.trial.id: each.trial.settings for each in self.standing.outcomes})
+        for trial in (whole, outcome.trial) if whole != outcome.trial else (whole,):
+            for count in range(most_seeds(context), 0, -1):
+                seeded = with_seeds(context, trial, count)
+                seconds = slower * self._fit([replace(outcome, trial=seeded)], 1)
+                if seconds <= left_seconds and _within_limits(context.plan, measured or {}, fitted_seeds(seeded)):
+                    return seeded
+        return outcome.trial
 
     @property
     def fit_share(self) -> float:

@@ -1,14 +1,15 @@
-"""Several seeds in the last fit: the mean of models that differ by their seed alone errs less than one of them.
+"""More fits in the last one: the mean of models that differ by their seed alone errs less than one of them.
 
-What is scored and judged has one seed, so that its scores err on the safe side; what ships has as many as time allows.
+What is scored has one seed, so that its scores err on the safe side; what ships has as many as time allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from automl.core.evidence import Member, Trial
+from automl.core.space import Settings
 from automl.search.context import Context
 
 MOST_SEEDS = 4
@@ -27,6 +28,17 @@ def with_seeds(context: Context, trial: Trial, count: int) -> Trial:
     if count == 1 or not any(_varies(context, part) for part in parts):
         return trial
     return replace(trial, members=tuple(seeded for part in parts for seeded in _seeded(context, part, count)))
+
+
+def with_whole_nets(trial: Trial, settings: Mapping[str, Settings]) -> Trial:
+    """The trial whose members have the settings that they were scored with, by their id, in place of thrifty ones."""
+    members = (replace(each, settings=settings.get(each.trial.id, each.settings)) for each in trial.members)
+    return replace(trial, members=tuple(members))
+
+
+def nets_of(trial: Trial) -> int:
+    """The most nets that a fit of one of its parts trains."""
+    return max(int(part.settings.get("fit_nets", 1)) for part in trial.parts)
 
 
 def fitted_seeds(trial: Trial) -> int:

@@ -18,7 +18,7 @@ from automl.search import Prepared, budget
 from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
 from automl.search.prospect import Prospect
-from automl.search.seeding import MOST_SEEDS, fitted_seeds
+from automl.search.seeding import MOST_SEEDS, fitted_seeds, nets_of
 from automl.search.trial import Outcome
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
@@ -229,7 +229,7 @@ def test_time_is_kept_for_the_ensemble_in_prospect(prepared: Prepared, tmp_path:
 def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepared, tmp_path: Path) -> None:
     measured = {"seconds": 2.0, "export_seconds": 1.0, "bytes": 1_000_000, "milliseconds_a_row": 0.1}
 
-    def seeds(left: float, preset: str = "best", name: str = "boosting", **limits: float) -> int:
+    def seeds(left: float, preset: str = "best", name: str = "boosting", **limits: Any) -> int:
         context = timed(prepared, 60.0, preset=preset)
         climb, _, _ = climb_of(replace(context, plan=replace(context.plan, **limits)), rungs(**GOOD), tmp_path, budget=60.0)
         trial = Trial(name, 0, SETTINGS, 0, score=0.9, fold_scores=(0.9,) * FOLDS, rounds=50)
@@ -247,6 +247,26 @@ def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepa
     assert (seeds(3.5), 1 < seeds(7.0) < MOST_SEEDS) == (1, True)
     assert seeds(100.0, preset="balanced") == seeds(100.0, name="linear") == 1
     assert (seeds(100.0, max_size_mb=2.5), seeds(100.0, max_latency_ms=0.35)) == (2, 3)
+
+
+def test_nets_that_were_to_be_thrifty_get_all_their_fits_in_the_last_one_where_there_is_time(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    climb, _, _ = climb_of(timed(prepared, 60.0), rungs(**GOOD), tmp_path, budget=60.0)
+    net = Trial("realmlp", 0, {"fit_nets": 5}, 0, score=0.9, fold_scores=(0.9,) * FOLDS, rounds=20)
+    trees = Trial("boosting", 0, SETTINGS, 0, score=0.9, fold_scores=(0.9,) * FOLDS, rounds=20)
+    climb.standing.add(Outcome(net, None, 10.0, fit_seconds=8.0, thrift=({"fit_nets": 1}, 2.0)))
+    climb.standing.add(Outcome(trees, None, 2.0, fit_seconds=0.5))
+    pairs = ((replace(net, settings={"fit_nets": 1}), 0.5), (trees, 0.5))
+    members = tuple(Member(each.architecture, 0, each.settings, 0, each.rounds, weight) for each, weight in pairs)
+    together = Trial("ensemble", 0, {}, 0, score=0.91, fold_scores=(0.91,) * FOLDS, members=members)
+    climb.standing.add(Outcome(together, None, 12.0))
+    found = {}
+    for left in (100.0, 1.0):
+        climb.deadline = Deadline(left + climb.reserve.judging())
+        found[left] = climb.last_fits(together)
+    assert (nets_of(found[100.0][0]), found[100.0][-1]) == (5, together)
+    assert found[1.0] == [together]
 
 
 def test_the_best_of_many_trials_is_compared_by_what_choosing_it_brings(prepared: Prepared, tmp_path: Path) -> None:
