@@ -423,8 +423,8 @@ class Sitting:
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
         nets = nets_of(shipped.trial)
-        more = {"seeds": fitted_seeds(shipped.trial), "more_nets": nets if nets > nets_of(evaluated.trial) else 0}
-        return {**shipped.facts, "refitted": True, "rows": len(rows), **more}
+        fits = {"seeds": fitted_seeds(shipped.trial), "more_nets": nets if nets > nets_of(evaluated.trial) else 0}
+        return {**shipped.facts, "refitted": True, "rows": len(rows), **fits}
 
     def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
         """Small experiments with the champion's form, in the time that judging may take."""

@@ -83,6 +83,7 @@ def test_a_fit_trains_as_many_nets_as_the_folds_had_and_says_their_mean(learner:
     assert settings["fit_nets"] == 3
     assert result.fit_seconds is not None
     made = len(learner.made)
+    settings = {**settings, "sharpness": 1.0}
     together, inputs = learner.fit(parts[0].training, BINARY, settings, 3, 3), parts[0].validation.inputs
     assert len(learner.made) == made, "the program of the folds trains it"
     alone = [learner.fit(parts[0].training, BINARY, {**settings, "fit_nets": 1}, 3, seed) for seed in (3, 4, 5)]

@@ -14,7 +14,7 @@ from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.encoders.graph import GraphBuilder
 from automl.modalities.tabular.ladder import realmlp, tabm
-from automl.training.packed.sharpness import chosen_sharpness, refined_loss, sharpened, sharpness_of
+from automl.training.packed.sharpness import chosen_sharpness, refined_loss, sharpened, sharpness_for, sharpness_of
 
 Array = np.ndarray[Any, Any]
 PROBLEM = Problem(Task.MULTICLASS, 3, "log_loss", jobs=2)
@@ -62,6 +62,14 @@ def test_what_is_right_already_is_left_as_it_is_where_others_would_make_it_worse
     assert chosen_sharpness(groups, folds)[0] == pytest.approx(1.0, abs=0.15)
     contrary = [2.0 * groups[0], 0.5 * groups[1]]
     assert chosen_sharpness(contrary, folds[:2]) == (1.0, [1.0, 1.0])
+
+
+def test_a_mean_of_nets_is_blunted_less_than_each_alone() -> None:
+    found = [sharpness_for(0.6, 1, shipped) for shipped in (1, 2, 5, 1000)]
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (0.6, pytest.approx(0.6**0.5, rel=0.01))
+    assert sharpness_for(0.6, 2, 2) == sharpness_for(0.6, 4, 2) == 0.6
+    assert sharpness_for(1.5, 1, 5) == 1.5
 
 
 def test_few_rows_without_a_mistake_make_no_certainty() -> None:

@@ -28,7 +28,7 @@ from automl.training.losses import check_loss
 from automl.training.optimizers import OPTIMIZERS
 from automl.training.pace import Pace, within
 from automl.training.packed.program import Factors, PackedData, PackedProgram
-from automl.training.packed.sharpness import chosen_sharpness, refined_loss, together
+from automl.training.packed.sharpness import chosen_sharpness, refined_loss, sharpness_for, together
 from automl.training.program import Layout, dropout_rates, structure
 from automl.training.rows import Shapes, batch_size_for, epochs_for, sampled, shapes_of, weighted
 from automl.training.schedules import per_step
@@ -182,9 +182,10 @@ class PackedLearner:
             trainer.epoch()
         net.set_weights(trainer.program.state())
         bounds = None if problem.task.is_classification else (float(training.target.min()), float(training.target.max()))
-        whole = as_one_net(net, shapes, bounds, float(used["sharpness"]))
+        sharpness = sharpness_for(float(used["sharpness"]), int(used["nets"]), nets)
+        whole = as_one_net(net, shapes, bounds, sharpness)
         sample = {name: training.inputs[name][:SAMPLE_ROWS] for name in trainer.program.inputs}
-        return NetFitted(whole, problem, Together(trainer.program, bounds, float(used["sharpness"])), sample)
+        return NetFitted(whole, problem, Together(trainer.program, bounds, sharpness), sample)
 
     def _fit_folds(
         self, folds: list[Fold], shapes: Shapes, problem: Problem, used: Settings, seed: int, pace: Pace
