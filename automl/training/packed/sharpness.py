@@ -24,7 +24,7 @@ PRIOR_ROWS = 20.0
 
 SHARED = 0.5
 """Of the logarithm of a sharpness below one, what stays however many nets are averaged: the other half is of each net alone.
-On ten public tables a mean of five was best at 0.5 to 0.8 of it, a single net at 0.8 to 1.2."""
+Measured by benchmarks/sharpness.py: a mean of five is mostly best at 0.5 to 0.8 of it, a single net at 0.8 to 1.2."""
 
 
 def sharpened(log_probabilities: Array, sharpness: float) -> Array:
