@@ -69,7 +69,8 @@ def ship(
             refused.append(_refusal(trial, error))
             continue
         _put_in_place(building, folder)
-        return Shipped(trial, facts, tuple(refused), readout)
+        others = tuple(each for each in refused if each.architecture != trial.architecture)  # not the same with more fits
+        return Shipped(trial, facts, others, readout)
     shutil.rmtree(building, ignore_errors=True)
     raise TrainingError("no model could be exported", "; ".join(f"{each.architecture}: {each.why}" for each in refused))
 

@@ -15,7 +15,7 @@ from automl.core.clock import Deadline
 from automl.core.evidence import Trial
 from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
-from automl.search import Prepared, Workshop, ensembling, ship
+from automl.search import Prepared, Shipped, Workshop, ensembling, ship
 from automl.search.ensembling import MOST_MEMBERS, WORTH_OF_MEMBER, NotMade, combine
 from automl.search.seeding import fitted_seeds, with_seeds
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
@@ -224,6 +224,27 @@ def test_a_single_boosted_trial_is_the_mean_of_its_seeds_and_others_stay(
     np.testing.assert_allclose(
         fit_trial(context, more, context.training_rows).predict(context.parity), np.mean(fits, 0), rtol=1e-9, atol=1e-12
     )
+
+
+def test_where_more_seeds_are_too_large_the_plain_fit_ships_and_nothing_is_said_to_be_refused(
+    made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
+) -> None:
+    prepared, outcomes, _ = made
+    trial = next(each.trial for each in outcomes if each.trial.architecture == "boosting")
+    dataset, _ = prepared_of(bent(str(prepared.context.profile.task)), trials=5)
+    workshop = Workshop(prepared.context, tmp_path / "context", None)
+
+    def shipped(most: float | None, candidates: list[Trial]) -> Shipped:
+        plan = replace(prepared.context.plan, max_size_mb=most)
+        limited = replace(prepared, context=replace(prepared.context, plan=plan))
+        return ship(dataset, limited, candidates, plan_rows, workshop, tmp_path / "model", Deadline(None))
+
+    plan_rows = prepared.context.training_rows
+    size = shipped(None, [trial]).facts["bytes"] / 1e6
+    candidates = [with_seeds(prepared.context, trial, 4), trial]
+    assert fitted_seeds(shipped(None, candidates).trial) == 4
+    found = shipped(1.2 * size, candidates)
+    assert (found.trial, found.refused) == (trial, ())
 
 
 def noise(prepared: Prepared, count: int) -> list[Outcome]:
