@@ -31,8 +31,9 @@ PROBING_SHARE = 0.15
 COMBINED_SHARE, COMBINED_SECONDS, COMBINED_LEAST_SHARE = 0.3, 50.0, 0.15
 """The most of the budget that is kept while searching so that an ensemble can be shipped with several seeds: a share, but no more
 than so many seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
-SHIPPED_SHARE = 0.4
-"""The most that is kept so that it can be shipped at all, twice: fitting once more on all rows is worth more than most trials."""
+SHIPPED_SHARE, SHIPPED_SECONDS, SHIPPED_LEAST_SHARE = 0.4, 60.0, 0.2
+"""The most that is kept so that it can be shipped at all, twice: fitting once more on all rows is worth more than most trials. The
+share as well is bounded by seconds, and these by the least share: what would take longer is made with fewer nets."""
 NESTED_SHARE = 0.3
 """The most of the budget that nested cross-validation may take."""
 
@@ -52,7 +53,8 @@ def combining_seconds(budget: float | None, plain: float, fuller: float) -> floa
     if budget is None:
         return max(plain, fuller)
     most = max(COMBINED_LEAST_SHARE * budget, min(COMBINED_SHARE * budget, COMBINED_SECONDS))
-    return max(min(fuller, most), min(plain, SHIPPED_SHARE * budget))
+    shipped = max(SHIPPED_LEAST_SHARE * budget, min(SHIPPED_SHARE * budget, SHIPPED_SECONDS))
+    return max(min(fuller, most), min(plain, shipped))
 
 
 def fit_share(folds: int, samples: bool = False) -> float:

@@ -38,10 +38,11 @@ def test_fits_slowness_and_large_trees_cost_more() -> None:
 
 def test_what_is_kept_for_an_ensemble_grows_with_the_budget_as_a_falling_share() -> None:
     budgets = (20.0, 60.0, 300.0, 600.0, 3600.0)
-    kept = [combining_seconds(each, 0.0, 1e6) for each in budgets]
-    shares = [part / whole for part, whole in zip(kept, budgets, strict=True)]
-    assert kept == sorted(kept)
-    assert shares == sorted(shares, reverse=True)
+    for plain in (0.0, 1e6):
+        kept = [combining_seconds(each, plain, 1e6) for each in budgets]
+        shares = [part / whole for part, whole in zip(kept, budgets, strict=True)]
+        assert kept == sorted(kept)
+        assert shares == sorted(shares, reverse=True)
     assert combining_seconds(None, 3.0, 7.0) == 7.0
 
 
