@@ -49,9 +49,14 @@ class Reserve:
         contenders = self.standing.contenders()
         finals = self._at_final_size(contenders)
         again = sum(ours.seconds for ours, known in zip(finals, contenders, strict=True) if ours is not known)
+        likely = self._likely_members(contenders)
+        known = {each.trial.id for each in contenders}
+        alone = self.testing(finals)
+        joint = self.testing([*finals, *(each for each in likely if each.trial.id not in known)])
+        testing = min(alone, joint)  # with an ensemble there can be too much to test, and then nothing is tested
         fits = [self.shipping([each]) for each in finals]
-        shipping = max([*fits, self._combined(contenders, min(seeds, most_seeds(self.standing.context)))], default=0.0)
-        return again + self.testing(finals) + self.nesting(contenders) + shipping + self.judging()
+        together = self._combined(likely, joint - testing, min(seeds, most_seeds(self.standing.context)))
+        return again + testing + self.nesting(contenders) + max([*fits, together], default=0.0) + self.judging()
 
     def essential(self) -> float:
         """For what no run can do without: two fits of the heaviest contender with their exports, judging, report.
@@ -151,20 +156,15 @@ class Reserve:
         context = self.standing.context
         return len(context.training_rows) < len(context.target)
 
-    def _combined(self, contenders: list[Outcome], seeds: int) -> float:
-        """So that an ensemble of the best trials can be tested and shipped: a limited share of the budget."""
-        context = self.standing.context
-        if not self.prospect.combines:
-            return 0.0
-        likely = self._likely_members(contenders)
-        known = {each.trial.id for each in contenders}
-        more = [each for each in likely if each.trial.id not in known]
-        testing = self.finals(more) if more and self.tests([*contenders, *more]) else 0.0
+    def _combined(self, likely: list[Outcome], testing: float, seeds: int) -> float:
+        """So that an ensemble of these can be tested, in so many seconds, and shipped: a limited share of the budget."""
         plain, fuller = (testing + self.shipping(likely, seeds=each) for each in (1, seeds))
-        return budget.combining_seconds(context.plan.budget_seconds, plain, fuller)
+        return budget.combining_seconds(self.standing.context.plan.budget_seconds, plain, fuller)
 
     def _likely_members(self, contenders: list[Outcome]) -> list[Outcome]:
         """Those of the ensemble in prospect; where there is none, the best of every contending rung, and the best others."""
+        if not self.prospect.combines:
+            return []
         if len(self.prospect.members) > 1:
             return list(self.prospect.members)
         tried = [each for each in self.standing.outcomes if each.trial.score is not None and not each.trial.members]
