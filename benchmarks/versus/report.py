@@ -146,7 +146,9 @@ def part_of(lines: list[Line]) -> dict[str, Any]:
         entry = per_set.setdefault(line["data"], {"metric": line["metric"], "rows": sum(line["rows"]), "systems": {}})
         entry["systems"].setdefault(line["system"], []).append(line)
     for entry in per_set.values():
-        for system, own in entry["systems"].items():
+        shared = set.intersection(*({line["split"] for line in own} for own in entry["systems"].values()))
+        for system, every in entry["systems"].items():
+            own = [line for line in every if line["split"] in shared]
             scores = [line["score"] for line in own if line["status"] == "ok"]
             spread = statistics.stdev(scores) if len(scores) > 1 else None
             mean = statistics.mean(scores) if scores else None
@@ -305,10 +307,10 @@ NOTES = """# automl beside other systems
 
 Written by `python -m benchmarks.versus.report` from [versus.jsonl](versus.jsonl), which `python -m benchmarks.versus` measures:
 the same rows, splits (75/25, seeded), cores and seconds for every system, each cell a process of its own. Scores are means over
-the splits; ROC-AUC is better when high, log loss and RMSE when low. "ready" is the time from the start of the process to the
-saved model, imports included (median); an overrun is what the call that was given the budget (of ours: the whole command)
-took beyond it. Peak memory is that of the whole process tree. "one row" is the median of single calls with a data frame of one
-row, the model loaded.
+the splits that all systems have; ROC-AUC is better when high, log loss and RMSE when low. "ready" is the time from the start of
+the process to the saved model, imports included (median); an overrun is what the call that was given the budget (of ours: the
+whole command) took beyond it. Peak memory is that of the whole process tree. "one row" is the median of single calls with a data
+frame of one row, the model loaded.
 """
 
 

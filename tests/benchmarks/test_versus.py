@@ -189,6 +189,16 @@ def test_only_blocks_that_every_system_ran_are_compared_and_losses_are_named():
     assert part_of(lines)["latency_ratios"] == {}
 
 
+def test_scores_are_means_over_the_splits_that_all_systems_have():
+    lines = [result(system, "small", 0, score) for system, score in (("flaml", 0.8), ("ours-best", 0.9))]
+    lines += [result("flaml", "small", 1, 0.4), result("mljar", "other", 3, 0.7)]
+    scores = part_of(lines)["scores"]
+    assert scores["small"]["systems"]["flaml"] == {"mean": 0.8, "deviation": None, "splits": 1, "failed": 0}
+    assert scores["other"]["systems"]["mljar"]["mean"] == 0.7
+    (apart,) = (part_of([*lines[:1], result("mljar", "small", 2, 0.7)])["scores"][each] for each in ("small",))
+    assert {each["splits"] for each in apart["systems"].values()} == {0}
+
+
 def test_the_report_tells_ranks_failures_and_latency_and_draws_the_picture(tmp_path):
     lines = [
         result(system, f"set{number}", split, None if (system, number) == ("mljar", 2) else 0.9 - 0.01 * place)
