@@ -355,9 +355,9 @@ class Sitting:
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:
                 place, read_out = folder.path / "evaluated", partial(search.readout_of, climb, prepared)
-                if not plan.refit or len(rows) == len(context.target):  # then it is the last fit
-                    chosen = [fit for each in chosen for fit in climb.last_fits(each)]
-                evaluated = search.ship(dataset, prepared, chosen, rows, workshop, place, self.deadline, read_out)
+                last = not plan.refit or len(rows) == len(context.target)
+                fits = (fit for each in chosen for fit in climb.last_fits(each)) if last else iter(chosen)
+                evaluated = search.ship(dataset, prepared, fits, rows, workshop, place, self.deadline, read_out)
             except TrainingError as error:
                 raise StoppedByCheck(str(error)) from error
         evidence = _as_shipped(evidence, evaluated)
@@ -396,11 +396,11 @@ class Sitting:
         learned: rows that the evaluated model learned from.
         """
         from automl.search import budget, sampling, ship
-        from automl.search.seeding import fitted_seeds, nets_of
+        from automl.search.seeding import fitted_seeds, has_more_nets
 
         context = prepared.context
         rows = np.arange(len(context.target))
-        copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial), "more_nets": 0}
+        copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial), "more_nets": False}
         source, destination = folder.path / "evaluated", folder.path / "model"
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(source, destination)
@@ -422,9 +422,8 @@ class Sitting:
                 sentence = f"The model fitted on all rows was not shipped ({error}); the evaluated one is shipped instead."
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
-        nets = nets_of(shipped.trial)
-        fits = {"seeds": fitted_seeds(shipped.trial), "more_nets": nets if nets > nets_of(evaluated.trial) else 0}
-        return {**shipped.facts, "refitted": True, "rows": len(rows), **fits}
+        told = {"seeds": fitted_seeds(shipped.trial), "more_nets": has_more_nets(shipped.trial, evaluated.trial)}
+        return {**shipped.facts, "refitted": True, "rows": len(rows), **told}
 
     def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
         """Small experiments with the champion's form, in the time that judging may take."""

@@ -46,7 +46,8 @@ class Trial:
     rows: the most training rows that each fit learned from, a sample of the fold's; None where it learned from all.
     status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold); message: why there is no score.
     members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
-        `fold_scores` come from members and weights that were found on the other folds.
+        `fold_scores` come from members and weights that were found on the other folds. Of another trial: its fits with
+        several seeds, see automl.search.seeding.
     selection_scores: of an ensemble: the fold scores of the weights that ship, on the rows that chose them.
     """
 

@@ -28,8 +28,8 @@ def write_report(
     """Write report.json, report.html and MODEL_CARD.md into the run folder, each whole or not at all.
 
     facts: what no other word holds: "name", "command", "python_call", "versions", "seed", "data_hash", "created",
-        "seconds" (by stage), "judged_on", "shipped" ({"architecture", "bytes", "milliseconds_a_row", "refitted"}),
-        "run_folder", "reading", "recipe" (the plan as YAML text). Every key may be absent.
+        "seconds" (by stage), "judged_on", "shipped" ({"architecture", "bytes", "milliseconds_a_row", "refitted", "seeds",
+        "more_nets"}), "run_folder", "reading", "recipe" (the plan as YAML text). Every key may be absent.
     """
     content = files.encode(report(profile, plan, evidence, findings, facts))
     files.write_json(folder / JSON, content)

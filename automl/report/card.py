@@ -201,11 +201,14 @@ def _training(opened: Report) -> str:
         said = row["refused"] or row["failed"] or row["sentence"] or row["reason"]
         said += f" It could not be shipped: {row['unshipped'].rstrip('.')}." if row.get("unshipped") else ""
         rungs.append(f"- {_plain(row['title'])}{' (chosen)' if row['chosen'] else ''}: {_said(said)}")
+    seeds = opened.content["model"].get("seeds", 1)
     if opened.content["model"]["refitted"]:
-        seeds, nets = (opened.content["model"].get(name, least) for name, least in (("seeds", 1), ("more_nets", 0)))
-        fits = [f"its boosted trees with {seeds} seeds each"] * (seeds > 1) + [f"its nets {nets} times each"] * (nets > 0)
+        fits = [f"its boosted trees with {seeds} seeds each"] * (seeds > 1)
+        fits += ["its nets as often as all folds had trained them"] * bool(opened.content["model"].get("more_nets"))
         mean = f", {' and '.join(fits)}, of which it gives the mean" if fits else ""
         rungs.append(f"- The shipped model was fitted again on all rows{mean}; the scores are those of the model judged before.")
+    elif seeds > 1:
+        rungs.append(f"- The shipped model is the judged one, the mean of {seeds} seeds of its boosted trees.")
     return _joined(lines + rungs)
 
 

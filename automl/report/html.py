@@ -392,7 +392,7 @@ def _moment(created: str) -> str:
 
 def _model(model: dict[str, Any]) -> dict[str, Any]:
     settings = [(name.replace("_", " "), _cell(value)) for name, value in model["settings"].items()]
-    return {**model, "settings": settings}
+    return {"seeds": 1, "more_nets": False, **model, "settings": settings}  # runs of earlier code have one fit of each
 
 
 def _counts(findings: Iterable[Finding]) -> list[tuple[str, int]]:

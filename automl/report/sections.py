@@ -210,8 +210,7 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
         "bytes": shipped.get("bytes"),
         "milliseconds_a_row": shipped.get("milliseconds_a_row"),
         "refitted": shipped.get("refitted"),
-        "seeds": shipped.get("seeds", 1),
-        "more_nets": shipped.get("more_nets", 0),
+        **{name: shipped[name] for name in ("seeds", "more_nets") if name in shipped},
     }
 
 

@@ -359,12 +359,19 @@ class Climb:
     def last_fits(self, trial: Trial, measured: dict[str, Any] | None = None, longer: float = 1.0) -> list[Trial]:
         """A trial with as many nets and seeds as time and limits allow, and as it is: the first that passes the gate ships.
 
-        measured: facts of a fit of it as it is. longer: what the last fit takes against that one.
+        measured: facts of a fit of it as it is; without these it stays so where rows are sampled or limits given, and time is
+        left to fit it as it is after all. longer: what the last fit takes against that one.
         """
-        outcome = next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
-        if outcome is None or (self.deadline.interrupted and self.context.plan.trials is None):
+        plan, outcome = self.context.plan, next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
+        if outcome is None or (self.deadline.interrupted and plan.trials is None):
             return [trial]
-        left = math.inf if self.context.plan.trials is not None else self.deadline.left_seconds(self.reserve.judging())
+        limited = plan.max_size_mb is not None or plan.max_latency_ms is not None
+        if measured is None and (self.context.samples or limited):
+            return [trial]
+        kept = self.reserve.judging()
+        if measured is None:
+            kept += self.reserve.nesting(self.standing.contenders()) + self.reserve.shipping([outcome], 1)
+        left = math.inf if plan.trials is not None else self.deadline.left_seconds(kept)
         fuller = self.reserve.last_fit(outcome, left / longer, measured)
         return [trial] if fuller == trial else [fuller, trial]
 

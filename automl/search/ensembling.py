@@ -26,7 +26,7 @@ AffordsFits = Callable[[Sequence[Outcome], int], bool]
 """The same for so many fits of them: for the verdict, and once more on all rows."""
 
 ROUNDS = 25
-"""Steps of the greedy selection; weights are multiples of one over the steps that were kept."""
+"""Steps of the greedy selection; weights are multiples of one over the steps that were kept, less the members let go."""
 VAIN_ROUNDS = 8
 MOST_CANDIDATES, MOST_OF_A_RUNG = 30, 12
 """The best trials that the selection looks at; of a rung more than six, as what errs otherwise is seldom the best alone."""

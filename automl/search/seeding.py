@@ -36,9 +36,10 @@ def with_whole_nets(trial: Trial, settings: Mapping[str, Settings]) -> Trial:
     return replace(trial, members=tuple(members))
 
 
-def nets_of(trial: Trial) -> int:
-    """The most nets that a fit of one of its parts trains."""
-    return max(int(part.settings.get("fit_nets", 1)) for part in trial.parts)
+def has_more_nets(trial: Trial, other: Trial) -> bool:
+    """Whether a fit of one of its parts trains more nets than that of the same part of the other."""
+    known = {part.id: part.settings.get("fit_nets", 1) for part in other.parts}
+    return any(part.settings.get("fit_nets", 1) > known[part.id] for part in trial.parts if part.id in known)
 
 
 def fitted_seeds(trial: Trial) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Shipped:
 def ship(
     dataset: Dataset,
     prepared: Prepared,
-    candidates: list[Trial],
+    candidates: Iterable[Trial],
     rows: Array,
     workshop: Workshop,
     folder: Path,
@@ -69,8 +69,9 @@ def ship(
             refused.append(_refusal(trial, error))
             continue
         _put_in_place(building, folder)
-        others = tuple(each for each in refused if each.architecture != trial.architecture)  # not the same with more fits
-        return Shipped(trial, facts, others, readout)
+        last = {each.architecture: each for each in refused}  # a trial can come with more fits first, and then as it is
+        last.pop(trial.architecture, None)
+        return Shipped(trial, facts, tuple(last.values()), readout)
     shutil.rmtree(building, ignore_errors=True)
     raise TrainingError("no model could be exported", "; ".join(f"{each.architecture}: {each.why}" for each in refused))
 

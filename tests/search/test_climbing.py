@@ -18,7 +18,7 @@ from automl.search import Prepared, budget
 from automl.search.climbing import FEWEST_STARTS, PATIENCE, VAIN_TRIALS
 from automl.search.context import Context
 from automl.search.prospect import Prospect
-from automl.search.seeding import MOST_SEEDS, fitted_seeds, nets_of
+from automl.search.seeding import MOST_SEEDS, fitted_seeds, has_more_nets
 from automl.search.trial import Outcome
 from tests.search.made_up import FOLDS, LADDER, Clock, Rung, around, climb_of, frame_of, prepared_of
 
@@ -247,6 +247,8 @@ def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepa
     assert (seeds(3.5), 1 < seeds(7.0) < MOST_SEEDS) == (1, True)
     assert seeds(100.0, preset="balanced") == seeds(100.0, name="linear") == 1
     assert (seeds(100.0, max_size_mb=2.5), seeds(100.0, max_latency_ms=0.35)) == (2, 3)
+    measured = None
+    assert (seeds(100.0), seeds(6.0), seeds(100.0, max_size_mb=100.0)) == (MOST_SEEDS, 1, 1)
 
 
 def test_nets_that_were_to_be_thrifty_get_all_their_fits_in_the_last_one_where_there_is_time(
@@ -265,7 +267,9 @@ def test_nets_that_were_to_be_thrifty_get_all_their_fits_in_the_last_one_where_t
     for left in (100.0, 1.0):
         climb.deadline = Deadline(left + climb.reserve.judging())
         found[left] = climb.last_fits(together)
-    assert (nets_of(found[100.0][0]), found[100.0][-1]) == (5, together)
+    assert has_more_nets(found[100.0][0], together)
+    assert {each.settings["fit_nets"] for each in found[100.0][0].members if each.architecture == "realmlp"} == {5}
+    assert found[100.0][-1] == together and not has_more_nets(together, together)
     assert found[1.0] == [together]
 
 

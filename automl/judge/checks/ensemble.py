@@ -100,8 +100,9 @@ def _sentence(
     case: Case, ensemble: Trial, metric: Metric, scores: tuple[float, float], fresh: dict[str, Final], worse: bool
 ) -> str:
     rungs = len({member.architecture for member in ensemble.members})
-    made = count_text(len(ensemble.members), "trial")
-    every = len(fresh) == len(ensemble.members) + 1
+    trials = len({member.trial.id for member in ensemble.members})
+    made = count_text(trials, "trial")
+    every = len(fresh) == trials + 1
     three = scores[0], min(scores), max(scores)
     ours, best = (score_text(metric, each, three) for each in scores)
     member = "its best member's" if not fresh or every else "that of the best member that was scored there"

@@ -48,7 +48,7 @@ START_ROWS, START_VALUES = 4096, 1 << 25
 FEWEST_COMPILED_STEPS = 400
 """A fit of fewer steps is done by the plain graph before XLA has compiled it."""
 NO_CLIPPING = 1e9
-FIT_SHARE = 0.8
+FIT_SHARE = 0.5
 """A fit of as many nets as all folds had may take this share of what their training was allowed to take, ..."""
 COMPILING_SECONDS = 2.5
 """... or as much as fitting one net with the program that has to be compiled for it: where it is not known, so much."""
