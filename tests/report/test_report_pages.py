@@ -10,6 +10,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -127,6 +128,27 @@ def test_every_finding_is_on_the_page_and_every_number_in_the_data(name: str) ->
         assert words[0] in text
         assert words[-1] in text
     assert saved["findings"] == files.encode(sample.findings)
+
+
+@pytest.mark.parametrize(
+    "told, words",
+    [
+        ({"seeds": 4, "more_nets": False}, "its boosted trees with 4 seeds each, of which it gives the mean"),
+        ({"seeds": 1, "more_nets": True}, "its nets as often as all folds had trained them, of which it gives the mean"),
+        ({"seeds": 4, "refitted": False}, "the mean of 4 seeds of its boosted trees"),
+    ],
+)
+def test_what_the_last_fit_has_more_of_is_told_on_the_page_and_in_the_card(
+    told: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    sample = binary()
+    facts = {**sample.facts, "shipped": {**sample.facts["shipped"], **told}}
+    write_report(tmp_path, sample.profile, sample.plan, sample.evidence, sample.findings, facts)
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert words in " ".join((tmp_path / name).read_text().split())
+    write_report(tmp_path, *sample.arguments)
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert words not in " ".join((tmp_path / name).read_text().split())
 
 
 def test_the_order_is_that_of_a_decision_maker() -> None:

@@ -245,6 +245,11 @@ def test_where_more_seeds_are_too_large_the_plain_fit_ships_and_nothing_is_said_
     assert fitted_seeds(shipped(None, candidates).trial) == 4
     found = shipped(1.2 * size, candidates)
     assert (found.trial, found.refused) == (trial, ())
+    linear = next(each.trial for each in outcomes if each.trial.architecture == "linear")
+    small = shipped(0.5 * size, [*candidates, linear])
+    assert small.trial == linear
+    (refusal,) = small.refused
+    assert refusal.architecture == "boosting"
 
 
 def noise(prepared: Prepared, count: int) -> list[Outcome]:
