@@ -22,6 +22,8 @@ LIKELY_SEEDS = 3
 """Seeds of the last fit that time is kept for; a net is tried first rather than that there are more than one."""
 CERTAIN = 1.1
 """Of what shipping trials together is expected to take: without a second fit what ships has not learned from the sealed rows."""
+MOST_MILLISECONDS = 1.0
+"""Further seeds are fitted only as long as so many times what a row takes stays below this, or the limit that is given."""
 FRESH_SHARE_OF_BEST = 0.1
 LEFT_OUT = "fresh ones would have taken more than a tenth of the time, and the preset best leaves them out then"
 
@@ -141,8 +143,8 @@ class Reserve:
         for trial in (whole, outcome.trial) if whole != outcome.trial else (whole,):
             for count in range(most_seeds(context), 0, -1):
                 seeded = with_seeds(context, trial, count)
-                seconds = slower * self._fit([replace(outcome, trial=seeded)], 1)
-                if seconds <= left_seconds and _within_limits(context.plan, measured or {}, fitted_seeds(seeded)):
+                seconds, times = slower * self._fit([replace(outcome, trial=seeded)], 1), fitted_seeds(seeded)
+                if seconds <= left_seconds and (times == 1 or _within_limits(context.plan, measured or {}, times)):
                     return seeded
         return outcome.trial
 
@@ -200,5 +202,5 @@ class Reserve:
 
 def _within_limits(plan: Plan, measured: dict[str, Any], count: int) -> bool:
     """Whether so many times the bytes and milliseconds of a model are allowed."""
-    latency, size = plan.max_latency_ms or math.inf, 1e6 * (plan.max_size_mb or math.inf)
+    latency, size = plan.max_latency_ms or MOST_MILLISECONDS, 1e6 * (plan.max_size_mb or math.inf)
     return count * measured.get("milliseconds_a_row", 0.0) <= latency and count * measured.get("bytes", 0) <= size

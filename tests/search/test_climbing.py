@@ -227,7 +227,7 @@ def test_time_is_kept_for_the_ensemble_in_prospect(prepared: Prepared, tmp_path:
 
 
 def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepared, tmp_path: Path) -> None:
-    measured = {"seconds": 2.0, "export_seconds": 1.0, "bytes": 1_000_000, "milliseconds_a_row": 0.1}
+    measured: dict[str, Any] | None = {"seconds": 2.0, "export_seconds": 1.0, "bytes": 1_000_000, "milliseconds_a_row": 0.1}
 
     def seeds(left: float, preset: str = "best", name: str = "boosting", **limits: Any) -> int:
         context = timed(prepared, 60.0, preset=preset)
@@ -247,6 +247,8 @@ def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepa
     assert (seeds(3.5), 1 < seeds(7.0) < MOST_SEEDS) == (1, True)
     assert seeds(100.0, preset="balanced") == seeds(100.0, name="linear") == 1
     assert (seeds(100.0, max_size_mb=2.5), seeds(100.0, max_latency_ms=0.35)) == (2, 3)
+    measured = {**measured, "milliseconds_a_row": 0.4}
+    assert (seeds(100.0), seeds(100.0, max_latency_ms=5.0)) == (2, MOST_SEEDS)
     measured = None
     assert (seeds(100.0), seeds(6.0), seeds(100.0, max_size_mb=100.0)) == (MOST_SEEDS, 1, 1)
 

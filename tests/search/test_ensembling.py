@@ -92,7 +92,8 @@ def test_members_that_bring_next_to_nothing_are_let_go(
     context, generator = prepared.context, np.random.default_rng(0)
     pool = list(outcomes)
     for number in range(2, 10):
-        bent = np.asarray(outcomes[-1].predictions) * np.exp(generator.normal(0, 0.3, np.shape(outcomes[-1].predictions)))
+        said = np.asarray(outcomes[-1].predictions)
+        bent = said * np.exp(generator.normal(0, 0.3, said.shape))
         bent = bent / bent.sum(axis=1, keepdims=True) if bent.ndim == 2 else bent
         score = float(np.mean([context.score(fold.validation, bent[fold.validation]) for fold in context.search_folds]))
         trial = replace(outcomes[-1].trial, number=number, score=score)
