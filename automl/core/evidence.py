@@ -30,6 +30,10 @@ class Member:
     weight: float
     rows: int | None = None
 
+    @classmethod
+    def of(cls, trial: Trial, weight: float = 1.0) -> Member:
+        return cls(trial.architecture, trial.number, trial.settings, trial.seed, trial.rounds, weight, trial.rows)
+
     @property
     def trial(self) -> Trial:
         return Trial(self.architecture, self.number, self.settings, self.seed, rounds=self.rounds, rows=self.rows)

@@ -241,11 +241,7 @@ def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
 
 
 def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[float, ...], predictions: Array) -> Outcome:
-    pairs = zip((each.trial for each in shipped.outcomes), shipped.weights, strict=True)
-    members = tuple(
-        Member(trial.architecture, trial.number, trial.settings, trial.seed, trial.rounds, weight, trial.rows)
-        for trial, weight in pairs
-    )
+    members = tuple(Member.of(each.trial, weight) for each, weight in zip(shipped.outcomes, shipped.weights, strict=True))
     folds = [fold.validation for fold in context.search_folds]
     if len(folds) == 1:
         scores = (context.score(folds[0], predictions[folds[0]]),)

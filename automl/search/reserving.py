@@ -201,6 +201,8 @@ class Reserve:
 
 
 def _within_limits(plan: Plan, measured: dict[str, Any], count: int) -> bool:
-    """Whether so many times the bytes and milliseconds of a model are allowed."""
-    latency, size = plan.max_latency_ms or MOST_MILLISECONDS, 1e6 * (plan.max_size_mb or math.inf)
+    """Whether so many times the bytes and milliseconds of a model are allowed; where trials are counted the clock is asked only
+    for a limit that was given."""
+    usual = MOST_MILLISECONDS if plan.trials is None else math.inf
+    latency, size = plan.max_latency_ms or usual, 1e6 * (plan.max_size_mb or math.inf)
     return count * measured.get("milliseconds_a_row", 0.0) <= latency and count * measured.get("bytes", 0) <= size

@@ -24,7 +24,7 @@ def most_seeds(context: Context) -> int:
 
 def with_seeds(context: Context, trial: Trial, count: int) -> Trial:
     """The trial with so many fits of each part that differs by its seed; they share the part's weight."""
-    parts = trial.members or (_alone(trial),)
+    parts = trial.members or (Member.of(trial),)
     if count == 1 or not any(_varies(context, part) for part in parts):
         return trial
     return replace(trial, members=tuple(seeded for part in parts for seeded in _seeded(context, part, count)))
@@ -46,10 +46,6 @@ def fitted_seeds(trial: Trial) -> int:
     """The most fits of a part that differ by their seed alone."""
     ids = [member.trial.id for member in trial.members]
     return max((ids.count(each) for each in ids), default=1)
-
-
-def _alone(trial: Trial) -> Member:
-    return Member(trial.architecture, trial.number, trial.settings, trial.seed, trial.rounds, 1.0, trial.rows)
 
 
 def _varies(context: Context, part: Member) -> bool:

@@ -249,6 +249,7 @@ def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepa
     assert (seeds(100.0, max_size_mb=2.5), seeds(100.0, max_latency_ms=0.35)) == (2, 3)
     measured = {**measured, "milliseconds_a_row": 0.4}
     assert (seeds(100.0), seeds(100.0, max_latency_ms=5.0)) == (2, MOST_SEEDS)
+    assert (seeds(100.0, trials=4), seeds(1.0, trials=4)) == (MOST_SEEDS, MOST_SEEDS), "the clock has no say"
     measured = None
     assert (seeds(100.0), seeds(6.0), seeds(100.0, max_size_mb=100.0)) == (MOST_SEEDS, 1, 1)
 
