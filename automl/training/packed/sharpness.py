@@ -24,7 +24,7 @@ PRIOR_ROWS = 20.0
 
 SHARED = 0.5
 """Of the logarithm of a sharpness below one, what stays however many nets are averaged: the other half is of each net alone.
-By benchmarks/sharpness.py the best share scatters from 0 to 1.2 by table, 0.8 on average for a net and 0.7 for five."""
+An assumption: by benchmarks/sharpness.py the best share is 0.7 on average, from 0 to 1.2 by table, for a net as for five."""
 
 
 def sharpened(log_probabilities: Array, sharpness: float) -> Array:
