@@ -2,9 +2,10 @@
 
     python -m benchmarks.sharpness DATA [--rows 6000] [--seconds 14] [--only satimage,yeast]
 
-Prints for the first trials of RealMLP and TabM the log loss on the folds as they are trained, and with the epoch chosen
-and the probabilities taken as the nets say them; then the log loss on rows that no fold holds of one net and of the mean
-of five, each net at the sharpness to the power 0 (as it says), 0.2 ... 1.2: the best power of each.
+Prints for the first trials of the nets the log loss on the folds as they are trained, and with the epoch chosen and the
+probabilities taken as the nets say them; of the MLP both on rows that no fold holds as well. Of RealMLP and TabM the log
+loss there of one net and of the mean
+and geometric mean of five, each net at the sharpness to the power 0 (as it says), 0.2 ... 1.2: the best power of each.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from unittest.mock import patch
 import numpy as np
 
 from automl.core.clock import Deadline
+from automl.core.evidence import LINEAR, LOGARITHMIC
 from automl.search.context import Context
+from automl.search.pooling import pooled
 from automl.search.trial import Outcome, fit_trial, run_trial, space_of
-from automl.training.packed.sharpness import sharpened
+from automl.training.sharpness import sharpened
 from benchmarks.portfolio import context_of
 
 TABLES = "steel-plates-fault,car,segment,cmc,yeast,students-dropout"
@@ -33,8 +36,8 @@ def tried(context: Context, name: str, seconds: float) -> Outcome:
     return run_trial(context, declared, 0, space_of(context, declared).default(), Deadline(seconds))
 
 
-def losses(context: Context, outcome: Outcome, nets: int) -> dict[float, float]:
-    """By power of the sharpness, the log loss of the mean of so many nets on the sealed rows."""
+def losses(context: Context, outcome: Outcome, nets: int) -> dict[tuple[str, float], float]:
+    """By pool and power of the sharpness, the log loss of so many nets together on the sealed rows."""
     sealed = np.setdiff1d(np.arange(len(context.target)), context.training_rows)
     settings = {**outcome.trial.settings, "fit_nets": nets}
     pipeline: Any = fit_trial(context, replace(outcome.trial, settings=settings), context.training_rows)
@@ -45,9 +48,17 @@ def losses(context: Context, outcome: Outcome, nets: int) -> dict[float, float]:
     rows, truth = np.arange(len(sealed)), context.target[sealed]
     found = {}
     for power in POWERS:
-        said = sharpened(apart, settings["sharpness"] ** power).mean(axis=0)[rows, truth]
-        found[power] = float(-np.log(np.maximum(said, 1e-15)).mean())
+        for pool in (LINEAR, LOGARITHMIC) if nets > 1 else (LINEAR,):
+            each = sharpened(apart, settings["sharpness"] ** power)
+            said = pooled(list(each), [1 / nets] * nets, pool)[rows, truth]
+            found[pool, power] = float(-np.log(np.maximum(said, 1e-15)).mean())
     return found
+
+
+def scored(context: Context, outcome: Outcome) -> float:
+    """The score of its fit on the rows of all folds, on the sealed ones."""
+    sealed = np.setdiff1d(np.arange(len(context.target)), context.training_rows)
+    return context.score(sealed, fit_trial(context, outcome.trial, context.training_rows).predict(context.table.take(sealed)))
 
 
 def main() -> None:
@@ -59,17 +70,22 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.only.split(","):
         context = context_of(options.data, name, options.rows)
-        for net in ("realmlp", "tabm"):
+        for net in ("mlp", "realmlp", "tabm"):
             tried(context, net, options.seconds)  # what follows finds its program compiled
             outcome = tried(context, net, options.seconds)
-            with patch("automl.training.packed.sharpness.sharpness_of", lambda groups, folds: 1.0):
+            with patch("automl.training.sharpness.sharpness_of", lambda groups, folds: 1.0):
                 plain = tried(context, net, options.seconds)
             said = f"{name:20} {net:8} folds {outcome.trial.score:.4f} (as it says {plain.trial.score:.4f})"
             said += f", sharpness {outcome.trial.settings['sharpness']:.2f}"
+            if net == "mlp":
+                ours, theirs = (scored(context, each) for each in (outcome, plain))
+                print(f"{said}; on new rows {ours:.4f} (as it says {theirs:.4f})", flush=True)
+                continue
             for nets in FITS:
                 by_power = losses(context, outcome, nets)
-                best = min(by_power, key=by_power.__getitem__)
-                said += f"; {nets} on new rows {by_power[0.0]:.4f}, best {by_power[best]:.4f} at {best:g}"
+                for pool in dict.fromkeys(pool for pool, _ in by_power):
+                    best = min(POWERS, key=lambda power: by_power[pool, power])
+                    said += f"; {nets} {pool} on new rows {by_power[pool, 0.0]:.4f}, best {by_power[pool, best]:.4f} at {best:g}"
             print(said, flush=True)
 
 

@@ -13,6 +13,8 @@ from automl.core.readout import Readout
 
 ALPHA = 0.10
 """One-sided level of the test that a climb has to pass."""
+LINEAR, LOGARITHMIC = "linear", "logarithmic"
+"""How an ensemble puts predictions together: by their weighted mean, or the weighted geometric mean of probabilities."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ class Trial:
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
     rows: the most training rows that each fit learned from, a sample of the fold's; None where it learned from all.
     status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold); message: why there is no score.
-    members: of an ensemble: the trials whose predictions are averaged; then `settings` are their weights by id, `score` and
+    members: of an ensemble: the trials whose predictions are put together; then `settings` are their weights by id, `score` and
         `fold_scores` come from members and weights that were found on the other folds. Of another trial: its fits with
         several seeds, see automl.search.seeding.
+    pool: how the members' predictions become one, LINEAR or LOGARITHMIC; see automl.search.pooling.
     selection_scores: of an ensemble: the fold scores of the weights that ship, on the rows that chose them.
     """
 
@@ -70,6 +73,7 @@ class Trial:
     members: tuple[Member, ...] = ()
     selection_scores: tuple[float, ...] = ()
     rows: int | None = None
+    pool: str = LINEAR
 
     @property
     def id(self) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.evidence import Member, Trial
+from automl.core.evidence import LINEAR, Member, Trial
 from automl.search.context import Context
-from automl.search.pipeline import blended
+from automl.search.pooling import addends, closed, pooled, pools_for
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -54,20 +54,22 @@ class NotMade:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Trials with the weights that were found for them on some of the folds."""
+    """Trials with the weights that were found for them on some of the folds, and how they are put together."""
 
     outcomes: tuple[Outcome, ...]
     weights: tuple[float, ...]
+    pool: str = LINEAR
 
     def without(self, place: int) -> _Choice:
         """The others, with weights that sum to one again."""
         left = [number for number in range(len(self.outcomes)) if number != place]
         total = sum(self.weights[number] for number in left)
-        return _Choice(tuple(self.outcomes[number] for number in left), tuple(self.weights[number] / total for number in left))
+        weights = tuple(self.weights[number] / total for number in left)
+        return _Choice(tuple(self.outcomes[number] for number in left), weights, self.pool)
 
-    def mean(self, rows: Array) -> Array:
-        """The weighted mean of the trials' out-of-fold predictions of these rows."""
-        return blended([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights)
+    def says(self, rows: Array) -> Array:
+        """The trials' out-of-fold predictions of these rows, put together."""
+        return pooled([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights, self.pool)
 
 
 def combine(context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits) -> Outcome | NotMade:
@@ -95,7 +97,7 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords_fits: 
     for number, rows in enumerate(folds):
         others = [other for place, other in enumerate(folds) if place != number]
         chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
-        predictions[rows] = chosen.mean(rows)
+        predictions[rows] = chosen.says(rows)
         scores.append(context.score(rows, predictions[rows]))
     return replace(_as_outcome(context, name, shipped, tuple(scores), predictions), fits=count)
 
@@ -135,7 +137,7 @@ def _selected(
 
     def expected_loss(way: tuple[list[Outcome], _Choice, int]) -> float:
         each, found, fits = way
-        worth = _value(context, rows, [found.mean(part) for part in rows]) if found.outcomes else -np.inf
+        worth = _value_of(context, rows, found)
         saved = (1 - WORTH_OF_NETS * (each is not pool)) * (1 - WORTH_OF_REFIT * (fits == 1))
         return _loss(context, worth) / saved
 
@@ -156,14 +158,18 @@ def _loss(context: Context, value: float) -> float:
 
 
 def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
-    """Forward selection on these folds (arrays of rows).
-
-    Every step adds the candidate that makes the mean of all chosen so far score best; the best prefix is kept, without the
-    members that bring next to nothing.
-    """
+    """Forward selection on these folds (arrays of rows), in each way to put predictions together: the better one."""
     rows = _looked_at(context, folds)
     candidates = _candidates(context, pool, rows)
-    parts = [[np.asarray(outcome.predictions)[each] for each in rows] for outcome in candidates]
+    found = [_grown(context, candidates, rows, affords, way) for way in pools_for(context.profile.task)]
+    return max(found, key=lambda choice: _value_of(context, rows, choice))
+
+
+def _grown(context: Context, candidates: Sequence[Outcome], rows: Sequence[Array], affords: Affords, pool: str) -> _Choice:
+    """Every step adds the candidate with which all chosen so far score best; the best prefix is kept, without the members
+    that bring next to nothing.
+    """
+    parts = [[addends(np.asarray(outcome.predictions)[each], pool) for each in rows] for outcome in candidates]
     totals: list[Any] = [0.0] * len(rows)
     chosen: list[int] = []
     best, kept = -np.inf, 0
@@ -173,8 +179,9 @@ def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], af
             members = [candidates[each] for each in sorted({*chosen, place})]
             if place not in chosen and (len(members) > MOST_MEMBERS or not affords(members)):
                 continue
-            means = [(total + part) / (len(chosen) + 1) for total, part in zip(totals, parts[place], strict=True)]
-            scored[place] = round(_value(context, rows, means), DIGITS), place in chosen, -place
+            sums = [(total + part) / (len(chosen) + 1) for total, part in zip(totals, parts[place], strict=True)]
+            said = [closed(each, pool) for each in sums]
+            scored[place] = round(_value(context, rows, said), DIGITS), place in chosen, -place
         if not scored:
             break
         winner = max(scored, key=lambda place: scored[place])
@@ -183,7 +190,7 @@ def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], af
         if scored[winner][0] > best:
             best, kept = scored[winner][0], len(chosen)
     counts = Counter(chosen[:kept]).most_common()
-    found = _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts))
+    found = _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts), pool)
     return _without_idle(context, found, rows)
 
 
@@ -191,7 +198,7 @@ def _without_idle(context: Context, choice: _Choice, rows: Sequence[Array]) -> _
     """The choice without members that bring next to nothing, the least useful one first."""
 
     def loss(each: _Choice) -> float:
-        return _loss(context, _value(context, rows, [each.mean(part) for part in rows]))
+        return _loss(context, _value_of(context, rows, each))
 
     most = (1 + WORTH_OF_MEMBER) * loss(choice) if len(choice.outcomes) > 1 else 0.0
     while len(choice.outcomes) > 1:
@@ -206,6 +213,10 @@ def _value(context: Context, rows: Sequence[Array], predictions: Sequence[Array]
     """The mean score over the folds on which it is defined, greater is better."""
     scores = [context.score(each, prediction) for each, prediction in zip(rows, predictions, strict=True)]
     return context.metric.gain(float(np.nanmean(scores)), 0.0) if np.isfinite(scores).any() else -np.inf
+
+
+def _value_of(context: Context, rows: Sequence[Array], choice: _Choice) -> float:
+    return _value(context, rows, [choice.says(part) for part in rows]) if choice.outcomes else -np.inf
 
 
 def _candidates(context: Context, pool: Sequence[Outcome], rows: Sequence[Array]) -> tuple[Outcome, ...]:
@@ -253,7 +264,8 @@ def _as_outcome(context: Context, name: str, shipped: _Choice, scores: tuple[flo
         score=float(np.nanmean(scores)),
         fold_scores=scores,
         resampled=context.resampled(folds[0], predictions[folds[0]]),
-        selection_scores=tuple(context.score(rows, shipped.mean(rows)) for rows in folds),
+        selection_scores=tuple(context.score(rows, shipped.says(rows)) for rows in folds),
         members=members,
+        pool=shipped.pool,
     )
     return Outcome(trial, predictions, sum(outcome.seconds for outcome in shipped.outcomes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from automl.core.table import Table
 from automl.core.tasks import Task
 from automl.search.context import Context
 from automl.search.contract import inputs_of, model_columns
+from automl.search.pooling import pooled, pooled_graph
 from automl.search.target import SETTING, TargetScale
 from automl.splitting import FoldRows
 
@@ -82,11 +83,16 @@ class Encoders:
 
 @dataclass(frozen=True)
 class Blend:
-    """An ensemble: the weighted mean of what its members predict. weights: one a member, with sum one."""
+    """An ensemble: what its members predict, put together.
+
+    weights: one a member, with sum one; pool: of its trial; width: of a prediction: classes, or one.
+    """
 
     members: tuple[Pipeline, ...]
     weights: tuple[float, ...]
     names: tuple[str, ...]
+    pool: str
+    width: int
 
     @property
     def encoder(self) -> Encoders:
@@ -94,27 +100,20 @@ class Blend:
 
     def predict(self, table: Table) -> Array:
         """Probabilities (rows, classes), or values (rows,) in the unit of the target."""
-        return blended([member.predict(table) for member in self.members], self.weights)
+        return pooled([member.predict(table) for member in self.members], self.weights, self.pool)
 
     def graph(self, builder: Any, fragments: dict[int, dict[str, str]]) -> str:
         """As of a Pipeline; members with the same fitted encoder share its part of the graph."""
-        parts = []
-        for member, weight in zip(self.members, self.weights, strict=True):
-            output = member.graph(builder, fragments)
-            exact = np.float32 if member.scale is None else np.float64
-            parts.append(builder.node("Mul", [output, builder.initializer(np.asarray(weight, exact), "weight")]))
-        return str(builder.node("Sum", parts))
+        outputs = [member.graph(builder, fragments) for member in self.members]
+        exact = np.float32 if self.members[0].scale is None else np.float64
+        return pooled_graph(builder, outputs, self.weights, self.pool, self.width, exact)
 
     def save(self, folder: Path) -> None:
-        write_json(folder / "ensemble.json", {"weights": dict(zip(self.names, self.weights, strict=True))})
+        weights = dict(zip(self.names, self.weights, strict=True))
+        write_json(folder / "ensemble.json", {"pool": self.pool, "weights": weights})
         for name, member in zip(self.names, self.members, strict=True):
             (folder / name).mkdir()
             member.save(folder / name)
-
-
-def blended(predictions: Sequence[Array], weights: Sequence[float]) -> Array:
-    """The weighted mean of predictions of the same rows."""
-    return np.asarray(sum(weight * part for part, weight in zip(predictions, weights, strict=True)))
 
 
 def as_prediction(output: Array, scale: TargetScale | None) -> Array:

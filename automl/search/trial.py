@@ -259,7 +259,8 @@ def fit_trial(context: Context, trial: Trial, rows: Array, rounds: Callable[[Tri
         name if place == ids.index(name) else f"{name}-seed-{part.seed}"
         for place, (name, part) in enumerate(zip(ids, trial.parts, strict=True))
     ]
-    return Blend(tuple(fitted), tuple(member.weight for member in trial.members), tuple(names))
+    weights = tuple(member.weight for member in trial.members)
+    return Blend(tuple(fitted), weights, tuple(names), trial.pool, context.problem.outputs)
 
 
 def run_fresh(context: Context, trial: Trial, fold: int, deadline: Deadline) -> dict[int, Array]:

@@ -19,7 +19,7 @@ from automl.core.memory import GIB, resident_bytes
 from automl.core.probes import Memorised, RateTest, Repeated, Shuffled
 from automl.search.budget import slowness_of
 from automl.search.context import Context, save_context
-from automl.search.pipeline import blended
+from automl.search.pooling import pooled
 from automl.search.pricing import price_of
 from automl.search.proposing import best_of, next_number, propose
 from automl.search.trial import (
@@ -139,7 +139,7 @@ class Workshop:
         rows = self.context.fresh_folds[fold].validation
         if trial.members:
             parts = [self._fresh_prediction(member.trial, fold, deadline) for member in trial.members]
-            prediction = blended(parts, [member.weight for member in trial.members])
+            prediction = pooled(parts, [member.weight for member in trial.members], trial.pool)
         else:
             prediction = self._fresh_prediction(trial, fold, deadline)
         return self.context.score(rows, prediction), self.context.resampled(rows, prediction)

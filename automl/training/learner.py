@@ -15,11 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from automl.core import metrics
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import TrainingError
-from automl.core.methods import MEDIAN, QUANTILES
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.training.backend import tensorflow
@@ -40,6 +38,8 @@ from automl.training.program import (
 )
 from automl.training.rows import Shapes, batch_size_for, drawn_evenly, epochs_for, sampled, shapes_of, weighted
 from automl.training.schedules import per_step
+from automl.training.sharpness import chosen_sharpness, refined_loss, sharpened, together
+from automl.training.validation import validation_loss
 
 Array = np.ndarray[Any, Any]
 Build = Callable[[Shapes, Problem, Settings], Any]
@@ -74,6 +74,7 @@ DEFAULTS: Settings = {
     "huber_delta": 1.0,
     "class_weight": "none",
     "sampling": "shuffled",
+    "sharpness": 1.0,
     "jit": True,
 }
 """What the training loop reads from the settings, where an architecture leaves it out."""
@@ -159,8 +160,7 @@ class _Run:
     seconds: of training; epochs: that they were spent on.
     """
 
-    validation: Training
-    training: Training
+    fold: Fold
     seconds: float = 0.0
     epochs: int = 0
     weights: dict[int, list[Array]] = field(default_factory=dict)
@@ -203,7 +203,7 @@ class NetLearner:
         result, used = within(pace, used, rows, lambda fitting: self._fit_folds(folds, problem, fitting, seed, pace))
         kept: Settings = {name: used[name] for name in ("epochs", "batch_size", "most_rows") if name in used}
         compiling = sum(program.compile_seconds for program in self.made)
-        return replace(result, settings={**settings, **kept}, once_seconds=compiling)
+        return replace(result, settings={**settings, **kept, **(result.settings or {})}, once_seconds=compiling)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> NetFitted:
         """Train once, on the schedule that `fit_folds` used, and stop after `rounds` epochs."""
@@ -217,6 +217,8 @@ class NetLearner:
         for _ in range(rounds):
             trainer.epoch()
         net.set_weights(program.state())
+        if problem.task.is_classification:
+            _sharpen(net, float(used["sharpness"]))
         return NetFitted(net, problem, program, {name: training.inputs[name][:SAMPLE_ROWS] for name in program.inputs})
 
     def _fit_folds(self, folds: list[Fold], problem: Problem, used: Settings, seed: int, pace: Pace) -> FoldsResult:
@@ -231,7 +233,7 @@ class NetLearner:
             if number == 0 and pace.wants_rehearsal and not program.layout.jit:
                 pace.expect(trainer.rehearse(), trainer.steps)
                 program.load(net.get_weights())
-            run = _Run(fold.validation, fold.training)
+            run = _Run(fold)
             self._run_fold(trainer, run, problem, pace, len(folds))
             runs.append(run)
         result = _result(runs, program, problem)
@@ -251,8 +253,8 @@ class NetLearner:
             run.seconds += time.monotonic() - started
             if done % every == 0 or done == pace.limit:
                 run.weights[done] = trainer.program.state()
-                prediction = finish(trainer.program.predict(run.validation.inputs), problem)
-                run.losses[done] = validation_loss(problem, run.validation, prediction)
+                outputs = trainer.program.predict(run.fold.validation.inputs)
+                run.losses[done] = _stopping_loss(outputs, run.fold, problem)
                 best = min(run.losses, key=lambda epoch: run.losses[epoch])
                 if done - best > max(10, PATIENCE_FRACTION * int(trainer.settings["epochs"])):
                     pace.limit = done
@@ -343,22 +345,6 @@ class _Trainer:
         return loss
 
 
-def validation_loss(problem: Problem, validation: Training, prediction: Array) -> float:
-    """What early stopping minimises: 1 - ROC-AUC, squared or absolute error where these are the metric, else log loss."""
-    truth, weight = validation.target, validation.sample_weight
-    if problem.task.is_classification:
-        if problem.metric == "roc_auc":
-            area = metrics.metric("roc_auc").score(truth, prediction, weight)
-            if not math.isnan(area):
-                return 1.0 - area
-        return metrics.metric("log_loss").score(truth, prediction, weight)
-    if problem.task is Task.FORECAST:
-        prediction = prediction.reshape(*truth.shape, len(QUANTILES))[:, :, MEDIAN]
-        return float(np.mean(np.abs(prediction - truth)))
-    errors = prediction - truth
-    return float(np.average(np.abs(errors) if problem.metric in ("mae", "mape") else errors**2, weights=weight))
-
-
 def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
     """Epochs between two evaluations, so that the weights of all evaluated epochs of all folds fit into memory."""
     size = sum(int(np.prod(weight.shape)) * 4 for weight in program.weights)
@@ -383,7 +369,7 @@ def _fit_seconds(runs: list[_Run], rounds: int, sampled: bool, compiling: float)
     does not take.
     """
     epoch = max(0.0, sum(run.seconds for run in runs) - compiling) / sum(run.epochs for run in runs)
-    rows = [(len(run.training.target), len(run.validation.target)) for run in runs]
+    rows = [(len(run.fold.training.target), len(run.fold.validation.target)) for run in runs]
     growth = 1.0 if sampled else sum(map(sum, rows)) / sum(training for training, _ in rows)
     return BESIDE_EPOCHS * rounds * epoch * growth
 
@@ -392,10 +378,34 @@ def _result(runs: list[_Run], program: Program, problem: Problem) -> FoldsResult
     shared = sorted(set.intersection(*(set(run.losses) for run in runs)))
     curve = [(epoch, float(np.mean([run.losses[epoch] for run in runs]))) for epoch in shared]
     rounds = min(curve, key=lambda point: point[1])[0]
-    predictions, training_predictions = [], []
+    outputs, training_outputs = [], []
     for run in runs:
         program.load(run.weights[rounds])
-        predictions.append(finish(program.predict(run.validation.inputs), problem))
-        training_predictions.append(finish(program.predict(run.training.inputs), problem))
+        outputs.append(program.predict(run.fold.validation.inputs))
+        training_outputs.append(program.predict(run.fold.training.inputs))
     points = tuple((float(epoch), loss) for epoch, loss in curve)
-    return FoldsResult(predictions, training_predictions, rounds, points)
+    if not problem.task.is_classification:
+        values, seen = ([finish(each, problem) for each in some] for some in (outputs, training_outputs))
+        return FoldsResult(values, seen, rounds, points)
+    folds = [run.fold for run in runs]
+    groups = [each[None] for each in outputs]  # of one net a fold
+    sharpness, of_others = chosen_sharpness(groups, folds)
+    said = [together(group, fold, problem, each) for group, fold, each in zip(groups, folds, of_others, strict=True)]
+    seen = [sharpened(each, sharpness) for each in training_outputs]
+    return FoldsResult(said, seen, rounds, points, {"sharpness": sharpness})
+
+
+def _stopping_loss(outputs: Array, fold: Fold, problem: Problem) -> float:
+    """What the epoch is chosen by: the validation loss, of classes at the sharpness that suits it best."""
+    if problem.task.is_classification:
+        return refined_loss([outputs[None]], [fold], problem)
+    return validation_loss(problem, fold.validation, finish(outputs, problem))
+
+
+def _sharpen(net: Any, sharpness: float) -> None:
+    """Multiply the logits of a net: the weights of its last layer, which is linear."""
+    import keras
+
+    last = net.layers[-1]
+    assert isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear, last.name
+    last.set_weights([sharpness * weight for weight in last.get_weights()])

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from automl.core.clock import Deadline
-from automl.core.evidence import Trial
+from automl.core.evidence import LINEAR, LOGARITHMIC, Trial
 from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
 from automl.search import Prepared, Shipped, Workshop, ensembling, ship
 from automl.search.ensembling import MOST_MEMBERS, WORTH_OF_MEMBER, NotMade, combine
+from automl.search.pooling import LEAST_SAID, pooled, pools_for
 from automl.search.seeding import fitted_seeds, with_seeds
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
 from tests.search.made_up import frame_of, prepared_of
@@ -105,7 +106,7 @@ def test_members_that_bring_next_to_nothing_are_let_go(
         chosen[worth] = ensembling.select(context, pool, folds, lambda _: True)
 
     def loss(choice: Any) -> float:
-        value = context.metric.gain(float(np.mean([context.score(rows, choice.mean(rows)) for rows in folds])), 0.0)
+        value = context.metric.gain(float(np.mean([context.score(rows, choice.says(rows)) for rows in folds])), 0.0)
         return context.metric.bounds[1] - value if context.metric.greater_is_better else -value
 
     plain, lean = chosen[0.0], chosen[0.2]
@@ -152,18 +153,26 @@ def test_a_second_fit_on_all_rows_is_given_up_only_for_a_clearly_better_ensemble
     assert once.trial.members == found.trial.members
 
 
+@pytest.mark.parametrize("pool", [LINEAR, LOGARITHMIC])
 def test_the_exported_graph_is_the_weighted_mean_of_its_members(
-    made: tuple[Prepared, list[Outcome], Outcome], tmp_path: Path
+    made: tuple[Prepared, list[Outcome], Outcome], pool: str, tmp_path: Path
 ) -> None:
     prepared, _, found = made
     context, rows = prepared.context, prepared.context.training_rows
-    pipeline = fit_trial(context, found.trial, rows)
+    if pool not in pools_for(context.profile.task):
+        return
+    trial = replace(found.trial, pool=pool)
+    pipeline = fit_trial(context, trial, rows)
     parts = [fit_trial(context, member.trial, rows).predict(context.parity) for member in found.trial.members]
-    mean = sum(member.weight * part for member, part in zip(found.trial.members, parts, strict=True))
+    weights = [member.weight for member in found.trial.members]
+    mean = np.average(parts, axis=0, weights=weights)
+    if pool == LOGARITHMIC:
+        mean = np.prod([np.maximum(part, LEAST_SAID) ** weight for part, weight in zip(parts, weights, strict=True)], axis=0)
+        mean /= mean.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
     dataset, _ = prepared_of(bent(str(context.profile.task)), trials=5)
     workshop = Workshop(context, tmp_path / "context", None)
-    shipped = ship(dataset, prepared, [found.trial], rows, workshop, tmp_path / "model", Deadline(None))
+    shipped = ship(dataset, prepared, [trial], rows, workshop, tmp_path / "model", Deadline(None))
     assert shipped.facts["architecture"] == "ensemble"
     predictor = Predictor(tmp_path / "model")
     predict = predictor.predict if predictor.is_regression else predictor.predict_proba
@@ -201,7 +210,7 @@ def test_boosted_members_are_fitted_with_several_seeds_in_the_end(
         assert sum(each.weight for each in copies) == pytest.approx(member.weight)
     pipeline = fit_trial(context, more, context.training_rows)
     parts = [fit_trial(context, member.trial, context.training_rows).predict(context.parity) for member in more.members]
-    mean = sum(member.weight * part for member, part in zip(more.members, parts, strict=True))
+    mean = pooled(parts, [member.weight for member in more.members], more.pool)
     np.testing.assert_allclose(pipeline.predict(context.parity), mean, rtol=1e-9, atol=1e-12)
     save_net(pipeline, tmp_path / "net")
     assert len([each for each in (tmp_path / "net").iterdir() if each.is_dir()]) == len(more.members)

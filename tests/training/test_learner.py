@@ -138,7 +138,7 @@ def test_fit_follows_the_schedule_of_the_folds(learner: NetLearner) -> None:
 
 def test_what_a_fit_takes_follows_the_epochs_of_the_folds_and_the_rows() -> None:
     training, validation = (Training({}, np.zeros(rows)) for rows in (80, 20))
-    runs = [_Run(validation, training, seconds=6.0, epochs=10), _Run(validation, training, seconds=4.0, epochs=10)]
+    runs = [_Run(Fold(training, validation), seconds=seconds, epochs=10) for seconds in (6.0, 4.0)]
     assert _fit_seconds(runs, 8, False, 0.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.5 * 100 / 80)
     assert _fit_seconds(runs, 8, True, 0.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.5)
     assert _fit_seconds(runs, 8, True, 5.0) == pytest.approx(BESIDE_EPOCHS * 8 * 0.25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from automl.core.case import Case, Check
-from automl.core.evidence import ALPHA, Final, Trial
+from automl.core.evidence import ALPHA, LINEAR, Final, Trial
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric
 from automl.core.statistics import corrected_resampled_t
@@ -107,9 +107,10 @@ def _sentence(
     ours, best = (score_text(metric, each, three) for each in scores)
     member = "its best member's" if not fresh or every else "that of the best member that was scored there"
     where = "on fresh folds its" if fresh else "on the search folds, with weights found on other folds, its"
+    mean = "mean" if ensemble.pool == LINEAR else "geometric mean"
     told = (
         f"{'The shipped ensemble' if _ships(case, ensemble) else 'An ensemble that was tried but not chosen'} is the weighted"
-        f" mean of {made} of {count_text(rungs, 'rung')}; {where} {called(metric)} is {ours}, {member} {best}"
+        f" {mean} of {made} of {count_text(rungs, 'rung')}; {where} {called(metric)} is {ours}, {member} {best}"
     )
     if not fresh:
         told += ", which looks a little too good, as these folds chose the member"

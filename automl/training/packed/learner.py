@@ -28,10 +28,10 @@ from automl.training.losses import check_loss
 from automl.training.optimizers import OPTIMIZERS
 from automl.training.pace import Pace, within
 from automl.training.packed.program import Factors, PackedData, PackedProgram
-from automl.training.packed.sharpness import chosen_sharpness, refined_loss, sharpness_for, together
 from automl.training.program import Layout, dropout_rates, structure
 from automl.training.rows import Shapes, batch_size_for, epochs_for, sampled, shapes_of, weighted
 from automl.training.schedules import per_step
+from automl.training.sharpness import chosen_sharpness, refined_loss, sharpness_for, together
 
 Array = np.ndarray[Any, Any]
 PackedBuild = Callable[[Shapes, Problem, Settings, int], Any]

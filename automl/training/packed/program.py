@@ -12,8 +12,8 @@ from automl.core.architecture import Arrays, Training
 from automl.core.space import Settings
 from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
 from automl.training.optimizers import PER_STEP, update
-from automl.training.packed.sharpness import sharpened
 from automl.training.program import Compiled, Layout, Trainable, padded
+from automl.training.sharpness import sharpened
 
 Array = np.ndarray[Any, Any]
 Factors = Callable[[str, Settings], tuple[float, float]]

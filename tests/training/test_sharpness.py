@@ -13,8 +13,8 @@ from automl.core.clock import Deadline
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.encoders.graph import GraphBuilder
-from automl.modalities.tabular.ladder import realmlp, tabm
-from automl.training.packed.sharpness import chosen_sharpness, refined_loss, sharpened, sharpness_for, sharpness_of
+from automl.modalities.tabular.ladder import mlp, realmlp, tabm
+from automl.training.sharpness import chosen_sharpness, refined_loss, sharpened, sharpness_for, sharpness_of
 
 Array = np.ndarray[Any, Any]
 PROBLEM = Problem(Task.MULTICLASS, 3, "log_loss", jobs=2)
@@ -89,7 +89,7 @@ def test_rows_of_weight_zero_have_no_part_in_it() -> None:
     assert sharpness_of(groups, [Fold(weighed, weighed)]) == pytest.approx(expected, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", [realmlp, tabm])
+@pytest.mark.parametrize("kind", [mlp, realmlp, tabm])
 def test_the_sharpness_is_part_of_what_ships(kind: Any) -> None:
     generator = np.random.default_rng(3)
     numeric = generator.normal(size=(300, 4)).astype(np.float32)
@@ -97,7 +97,7 @@ def test_the_sharpness_is_part_of_what_ships(kind: Any) -> None:
     training = Training({"numeric": numeric}, target, None, SHAPES)
     halves = [Training({"numeric": numeric[rows]}, target[rows], None, SHAPES) for rows in (slice(0, None, 2), slice(1, None, 2))]
     learner = kind.learner()
-    plain: Settings = {"layers": 2, "width": 16, "epochs": 8, "batch_size": 32}
+    plain: Settings = {"layers": 2, "blocks": 2, "width": 16, "epochs": 8, "batch_size": 32}
     result = learner.fit_folds([Fold(*halves), Fold(*halves[::-1])], PROBLEM, plain, 0, Deadline(None))
     assert result.settings is not None
     assert result.settings["sharpness"] > 0

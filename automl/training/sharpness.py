@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.architecture import Fold, Problem
-from automl.training.learner import validation_loss
+from automl.training.validation import validation_loss
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ An assumption: by benchmarks/sharpness.py the best share is 0.7 on average, from
 
 
 def sharpened(log_probabilities: Array, sharpness: float) -> Array:
-    """The probabilities whose logarithms are these, times the sharpness: (..., classes)."""
+    """The probabilities whose logarithms, but for a constant a row, are these times the sharpness: (..., classes)."""
     scaled = sharpness * np.asarray(log_probabilities, np.float32)
     found = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(found / found.sum(axis=-1, keepdims=True))
@@ -37,7 +37,7 @@ def sharpened(log_probabilities: Array, sharpness: float) -> Array:
 def sharpness_of(groups: Sequence[Array], folds: Sequence[Fold]) -> float:
     """The sharpness at which the log loss on the validation rows is least.
 
-    groups: of each fold, log-probabilities (nets, rows, classes) of its validation rows.
+    groups: of each fold, log-probabilities or logits (nets, rows, classes) of its validation rows.
     """
     from scipy.optimize import minimize_scalar
 
