@@ -4,8 +4,8 @@
 
 Prints for the first trials of the nets the log loss on the folds as they are trained, and with the epoch chosen and the
 probabilities taken as the nets say them; of the MLP both on rows that no fold holds as well. Of RealMLP and TabM the log
-loss there of one net and of the mean
-and geometric mean of five, each net at the sharpness to the power 0 (as it says), 0.2 ... 1.2: the best power of each.
+loss there of one net, of the mean and of the geometric mean of five, each net at the sharpness to the power 0 (as it
+says), 0.2 ... 1.2: the best power of each.
 """
 
 from __future__ import annotations
