@@ -117,6 +117,7 @@ def _settings(first: Run, second: Run) -> dict[str, tuple[Any, Any]]:
         split = {f"split {each.name}": getattr(run.plan.split, each.name) for each in dataclasses.fields(run.plan.split)}
         options = {name: value for name, value in record["options"].items() if name not in (*_OF_THE_PLACE, "time", *plan)}
         model = {f"model {name}": value for name, value in run.report["model"]["settings"].items()}
+        model |= {"pool of the model": pool} if (pool := run.report["model"].get("pool")) else {}
         versions = {f"version {name}": value for name, value in record["versions"].items()}
         ladder = {"ladder": [rung.architecture for rung in run.plan.ladder]}
         told.append(encode({**plan, **split, **ladder, **options, **model, **versions}))

@@ -69,10 +69,11 @@ class Forest:
             return tree_scores(builder, _with_leaves(shapes, [table[:, 0] / len(shapes) for table in tables]), 1, matrix)
         share = 1.0 / (len(shapes) + 1)
         if len(self.prior) == 2:
-            trees = _with_leaves([*shapes, Tree(np.zeros(1))], [share * table[:, 1] for table in (*tables, self.prior[None, :])])
-            second = tree_scores(builder, trees, 1, matrix)
-            one = builder.initializer(np.ones(1, np.float32), "one")
-            return builder.node("Concat", [builder.node("Sub", [one, second]), second], axis=1)
+            rarer = int(np.argmin(self.prior))  # the other never comes near 0, so that it is what is left of one
+            tables = [share * table[:, rarer] for table in (*tables, self.prior[None, :])]
+            rare = tree_scores(builder, _with_leaves([*shapes, Tree(np.zeros(1))], tables), 1, matrix)
+            other = builder.node("Sub", [builder.initializer(np.ones(1, np.float32), "one"), rare])
+            return builder.node("Concat", [rare, other] if rarer == 0 else [other, rare], axis=1)
         return self._looked_up(builder, shapes, tables, share, matrix)
 
     def _looked_up(

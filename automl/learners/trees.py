@@ -93,9 +93,8 @@ class FittedTrees:
             return builder.node("Softmax", [scores], axis=1)
         if self.problem.task is Task.REGRESSION:
             return scores
-        second = builder.node("Sigmoid", [scores])
-        first = builder.node("Sigmoid", [builder.node("Neg", [scores])])
-        return builder.node("Concat", [first, second], axis=1)
+        logits = builder.node("Mul", [scores, builder.initializer(np.asarray([[0.0, 1.0]], np.float32), "second")])
+        return builder.node("Softmax", [logits], axis=1)  # to float32's precision even near 0, where Sigmoid is coarse
 
     def save(self, folder: Path) -> None:
         text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", self.booster.model_to_string())

@@ -205,10 +205,10 @@ def _training(opened: Report) -> str:
     if opened.content["model"]["refitted"]:
         fits = [f"its boosted trees with {seeds} seeds each"] * (seeds > 1)
         fits += ["its nets as often as all folds had trained them"] * bool(opened.content["model"].get("more_nets"))
-        mean = f", {' and '.join(fits)}, of which it gives the mean" if fits else ""
+        mean = f", {' and '.join(fits)}, which it puts together" if fits else ""
         rungs.append(f"- The shipped model was fitted again on all rows{mean}; the scores are those of the model judged before.")
     elif seeds > 1:
-        rungs.append(f"- The shipped model is the judged one, the mean of {seeds} seeds of its boosted trees.")
+        rungs.append(f"- The shipped model is the judged one, its boosted trees with {seeds} seeds each.")
     return _joined(lines + rungs)
 
 
@@ -230,6 +230,7 @@ def _evaluation(opened: Report) -> str:
 def _technical(opened: Report) -> str:
     facts, model = opened.facts, opened.content["model"]
     settings = ", ".join(f"{name} {numbers.number(value)}" for name, value in model["settings"].items())
+    settings += f" ({model['pool']} pool)" if model.get("pool") else ""
     lines = ["## Technical Specifications", "### Model Architecture and Objective"]
     lines.append(_plain(": ".join(filter(None, (model["title"] or "none", settings)))) + ".")
     versions = sorted((facts.get("versions") or {}).items())

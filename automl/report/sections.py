@@ -206,6 +206,7 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
         "architecture": name,
         "title": title,
         "settings": trial.settings if trial else {},
+        "pool": trial.pool if trial and trial.members else None,
         "rounds": evidence.rounds if evidence else 0,
         "bytes": shipped.get("bytes"),
         "milliseconds_a_row": shipped.get("milliseconds_a_row"),

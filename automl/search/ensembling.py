@@ -15,7 +15,7 @@ import numpy as np
 
 from automl.core.evidence import LINEAR, Member, Trial
 from automl.search.context import Context
-from automl.search.pooling import addends, closed, pooled, pools_for
+from automl.search.pooling import from_sum, pooled, pools_for, to_addends
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -31,8 +31,8 @@ VAIN_ROUNDS = 8
 MOST_CANDIDATES, MOST_OF_A_RUNG = 30, 12
 """The best trials that the selection looks at; of a rung more than six, as what errs otherwise is seldom the best alone."""
 MOST_MEMBERS = 6
-MOST_ROWS = 12_000
-"""Out-of-fold rows that the selection looks at; the score is computed on all of them."""
+MOST_ROWS, FEWEST_ROWS, MOST_CELLS = 12_000, 3_000, 60_000
+"""Out-of-fold rows that the selection looks at, fewer of many classes; the score is computed on all of them."""
 WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.1
 """Shares of the loss that several nets of a trial instead of one, which is what is scored, and fitting once more on all rows,
 sealed ones included, are taken to save."""
@@ -65,21 +65,21 @@ class _Choice:
         left = [number for number in range(len(self.outcomes)) if number != place]
         total = sum(self.weights[number] for number in left)
         weights = tuple(self.weights[number] / total for number in left)
-        return _Choice(tuple(self.outcomes[number] for number in left), weights, self.pool)
+        return _Choice(tuple(self.outcomes[number] for number in left), weights, self.pool if len(left) > 1 else LINEAR)
 
     def says(self, rows: Array) -> Array:
         """The trials' out-of-fold predictions of these rows, put together."""
         return pooled([np.asarray(outcome.predictions)[rows] for outcome in self.outcomes], self.weights, self.pool)
 
 
-def combine(context: Context, name: str, pool: Sequence[Outcome], affords_fits: AffordsFits) -> Outcome | NotMade:
-    """The ensemble of the trials in `pool` as an outcome of its own, or why there is none.
+def combine(context: Context, name: str, library: Sequence[Outcome], affords_fits: AffordsFits) -> Outcome | NotMade:
+    """The ensemble of the trials of the library as an outcome of its own, or why there is none.
 
     Its score and out-of-fold predictions come from members and weights that were selected without the fold that they are
     applied to, so that they flatter it no more than the trials' own do; what ships is selected on all folds. Both choose
     only among members that there is time to ship together.
     """
-    usable = _usable(context, pool)
+    usable = _usable(context, library)
     if len(usable) < 2:
         return NotMade("there are fewer than two trials to put together", False)
     folds = _folds(context)
@@ -102,21 +102,21 @@ def combine(context: Context, name: str, pool: Sequence[Outcome], affords_fits: 
     return replace(_as_outcome(context, name, shipped, tuple(scores), predictions), fits=count)
 
 
-def likely(context: Context, pool: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], tuple[float, ...]]:
+def likely(context: Context, library: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], tuple[float, ...]]:
     """The trials that would be selected from these, had there been all the time, with their weights."""
-    chosen = select(context, _usable(context, pool), _folds(context), lambda _: True)
+    chosen = select(context, _usable(context, library), _folds(context), lambda _: True)
     return chosen.outcomes, chosen.weights
 
 
-def _usable(context: Context, pool: Sequence[Outcome]) -> list[Outcome]:
+def _usable(context: Context, library: Sequence[Outcome]) -> list[Outcome]:
     """The trials that can be members: scored, and of rungs above the baseline."""
-    scored = [each for each in pool if each.trial.score is not None and each.predictions is not None]
+    scored = [each for each in library if each.trial.score is not None and each.predictions is not None]
     return [each for each in scored if context.architecture(each.trial.architecture).rung > 0]
 
 
-def _not_made(context: Context, pool: Sequence[Outcome], folds: Sequence[Array]) -> NotMade:
+def _not_made(context: Context, library: Sequence[Outcome], folds: Sequence[Array]) -> NotMade:
     """Whether more than one trial would have been chosen had there been all the time, and room."""
-    unbound = select(context, pool, folds, lambda _: True).outcomes
+    unbound = select(context, library, folds, lambda _: True).outcomes
     if len(unbound) < 2:
         alone = unbound[0].trial.id if unbound else "the best trial"
         return NotMade(f"greedy selection found nothing to put beside {alone}", False)
@@ -126,9 +126,9 @@ def _not_made(context: Context, pool: Sequence[Outcome], folds: Sequence[Array])
 
 
 def _selected(
-    context: Context, pool: list[Outcome], folds: Sequence[Array], affords: AffordsFits
+    context: Context, library: list[Outcome], folds: Sequence[Array], affords: AffordsFits
 ) -> tuple[list[Outcome], _Choice, int]:
-    """The pool, what is selected from it, and the fits that there is time for.
+    """The library, what is selected from it, and the fits that there is time for.
 
     Nets with all their fits are preferred to thrifty ones, and a second fit on all rows to none, unless what there is
     time for then scores better by more than these are worth.
@@ -138,12 +138,12 @@ def _selected(
     def expected_loss(way: tuple[list[Outcome], _Choice, int]) -> float:
         each, found, fits = way
         worth = _value_of(context, rows, found)
-        saved = (1 - WORTH_OF_NETS * (each is not pool)) * (1 - WORTH_OF_REFIT * (fits == 1))
+        saved = (1 - WORTH_OF_NETS * (each is not library)) * (1 - WORTH_OF_REFIT * (fits == 1))
         return _loss(context, worth) / saved
 
-    sparing = any(each.thrift is not None for each in pool)
-    thrifty = [each.thrifty() for each in pool] if sparing else pool
-    ways = [(pool, 2), *([(thrifty, 2)] if sparing else []), (thrifty, 1)]
+    sparing = any(each.thrift is not None for each in library)
+    thrifty = [each.thrifty() for each in library] if sparing else library
+    ways = [(library, 2), *([(thrifty, 2)] if sparing else []), (thrifty, 1)]
     chosen = [(each, select(context, each, folds, partial(_in_fits, affords, fits)), fits) for each, fits in ways]
     return min(chosen, key=expected_loss)
 
@@ -157,19 +157,19 @@ def _loss(context: Context, value: float) -> float:
     return max(0.0, context.metric.bounds[1] - value if context.metric.greater_is_better else -value)
 
 
-def select(context: Context, pool: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
-    """Forward selection on these folds (arrays of rows), in each way to put predictions together: the better one."""
+def select(context: Context, library: Sequence[Outcome], folds: Sequence[Array], affords: Affords) -> _Choice:
+    """Forward selection on these folds (arrays of rows) with each pool; the linear one unless another is better."""
     rows = _looked_at(context, folds)
-    candidates = _candidates(context, pool, rows)
-    found = [_grown(context, candidates, rows, affords, way) for way in pools_for(context.profile.task)]
-    return max(found, key=lambda choice: _value_of(context, rows, choice))
+    candidates = _candidates(context, library, rows)
+    found = [_grown(context, candidates, rows, affords, pool) for pool in pools_for(context.profile.task)]
+    return max(found, key=lambda choice: round(_value_of(context, rows, choice), DIGITS))
 
 
 def _grown(context: Context, candidates: Sequence[Outcome], rows: Sequence[Array], affords: Affords, pool: str) -> _Choice:
     """Every step adds the candidate with which all chosen so far score best; the best prefix is kept, without the members
     that bring next to nothing.
     """
-    parts = [[addends(np.asarray(outcome.predictions)[each], pool) for each in rows] for outcome in candidates]
+    parts = [[to_addends(np.asarray(outcome.predictions)[each], pool) for each in rows] for outcome in candidates]
     totals: list[Any] = [0.0] * len(rows)
     chosen: list[int] = []
     best, kept = -np.inf, 0
@@ -180,7 +180,7 @@ def _grown(context: Context, candidates: Sequence[Outcome], rows: Sequence[Array
             if place not in chosen and (len(members) > MOST_MEMBERS or not affords(members)):
                 continue
             sums = [(total + part) / (len(chosen) + 1) for total, part in zip(totals, parts[place], strict=True)]
-            said = [closed(each, pool) for each in sums]
+            said = [from_sum(each, pool) for each in sums]
             scored[place] = round(_value(context, rows, said), DIGITS), place in chosen, -place
         if not scored:
             break
@@ -190,6 +190,7 @@ def _grown(context: Context, candidates: Sequence[Outcome], rows: Sequence[Array
         if scored[winner][0] > best:
             best, kept = scored[winner][0], len(chosen)
     counts = Counter(chosen[:kept]).most_common()
+    pool = pool if len(counts) > 1 else LINEAR
     found = _Choice(tuple(candidates[place] for place, _ in counts), tuple(count / kept for _, count in counts), pool)
     return _without_idle(context, found, rows)
 
@@ -219,13 +220,13 @@ def _value_of(context: Context, rows: Sequence[Array], choice: _Choice) -> float
     return _value(context, rows, [choice.says(part) for part in rows]) if choice.outcomes else -np.inf
 
 
-def _candidates(context: Context, pool: Sequence[Outcome], rows: Sequence[Array]) -> tuple[Outcome, ...]:
+def _candidates(context: Context, library: Sequence[Outcome], rows: Sequence[Array]) -> tuple[Outcome, ...]:
     """The trials of every rung that are best on these rows, the best first; of those that predict the same, the first."""
-    values = [_value(context, rows, [np.asarray(outcome.predictions)[each] for each in rows]) for outcome in pool]
+    values = [_value(context, rows, [np.asarray(outcome.predictions)[each] for each in rows]) for outcome in library]
     of_rung: Counter[str] = Counter()
     found: list[Outcome] = []
-    for place in sorted(range(len(pool)), key=lambda place: (-values[place], place)):
-        outcome = pool[place]
+    for place in sorted(range(len(library)), key=lambda place: (-values[place], place)):
+        outcome = library[place]
         prediction = np.asarray(outcome.predictions)
         if of_rung[outcome.trial.architecture] >= MOST_OF_A_RUNG or len(found) >= MOST_CANDIDATES:
             continue
@@ -246,7 +247,7 @@ def _folds(context: Context) -> list[Array]:
 
 
 def _looked_at(context: Context, folds: Sequence[Array]) -> list[Array]:
-    most = MOST_ROWS // len(folds)
+    most = min(MOST_ROWS, max(FEWEST_ROWS, MOST_CELLS // context.problem.outputs)) // len(folds)
     generator = np.random.default_rng(seeds(context.plan.seed)("rows of the selection"))
     return [rows if len(rows) <= most else np.sort(generator.permutation(rows)[:most]) for rows in folds]
 

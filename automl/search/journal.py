@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.evidence import Trial
+from automl.core.evidence import LINEAR, Trial
 from automl.core.files import decode, dump_json
 from automl.search.trial import Outcome
 
@@ -58,7 +58,7 @@ class Journal:
         return found
 
     def record_fresh(self, trial: Trial, fold: int, fresh: Fresh) -> None:
-        line = {"trial": trial.id, "settings": trial.settings, "fold": fold, "score": fresh.score}
+        line = {"trial": trial.id, "settings": trial.settings, "pool": trial.pool, "fold": fold, "score": fresh.score}
         _append(
             self.predictions / "finals.jsonl", {**line, "seconds": round(fresh.seconds, 3), "resampled": list(fresh.resampled)}
         )
@@ -69,7 +69,9 @@ class Journal:
         return {
             line["fold"]: Fresh(line["score"], line["seconds"], tuple(line["resampled"]))
             for line in lines
-            if line["trial"] == trial.id and line["settings"] == json.loads(dump_json(trial.settings))
+            if line["trial"] == trial.id
+            and line["settings"] == json.loads(dump_json(trial.settings))
+            and line.get("pool", LINEAR) == trial.pool
         }
 
 

@@ -27,12 +27,12 @@ def pools_for(task: Task) -> tuple[str, ...]:
     return (LINEAR, LOGARITHMIC) if task.is_classification else (LINEAR,)
 
 
-def addends(prediction: Array, pool: str) -> Array:
+def to_addends(prediction: Array, pool: str) -> Array:
     """What is weighed and summed: the predictions of a member, or their logarithms."""
     return prediction if pool == LINEAR else np.log(np.clip(prediction, LEAST_SAID, 1.0))
 
 
-def closed(total: Array, pool: str) -> Array:
+def from_sum(total: Array, pool: str) -> Array:
     """The prediction that a weighted sum of addends, with weights of sum one, is; of the same shape."""
     if pool == LINEAR:
         return total
@@ -43,7 +43,7 @@ def closed(total: Array, pool: str) -> Array:
 def pooled(predictions: Sequence[Array], weights: Sequence[float], pool: str) -> Array:
     """One prediction from those of the members for the same rows. weights: one a member, with sum one."""
     pairs = zip(predictions, weights, strict=True)
-    return closed(np.asarray(sum(weight * addends(part, pool) for part, weight in pairs)), pool)
+    return from_sum(np.asarray(sum(weight * to_addends(part, pool) for part, weight in pairs)), pool)
 
 
 def pooled_graph(builder: Any, predictions: Sequence[str], weights: Sequence[float], pool: str, width: int, exact: Any) -> str:
@@ -51,10 +51,11 @@ def pooled_graph(builder: Any, predictions: Sequence[str], weights: Sequence[flo
 
     predictions: tensors (batch, width). exact: their type, float32 or float64.
     """
-    together = builder.node("Concat", list(predictions), axis=1)  # (batch, members x width)
+    shape = builder.initializer(np.asarray([-1, len(weights), width], np.int64), "shape")
+    together = builder.node("Reshape", [builder.node("Concat", list(predictions), axis=1), shape])  # (batch, members, width)
     if pool == LOGARITHMIC:
         least, most = (builder.initializer(exact(each), "bound") for each in (LEAST_SAID, 1.0))
         together = builder.node("Log", [builder.node("Clip", [together, least, most])])
-    weighing = np.kron(np.asarray(weights)[:, None], np.eye(width)).astype(exact)  # (members x width, width)
-    total = builder.node("MatMul", [together, builder.initializer(weighing, "weights")])
+    weighed = builder.node("MatMul", [builder.initializer(np.asarray([weights], exact), "weights"), together])
+    total = builder.node("Squeeze", [weighed, builder.initializer(np.asarray([1], np.int64), "axes")])
     return str(builder.node("Softmax", [total], axis=-1) if pool == LOGARITHMIC else total)

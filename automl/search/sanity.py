@@ -275,7 +275,7 @@ def _short(context: Context, trial: Trial, rows: int, steps: int) -> tuple[Setti
         for key, value in trial.settings.items()
         if isinstance(value, float) and ("dropout" in key or key in ("weight_decay", "label_smoothing"))
     }
-    return {**trial.settings, **loosened, "epochs": epochs}, epochs, epochs * an_epoch
+    return {**trial.settings, **loosened, "sharpness": 1.0, "epochs": epochs}, epochs, epochs * an_epoch
 
 
 def _losses_of(context: Context, trial: Trial, settings: Settings, rounds: int, rows: Array) -> tuple[float, float | None]:

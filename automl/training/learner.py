@@ -38,7 +38,7 @@ from automl.training.program import (
 )
 from automl.training.rows import Shapes, batch_size_for, drawn_evenly, epochs_for, sampled, shapes_of, weighted
 from automl.training.schedules import per_step
-from automl.training.sharpness import chosen_sharpness, refined_loss, sharpened, together
+from automl.training.sharpness import STOPPING_ROWS, chosen_sharpness, refined_loss, sharpened, together
 from automl.training.validation import validation_loss
 
 Array = np.ndarray[Any, Any]
@@ -157,7 +157,7 @@ def load_net(folder: Any) -> Any:
 class _Run:
     """The training of one fold while it goes on: weights and validation losses of the evaluated epochs.
 
-    seconds: of training; epochs: that they were spent on.
+    seconds: of training; epochs: that they were spent on. logits: of classes, of the validation rows, by evaluated epoch.
     """
 
     fold: Fold
@@ -165,11 +165,13 @@ class _Run:
     epochs: int = 0
     weights: dict[int, list[Array]] = field(default_factory=dict)
     losses: dict[int, float] = field(default_factory=dict)
+    logits: dict[int, Array] = field(default_factory=dict)
 
 
 class NetLearner:
     """Trains the nets of one architecture; keeps the compiled program for the next trial of the same structure.
 
+    build: the net, a Keras model; of classes its last layer is a linear Dense, which gives logits.
     lengths: of the rows of some inputs, (rows,), where batches are to be made of rows of like length.
     """
 
@@ -218,7 +220,8 @@ class NetLearner:
             trainer.epoch()
         net.set_weights(program.state())
         if problem.task.is_classification:
-            _sharpen(net, float(used["sharpness"]))
+            last = _linear_last(net)
+            last.set_weights([float(used["sharpness"]) * weight for weight in last.get_weights()])
         return NetFitted(net, problem, program, {name: training.inputs[name][:SAMPLE_ROWS] for name in program.inputs})
 
     def _fit_folds(self, folds: list[Fold], problem: Problem, used: Settings, seed: int, pace: Pace) -> FoldsResult:
@@ -244,7 +247,8 @@ class NetLearner:
         return None if self.lengths is None else self.lengths(training.inputs)
 
     def _run_fold(self, trainer: _Trainer, run: _Run, problem: Problem, pace: Pace, folds: int) -> None:
-        every = _evaluate_every(int(trainer.settings["epochs"]), trainer.program, folds)
+        logits = len(run.fold.validation.target) * problem.outputs if problem.task.is_classification else 0
+        every = _evaluate_every(int(trainer.settings["epochs"]), trainer.program, folds, logits)
         pace.start_fold(trainer.steps)
         while trainer.done < pace.limit:
             started = time.monotonic()
@@ -254,7 +258,11 @@ class NetLearner:
             if done % every == 0 or done == pace.limit:
                 run.weights[done] = trainer.program.state()
                 outputs = trainer.program.predict(run.fold.validation.inputs)
-                run.losses[done] = _stopping_loss(outputs, run.fold, problem)
+                if problem.task.is_classification:
+                    run.logits[done] = outputs
+                    run.losses[done] = refined_loss([outputs[None]], [run.fold], problem, STOPPING_ROWS // folds)
+                else:
+                    run.losses[done] = validation_loss(problem, run.fold.validation, finish(outputs, problem))
                 best = min(run.losses, key=lambda epoch: run.losses[epoch])
                 if done - best > max(10, PATIENCE_FRACTION * int(trainer.settings["epochs"])):
                     pace.limit = done
@@ -277,6 +285,8 @@ class NetLearner:
 
         keras.utils.set_random_seed(seed % 2**32)
         net = self.build(shapes, problem, used)
+        if problem.task.is_classification:
+            _linear_last(net)
         default = "cross_entropy" if problem.task.is_classification else DEFAULT_LOSSES.get(problem.task, "mse")
         loss = check_loss(str(used.get("loss", default)), problem.task)
         key = (structure(net), int(used["batch_size"]), used["optimizer"], loss, bool(used["jit"]), problem.outputs)
@@ -345,9 +355,9 @@ class _Trainer:
         return loss
 
 
-def _evaluate_every(epochs: int, program: Program, folds: int) -> int:
-    """Epochs between two evaluations, so that the weights of all evaluated epochs of all folds fit into memory."""
-    size = sum(int(np.prod(weight.shape)) * 4 for weight in program.weights)
+def _evaluate_every(epochs: int, program: Program, folds: int, logits: int) -> int:
+    """Epochs between two evaluations, so that weights and logits of all evaluated epochs of all folds fit into memory."""
+    size = 4 * (sum(int(np.prod(weight.shape)) for weight in program.weights) + logits)
     evaluations = min(MOST_EVALUATIONS, max(8, STORED_BYTES // (size * folds)))
     return -(-epochs // evaluations)
 
@@ -375,37 +385,35 @@ def _fit_seconds(runs: list[_Run], rounds: int, sampled: bool, compiling: float)
 
 
 def _result(runs: list[_Run], program: Program, problem: Problem) -> FoldsResult:
+    """Of the epoch whose mean loss is least; of classes, at the sharpness that suits all folds together."""
     shared = sorted(set.intersection(*(set(run.losses) for run in runs)))
-    curve = [(epoch, float(np.mean([run.losses[epoch] for run in runs]))) for epoch in shared]
+    folds = [run.fold for run in runs]
+    if not problem.task.is_classification:
+        curve = [(epoch, float(np.mean([run.losses[epoch] for run in runs]))) for epoch in shared]
+    else:
+        curve = [(epoch, refined_loss([run.logits[epoch][None] for run in runs], folds, problem)) for epoch in shared]
     rounds = min(curve, key=lambda point: point[1])[0]
-    outputs, training_outputs = [], []
+    points = tuple((float(epoch), loss) for epoch, loss in curve)
+    found, seen = [], []
     for run in runs:
         program.load(run.weights[rounds])
-        outputs.append(program.predict(run.fold.validation.inputs))
-        training_outputs.append(program.predict(run.fold.training.inputs))
-    points = tuple((float(epoch), loss) for epoch, loss in curve)
+        found.append(run.logits[rounds] if run.logits else program.predict(run.fold.validation.inputs))
+        seen.append(program.predict(run.fold.training.inputs))
     if not problem.task.is_classification:
-        values, seen = ([finish(each, problem) for each in some] for some in (outputs, training_outputs))
-        return FoldsResult(values, seen, rounds, points)
-    folds = [run.fold for run in runs]
-    groups = [each[None] for each in outputs]  # of one net a fold
+        return FoldsResult([finish(each, problem) for each in found], [finish(each, problem) for each in seen], rounds, points)
+    groups = [logits[None] for logits in found]  # of one net a fold
     sharpness, of_others = chosen_sharpness(groups, folds)
     said = [together(group, fold, problem, each) for group, fold, each in zip(groups, folds, of_others, strict=True)]
-    seen = [sharpened(each, sharpness) for each in training_outputs]
-    return FoldsResult(said, seen, rounds, points, {"sharpness": sharpness})
+    return FoldsResult(said, [sharpened(each, sharpness) for each in seen], rounds, points, {"sharpness": sharpness})
 
 
-def _stopping_loss(outputs: Array, fold: Fold, problem: Problem) -> float:
-    """What the epoch is chosen by: the validation loss, of classes at the sharpness that suits it best."""
-    if problem.task.is_classification:
-        return refined_loss([outputs[None]], [fold], problem)
-    return validation_loss(problem, fold.validation, finish(outputs, problem))
-
-
-def _sharpen(net: Any, sharpness: float) -> None:
-    """Multiply the logits of a net: the weights of its last layer, which is linear."""
+def _linear_last(net: Any) -> Any:
+    """The last layer of a net of classes, which gives logits. Raises TrainingError where it does something else."""
     import keras
 
     last = net.layers[-1]
-    assert isinstance(last, keras.layers.Dense) and last.activation is keras.activations.linear, last.name
-    last.set_weights([sharpness * weight for weight in last.get_weights()])
+    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.linear:
+        raise TrainingError(
+            f'the last layer of a net of classes has to be a linear Dense that gives logits; "{last.name}" is none'
+        )
+    return last

@@ -17,8 +17,8 @@ from automl.training.validation import validation_loss
 Array = np.ndarray[Any, Any]
 
 LEAST, MOST = 0.1, 10.0
-MOST_ROWS = 8_192
-"""Validation rows of all folds together that the sharpness is found on."""
+MOST_ROWS, STOPPING_ROWS = 8_192, 2_048
+"""Validation rows of all folds together that the sharpness is found on, and that it is found on after every epoch."""
 PRIOR_ROWS = 20.0
 """The sharpness is drawn towards one by so many rows that speak for it: a class that is never missed in few rows is sure."""
 
@@ -27,28 +27,28 @@ SHARED = 0.5
 An assumption: by benchmarks/sharpness.py the best share is 0.7 on average, from 0 to 1.2 by table, for a net as for five."""
 
 
-def sharpened(log_probabilities: Array, sharpness: float) -> Array:
-    """The probabilities whose logarithms, but for a constant a row, are these times the sharpness: (..., classes)."""
-    scaled = sharpness * np.asarray(log_probabilities, np.float32)
+def sharpened(logits: Array, sharpness: float) -> Array:
+    """The probabilities of these logits, or log-probabilities, times the sharpness: (..., classes)."""
+    scaled = sharpness * np.asarray(logits, np.float32)
     found = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(found / found.sum(axis=-1, keepdims=True))
 
 
-def sharpness_of(groups: Sequence[Array], folds: Sequence[Fold]) -> float:
-    """The sharpness at which the log loss on the validation rows is least.
+def sharpness_of(groups: Sequence[Array], folds: Sequence[Fold], most_rows: int = MOST_ROWS) -> float:
+    """The sharpness at which the log loss on the validation rows, or so many of them, is least.
 
-    groups: of each fold, log-probabilities or logits (nets, rows, classes) of its validation rows.
+    groups: of each fold, logits (nets, rows, classes) of its validation rows.
     """
     from scipy.optimize import minimize_scalar
 
-    step = -(-sum(group.shape[1] for group in groups) // MOST_ROWS)
-    logs = np.concatenate([group[:, ::step] for group in groups], axis=1)  # (nets, rows, classes)
+    step = -(-sum(group.shape[1] for group in groups) // most_rows)
+    logits = np.concatenate([group[:, ::step] for group in groups], axis=1)  # (nets, rows, classes)
     truth = np.concatenate([fold.validation.target[::step] for fold in folds])
     weight = np.concatenate([_weight(fold)[::step] for fold in folds])
     rows, total = np.arange(len(truth)), float(weight.sum())
 
     def loss(logarithm: float) -> float:
-        said = sharpened(logs, float(np.exp(logarithm))).mean(axis=0)[rows, truth]
+        said = sharpened(logits, float(np.exp(logarithm))).mean(axis=0)[rows, truth]
         return float(weight @ -np.log(np.maximum(said, 1e-15)) + PRIOR_ROWS * 0.5 * logarithm**2) / (total + PRIOR_ROWS)
 
     found = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 0.01})
@@ -101,10 +101,13 @@ def together(group: Array, fold: Fold, problem: Problem, sharpness: float) -> Ar
     return np.asarray(np.clip(group[:, :, 0].mean(axis=0), target.min(), target.max()))
 
 
-def refined_loss(groups: Sequence[Array], folds: Sequence[Fold], problem: Problem) -> float:
-    """The mean validation loss of the folds at the sharpness that suits all of them best; of values, and areas, as they are."""
+def refined_loss(groups: Sequence[Array], folds: Sequence[Fold], problem: Problem, most_rows: int = STOPPING_ROWS) -> float:
+    """The mean validation loss of the folds at the sharpness that suits all of them best; of values, and areas, as they are.
+
+    most_rows: that the sharpness is found on; the loss is that of all rows.
+    """
     bends = problem.task.is_classification and problem.metric != "roc_auc"
-    sharpness = sharpness_of(groups, folds) if bends else 1.0
+    sharpness = sharpness_of(groups, folds, most_rows) if bends else 1.0
     pairs = zip(groups, folds, strict=True)
     return float(
         np.mean([validation_loss(problem, fold.validation, together(group, fold, problem, sharpness)) for group, fold in pairs])

@@ -87,6 +87,24 @@ def test_the_graph_computes_what_the_learner_predicts(name: str, task: Task) -> 
             np.testing.assert_allclose(found.reshape(predicted.shape), predicted, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["boosting", "forest"])
+@pytest.mark.parametrize("positive", [0, 1])
+def test_logarithms_of_probabilities_near_zero_are_those_of_the_learner(name: str, positive: int) -> None:
+    """A geometric mean of members rests on them; the target follows one column, and one class is rare or the other."""
+    prepared = Prepared(name, Task.BINARY)
+    said = np.asarray(prepared.inputs["raw" if "raw" in prepared.inputs else "rows"])[:, 0]
+    rare = np.nan_to_num(said) > np.nanquantile(said, 0.8)
+    prepared.target = (rare if positive else ~rare).astype(np.int64)
+    settings = {"learning_rate": 0.3, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 1e-4} if name == "boosting" else {}
+    fitted = prepared.fit(rounds=150, **settings)
+    builder = GraphBuilder()
+    tensor = fitted.graph(builder, prepared.encoder.graph(builder))
+    ours = run_graph(builder, {"out": (tensor, "float32")}, feeds(prepared.encoder.inputs, TABLE))["out"]
+    theirs = fitted.predict(prepared.inputs)
+    assert name == "forest" or theirs.min() < 3e-5
+    np.testing.assert_allclose(np.log(ours), np.log(theirs), atol=2e-4)
+
+
 @pytest.mark.parametrize(("name", "task"), EVERY)
 def test_the_same_seed_gives_the_same_predictions(name: str, task: Task) -> None:
     prepared = Prepared(name, task)

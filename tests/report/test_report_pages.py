@@ -133,9 +133,9 @@ def test_every_finding_is_on_the_page_and_every_number_in_the_data(name: str) ->
 @pytest.mark.parametrize(
     "told, words",
     [
-        ({"seeds": 4, "more_nets": False}, "its boosted trees with 4 seeds each, of which it gives the mean"),
-        ({"seeds": 1, "more_nets": True}, "its nets as often as all folds had trained them, of which it gives the mean"),
-        ({"seeds": 4, "refitted": False}, "the mean of 4 seeds of its boosted trees"),
+        ({"seeds": 4, "more_nets": False}, "its boosted trees with 4 seeds each, which it puts together"),
+        ({"seeds": 1, "more_nets": True}, "its nets as often as all folds had trained them, which it puts together"),
+        ({"seeds": 4, "refitted": False}, "its boosted trees with 4 seeds each"),
     ],
 )
 def test_what_the_last_fit_has_more_of_is_told_on_the_page_and_in_the_card(

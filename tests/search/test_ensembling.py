@@ -154,13 +154,13 @@ def test_a_second_fit_on_all_rows_is_given_up_only_for_a_clearly_better_ensemble
 
 
 @pytest.mark.parametrize("pool", [LINEAR, LOGARITHMIC])
-def test_the_exported_graph_is_the_weighted_mean_of_its_members(
+def test_the_exported_graph_is_what_its_members_say_together(
     made: tuple[Prepared, list[Outcome], Outcome], pool: str, tmp_path: Path
 ) -> None:
     prepared, _, found = made
     context, rows = prepared.context, prepared.context.training_rows
     if pool not in pools_for(context.profile.task):
-        return
+        pytest.skip("values have no geometric mean")
     trial = replace(found.trial, pool=pool)
     pipeline = fit_trial(context, trial, rows)
     parts = [fit_trial(context, member.trial, rows).predict(context.parity) for member in found.trial.members]

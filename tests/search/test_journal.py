@@ -1,10 +1,11 @@
 """The journal survives a torn line and gives back what was recorded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from automl.core.evidence import Trial
+from automl.core.evidence import LOGARITHMIC, Trial
 from automl.search.journal import Fresh, Journal
 from automl.search.trial import Outcome
 
@@ -40,3 +41,11 @@ def test_fresh_scores_belong_to_their_settings(tmp_path: Path) -> None:
     journal.record_fresh(trial, 2, Fresh(0.9, 1.0, (0.8, 0.95)))
     assert journal.fresh(trial) == {0: Fresh(0.7, 2.0), 2: Fresh(0.9, 1.0, (0.8, 0.95))}
     assert journal.fresh(Trial("linear", 3, {"strength": 0.2}, 7)) == {}
+
+
+def test_fresh_scores_of_an_ensemble_belong_to_its_pool(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, tmp_path / "work", timed=True)
+    linear = Trial("ensemble", 0, {"linear-0": 0.5, "boosting-0": 0.5}, 7)
+    journal.record_fresh(linear, 0, Fresh(0.7, 2.0))
+    assert journal.fresh(replace(linear, pool=LOGARITHMIC)) == {}
+    assert set(journal.fresh(linear)) == {0}

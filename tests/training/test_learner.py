@@ -128,12 +128,12 @@ def test_folds_find_a_shared_epoch_and_learn(learner: NetLearner) -> None:
 
 
 def test_fit_follows_the_schedule_of_the_folds(learner: NetLearner) -> None:
-    """Fitting the first fold's rows with its seed for the shared epochs gives that fold's predictions."""
+    """Fitting the first fold's rows with its seed for the shared epochs gives what that fold said of them."""
     parts = folds(rows(200))
     result = learner.fit_folds(parts, BINARY, PLAIN, 3, Deadline(None))
     assert result.settings is not None
     fitted = learner.fit(parts[0].training, BINARY, result.settings, result.rounds, 3)
-    np.testing.assert_allclose(fitted.predict(parts[0].validation.inputs), result.predictions[0], atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(parts[0].training.inputs), result.training_predictions[0], atol=1e-5)
 
 
 def test_what_a_fit_takes_follows_the_epochs_of_the_folds_and_the_rows() -> None:
@@ -192,6 +192,17 @@ def test_what_is_not_known_is_refused(learner: NetLearner) -> None:
         learner.fit(rows(20), BINARY, {**PLAIN, "loss": "mse"}, 1, 0)
     with pytest.raises(TrainingError, match="adamw"):
         learner.fit(rows(20), BINARY, {**PLAIN, "optimizer": "lion"}, 1, 0)
+
+
+def test_a_net_of_classes_that_does_not_end_in_logits_is_refused_before_it_is_trained() -> None:
+    def build(shapes: Any, problem: Problem, settings: Any) -> Any:
+        import keras
+
+        plain = mlp.build(shapes, problem, settings)
+        return keras.Model(plain.inputs, keras.layers.Softmax(name="chances")(plain.outputs[0]))
+
+    with pytest.raises(TrainingError, match=r'linear Dense.*"chances" is none'):
+        NetLearner(build, factors=mlp.factors).fit_folds(folds(rows(200)), BINARY, PLAIN, 3, Deadline(None))
 
 
 def test_a_diverging_net_says_so(learner: NetLearner) -> None:

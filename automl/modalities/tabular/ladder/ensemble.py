@@ -1,4 +1,4 @@
-"""Ensemble: the weighted mean of the best trials of all rungs, chosen greedily on out-of-fold predictions."""
+"""Ensemble: a weighted mean of the best trials of all rungs, chosen greedily on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fits(profile: Profile) -> str | None:
 
 def reason(profile: Profile) -> str:
     """Why it is worth trying on this profile."""
-    return "models of different kinds err on different rows, and their mean errs less where it pays at all"
+    return "models of different kinds err on different rows, and what they say together errs less where it pays at all"
 
 
 def space(profile: Profile) -> Space:
@@ -28,7 +28,7 @@ def space(profile: Profile) -> Space:
 
 
 def cost(profile: Profile, settings: Settings) -> Cost:
-    """Of the selection and of the nodes that take the mean; the members are paid for by their own rungs."""
+    """Of the selection and of the nodes that put together; the members are paid for by their own rungs."""
     return Cost(seconds=0.5 + 2e-4 * min(profile.rows, 12_000), size_bytes=1_000)
 
 
