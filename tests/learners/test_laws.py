@@ -95,13 +95,13 @@ def test_logarithms_of_probabilities_near_zero_are_those_of_the_learner(name: st
     said = np.asarray(prepared.inputs["raw" if "raw" in prepared.inputs else "rows"])[:, 0]
     rare = np.nan_to_num(said) > np.nanquantile(said, 0.8)
     prepared.target = (rare if positive else ~rare).astype(np.int64)
-    settings = {"learning_rate": 0.3, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 1e-4} if name == "boosting" else {}
+    settings = {"learning_rate": 0.3, "min_data_in_leaf": 1} if name == "boosting" else {}
     fitted = prepared.fit(rounds=150, **settings)
     builder = GraphBuilder()
     tensor = fitted.graph(builder, prepared.encoder.graph(builder))
     ours = run_graph(builder, {"out": (tensor, "float32")}, feeds(prepared.encoder.inputs, TABLE))["out"]
     theirs = fitted.predict(prepared.inputs)
-    assert name == "forest" or theirs.min() < 3e-5
+    assert name == "forest" or theirs.min() < 2e-4
     np.testing.assert_allclose(np.log(ours), np.log(theirs), atol=2e-4)
 
 
