@@ -9,8 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from automl.core.conformal import ANY_ROWS, Conformal, conformal_of, cut_at, interval_at, set_at, sureness_at
-from automl.core.guardrail import unusual_rows
-from automl.core.predictor import EXTENSIONS, Asked, PredictorError, _id_cells, _write_csv, as_table, neutral
+from automl.core.guardrail import as_numbers, unusual_rows
+from automl.core.predictor import (
+    EXTENSIONS,
+    Asked,
+    PredictorError,
+    _id_cells,
+    _write_csv,
+    as_table,
+    header_names,
+    make_parser,
+    neutral,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -47,12 +57,12 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: 
         cells |= _bounds(predictor, prediction, asked.interval, labels)
     if asked.review is not None and known is None and not contract.get("guardrail"):
         raise PredictorError("nothing tells this model which rows to review: it has no intervals and no guardrail")
-    sureness = None if known is None else sureness_of(contract, known, prediction)
+    sureness = None if known is None else sureness_of(contract, known, prediction, frame)
     wanted = asked.flags or (asked.fallback is not None and asked.abstain is None)  # else rows are looked at where they can be
     flagged = unusual_rows(contract, frame) if wanted or (asked.looks_at_rows and contract.get("guardrail")) else {}
     unsure: set[int] = set()
     if asked.abstain is not None:
-        unsure = set(np.flatnonzero(unsure_at(contract, prediction, asked.abstain)).tolist())
+        unsure = set(np.flatnonzero(unsure_at(contract, prediction, frame, asked.abstain)).tolist())
     replaced = dict.fromkeys(unsure, "") if asked.fallback is None else dict.fromkeys(unsure | set(flagged), asked.fallback)
     reasons = {row: "; ".join([*flagged.get(row, ()), *[UNSURE] * (row in unsure)]) for row in sorted(unsure | set(flagged))}
     if asked.fallback is not None:
@@ -81,21 +91,45 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def sureness_of(contract: Mapping[str, Any], conformal: Conformal, prediction: Array) -> Array | None:
-    """(rows,) the higher, the surer; see `sureness_at`. Thresholds that differ by group are not looked at."""
-    said = (contract.get("readout") or {}).get("threshold") or {}
-    threshold = None if said.get("groups") else said.get("value")
+def sureness_of(contract: Mapping[str, Any], conformal: Conformal, prediction: Array, frame: Any) -> Array | None:
+    """(rows,) the higher, the surer; see `sureness_at`. frame: the raw rows, which tell the groups that thresholds go by."""
     classes, positive = contract.get("classes", []), contract.get("positive")
-    return sureness_at(conformal.knots, prediction, threshold, classes.index(positive) if positive in classes else 1)
+    limits = limits_at(contract, frame)
+    return sureness_at(conformal.knots, prediction, limits, classes.index(positive) if positive in classes else 1)
 
 
-def unsure_at(contract: Mapping[str, Any], prediction: Array, rate: float) -> Array:
+def limits_at(contract: Mapping[str, Any], frame: Any) -> float | Array | None:
+    """From which probability on the positive class is called: one, (rows,) where it differs by group, or None."""
+    threshold = (contract.get("readout") or {}).get("threshold") or {}
+    groups = threshold.get("groups")
+    if not groups:
+        return threshold.get("value")
+    table = as_table(frame)
+    given = dict(zip(header_names(list(table)), table, strict=True))
+    parse = {column["name"]: column["parse"] for column in contract["columns"]}
+    places, limits = [], np.full([len(column["groups"]) + 1 for column in groups["columns"]], float(threshold["value"]))
+    for column in groups["columns"]:
+        name, count = column["name"], len(column["groups"])
+        values = make_parser(parse[name]).column(table[given[name]])
+        if column.get("edges") is None:
+            known = {level: place for place, level in enumerate(column["groups"])}
+            places.append(np.asarray([known.get(level, count) for level in values.tolist()], np.int64))
+        else:
+            numbers = as_numbers(values)
+            places.append(np.where(np.isnan(numbers), count, np.searchsorted(column["edges"], numbers, side="left")))
+    for own in groups["own"]:
+        names = zip(groups["columns"], own["groups"], strict=True)
+        limits[tuple(column["groups"].index(name) for column, name in names)] = own["value"]
+    return np.asarray(limits[tuple(places)])
+
+
+def unsure_at(contract: Mapping[str, Any], prediction: Array, frame: Any, rate: float) -> Array:
     """(rows,) bool: which rows are among the share of rows like those trained on that the model knows least about.
 
-    Raises PredictorError where it is equally sure of all, or the rate cannot be asked for.
+    frame: the raw rows. Raises PredictorError where it is equally sure of all, or the rate cannot be asked for.
     """
     conformal = bounds_of(contract)
-    cut, sureness = cut_at(conformal, rate), sureness_of(contract, conformal, prediction)
+    cut, sureness = cut_at(conformal, rate), sureness_of(contract, conformal, prediction, frame)
     return np.zeros(len(prediction), bool) if sureness is None else sureness < cut
 
 

@@ -106,11 +106,11 @@ def shortfall(probabilities: Array) -> Array:
     return 1.0 - probabilities / np.maximum(probabilities.max(axis=1, keepdims=True), 1e-300)
 
 
-def sureness_at(knots: Any, prediction: Array, threshold: float | None = None, positive: int = 1) -> Array | None:
+def sureness_at(knots: Any, prediction: Array, threshold: float | Array | None = None, positive: int = 1) -> Array | None:
     """(rows,) the higher, the surer: the probability of the most probable class, or how far that of the positive one is from
     the threshold; of values the negative spread, and None where that is the same for all.
 
-    prediction: probabilities (rows, classes), or values (rows,).
+    prediction: probabilities (rows, classes), or values (rows,). threshold: one, or (rows,) where it differs by group.
     """
     prediction = np.asarray(prediction, np.float64)
     if prediction.ndim == 1:
@@ -118,9 +118,8 @@ def sureness_at(knots: Any, prediction: Array, threshold: float | None = None, p
     if threshold is None:
         return np.asarray(prediction.max(axis=1))
     share = prediction[:, positive]
-    return np.where(
-        share >= threshold, (share - threshold) / max(1.0 - threshold, 1e-9), (threshold - share) / max(threshold, 1e-9)
-    )
+    above, below = np.maximum(1.0 - threshold, 1e-9), np.maximum(threshold, 1e-9)
+    return np.where(share >= threshold, (share - threshold) / above, (threshold - share) / below)
 
 
 def cut_at(conformal: Conformal, rate: float) -> float:

@@ -138,14 +138,17 @@ class Model:
         rows = self.rows(rows)
         prediction = self.predict_proba(rows) if self.contract.get("classes") else self.predict(rows)
         with _told_as_input_error():
-            return np.asarray(~unsure_at(self.contract, prediction, abstain))
+            return np.asarray(~unsure_at(self.contract, prediction, self._arranged(rows), abstain))
 
     def unusual(self, rows: Any) -> dict[int, tuple[str, ...]]:
         """Row number (from 0) to the reasons why it is unlike the training data; rows that are like it are not there."""
         given = self.rows(rows)
         with _told_as_input_error():
-            given = [given] if type(given) is dict and not _holds_columns(given) else given
-            return unusual_rows(self.contract, self.predictor.arranged(given))
+            return unusual_rows(self.contract, self._arranged(given))
+
+    def _arranged(self, rows: Any) -> Any:
+        """Rows as a table, one an example; a single one may be a dict."""
+        return self.predictor.arranged([rows] if type(rows) is dict and not _holds_columns(rows) else rows)
 
     def write_predictions(self, path: str | os.PathLike[str] | None, rows: Any, asked: Asked = NOTHING_MORE) -> int:
         """Write the prediction file (None: standard output), whole or not at all. Returns the number of rows."""

@@ -95,11 +95,6 @@ class Threshold:
     met: bool = True
     groups: GroupThresholds | None = None
 
-    @property
-    def one(self) -> float | None:
-        """The threshold, where it is the same for all rows."""
-        return self.value if self.groups is None else None
-
     def limits(self, columns: Mapping[str, Column]) -> float | Array:
         """The threshold, or (rows,) that of each row, whose clean columns tell its group."""
         return self.value if self.groups is None else self.groups.table(self.value)[self.groups.codes(columns)]

@@ -8,7 +8,6 @@ import numpy as np
 
 from automl.core.conformal import ANY_ROWS, LEVELS, RATES, Conformal, shortfall, spread_at, sureness_at
 from automl.core.plan import Plan
-from automl.core.readout import Threshold
 from automl.core.tasks import Task
 from automl.search.context import Context
 from automl.search.crossing import PARTS, groups_of, paired_gain, parts_of
@@ -28,10 +27,11 @@ TIES = 1e-6
 """Added to the shortfall of classes, which the graph computes in float32: equal ones are to stay equal."""
 
 
-def fit_conformal(context: Context, rows: Array, predictions: Array, threshold: Threshold | None = None) -> Conformal | None:
+def fit_conformal(context: Context, rows: Array, predictions: Array, limits: float | Array | None = None) -> Conformal | None:
     """The conformal part of a readout, or None where the data are too few.
 
     rows: positions of the predicted rows in the table; predictions: theirs, (rows, classes) calibrated, or (rows,) values.
+    limits: from which probability on the positive class is called, one or (rows,); None: the most probable class is.
     """
     if not len(rows):
         return None
@@ -49,8 +49,7 @@ def fit_conformal(context: Context, rows: Array, predictions: Array, threshold: 
         least = 0.0 if context.target.min() >= 0 else None
     else:
         score, name = shortfall(predictions)[np.arange(len(rows)), truth] + TIES, "ratio"
-    limit = None if threshold is None else threshold.one
-    sureness = sureness_at(knots, predictions, limit, context.positive)
+    sureness = sureness_at(knots, predictions, limits, context.positive)
     return Conformal(
         name, quantiles(score, weight, units), len(rows), units, holds_for(context.plan), knots, least, _cuts(sureness, weight)
     )

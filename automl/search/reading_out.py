@@ -57,7 +57,10 @@ def fit_readout(
         overall = 0.5 if threshold is None else threshold.value
         positive = read[:, context.positive], truth == context.positive
         threshold = fit_group_thresholds(thresholds_by, rows, *positive, weight, overall, lost)
-    return Readout(calibrator, threshold, attempts, fit_conformal(context, rows, read, threshold))
+    columns = {} if thresholds_by is None else thresholds_by.table.columns
+    limits = None if threshold is None else threshold.limits(columns)
+    limits = limits[rows] if isinstance(limits, np.ndarray) else limits
+    return Readout(calibrator, threshold, attempts, fit_conformal(context, rows, read, limits))
 
 
 # --- calibrating -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +107,22 @@ def test_the_fairest_of_the_best_trials_is_told_taken_where_asked_for_and_verifi
         if mitigate is not None:
             assert (evidence.champion, evidence.champion_trial) == (fairest.architecture, fairest.number)
         assert verify(run.folder, frame).holds
+
+
+def test_no_answer_is_given_near_the_threshold_of_the_rows_own_group(fair: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
+    frame, folder = fair
+    model = load(folder / "model")
+    sure, probability = model.sure(frame, 0.1), model.predict_proba(frame)[:, 1]
+    assert 0.05 < (~sure).mean() < 0.2
+    own = {group["groups"][0]: group["value"] for group in model.contract["readout"]["threshold"]["groups"]["own"]}
+    limits = frame["sex"].map(own).fillna(0.5).to_numpy()
+    near = np.where(probability >= limits, (probability - limits) / (1 - limits), (limits - probability) / limits)
+    assert near[~sure].max() < near[sure].min()
+    moved = frame.assign(sex=np.where(frame["sex"] == "m", "f", "m"))
+    assert (model.sure(moved, 0.1) != sure).any()
+    assert model.sure({**frame.iloc[50].to_dict()}, 0.1)[0] == sure[50]
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    command = [sys.executable, folder / "model" / "predict.py", tmp_path / "rows.csv"]
+    command += ["-o", tmp_path / "out.csv", "--abstain", "0.1"]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    assert np.array_equal(pd.read_csv(tmp_path / "out.csv")["reason"].isna(), sure)

@@ -35,8 +35,7 @@ def run(case: Case) -> list[Finding]:
         if len(case.truth) < FEWEST_ROWS:
             why = f"that takes {FEWEST_ROWS} judged rows"
         return not_applicable("AML331", TITLE, Section.TRUST, f"What giving no answer would gain was not looked at, as {why}.")
-    threshold = None if case.evidence is None else case.evidence.readout.threshold
-    sureness = sureness_at(conformal.knots, case.prediction, None if threshold is None else threshold.one, case.positive)
+    sureness = sureness_at(conformal.knots, case.prediction, case.threshold, case.positive)
     assert sureness is not None
     loss = _loss(case)
     kept = [sureness >= cut_at(conformal, rate) for rate in RATES]
