@@ -308,7 +308,7 @@ def predict(run: str, data: str, output: str, as_json: bool, **asked: Any) -> No
         _answer(
             as_json,
             lambda: {"predictions": output, "rows": rows, "warnings": warnings},
-            lambda: f"{rows:,} predictions in {output}",
+            lambda: f"{rows:,} predictions in {output}" + (f", rows for review in {asked['review']}" if asked["review"] else ""),
         )
 
 
@@ -341,7 +341,8 @@ def explain(
 
         _refuse_same_file(rows, html)
         write_text(Path(html), found.html())
-    _answer(as_json, found.as_json, lambda: describe_explanations(found))
+    written = "" if html is None else f"\n\nThe page is {html}."
+    _answer(as_json, found.as_json, lambda: describe_explanations(found) + written)
 
 
 @cli.command()
@@ -357,7 +358,8 @@ def score(run: str, data: str, as_json: bool) -> None:
     model = load(_model_folder(run))
     given = model.rows(data)
     scores = scoring.score(model, given)
-    warnings = _warn([*_seen_in_training(model, data), *model.notes(given), *scores.notes])
+    beside = [] if (seen := _seen_in_training(model, data)) else _beside_the_report(run, scores)
+    warnings = _warn([*seen, *model.notes(given), *scores.notes, *beside])
     said = {name: value for name, value in vars(scores).items() if name != "notes"}
     _answer(as_json, lambda: {**said, "warnings": warnings}, lambda: describe_scores(scores))
 
@@ -369,6 +371,27 @@ def _refuse_same_file(data: str, output: str | None) -> None:
         refuse_same_file(data, output)
     except PredictorError as error:
         raise InputError(str(error)) from None
+
+
+def _beside_the_report(run: str, scores: Any) -> list[str]:
+    """What to say where a run's headline promised more than these rows gave, beyond what chance explains in both."""
+    from automl.core.files import read_json
+    from automl.core.metrics import METRICS
+
+    path = Path(run) / "report.json"
+    headline = read_json(path).get("headline") if path.is_file() else None
+    ends = scores.intervals.get(headline["metric"]) if headline else None
+    if not headline or ends is None or headline["score"]["low"] is None:
+        return []
+    metric, told, value = METRICS[headline["metric"]], headline["score"], scores.values[headline["metric"]]
+    here, there = (ends[1], told["value"]) if metric.greater_is_better else (ends[0], told["value"])
+    beyond = metric.gain(told["low"] if metric.greater_is_better else told["high"], value) > 0
+    if metric.gain(there, here) <= 0 and not beyond:
+        return []
+    return [
+        f"{metric.title} is {value:.4g} on these rows, but {told['value']:.4g} ({told['low']:.4g} to {told['high']:.4g}) in the"
+        " report: these rows are harder or others than the judged ones, or those were kind to the model"
+    ]
 
 
 def _seen_in_training(model: Any, data: str) -> list[str]:

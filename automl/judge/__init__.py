@@ -96,6 +96,8 @@ def judge(case: Case, listener: Listener = silent, clocks: Clocks | None = None)
             given_up = all(each.severity in UNMADE for each in found)
             (not_made if given_up else shortened).append(check)
             found = [replace(each, severity=Severity.NOT_RUN) for each in found] if given_up else found
+        elif found and all(each.severity is Severity.NOT_RUN for each in found):
+            not_made.append(check)  # what it looks at was not measured in time
         findings.extend(found)
         listener(Event("judge", check.title, "progress", {"code": check.code, "findings": len(found)}))
     if not_made or shortened:
@@ -120,7 +122,8 @@ def _left_out(case: Case, not_made: list[Check], shortened: list[Check]) -> Find
     sentence += " not made"
     if not_made:
         sentence += f" ({', '.join(check.title for check in not_made)})"
-    sentence += f", {count_text(len(shortened), 'check')} did less than usual."
+    sentence += f", {count_text(len(shortened), 'check')} did less than usual"
+    sentence += f" ({', '.join(check.code for check in shortened)})." if shortened else "."
     rows = [[check.code, check.title, said] for part, said in ((not_made, "not run"), (shortened, "cut short")) for check in part]
     return Finding(
         code=LEFT_OUT,

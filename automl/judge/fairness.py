@@ -33,6 +33,8 @@ MEASURES = {
     "absolute_error": "mean absolute error",
     "bias": "bias",
 }
+ODDS = ("true_positive", "false_positive")
+"""What equalised odds compare."""
 RESAMPLES, FEWEST_RESAMPLES = 500, 100
 _CELLS = 2_000_000
 """Rows x resamples above which fewer are drawn."""
@@ -153,9 +155,9 @@ def around(value: float, low: float, high: float) -> tuple[float, float]:
 
 
 def equalised_odds(found: dict[str, Gap]) -> Gap | None:
-    """The larger of the gaps of the true and of the false positive rate."""
-    both = [found[name] for name in ("true_positive", "false_positive") if name in found]
-    return max(both, key=lambda gap: gap.interval.value) if both else None
+    """The larger of the gaps of the true and of the false positive rate; None where one of them has too few rows."""
+    both = [found[name] for name in ODDS if name in found]
+    return max(both, key=lambda gap: gap.interval.value) if len(both) == len(ODDS) else None
 
 
 Key = tuple[str, str]

@@ -17,6 +17,8 @@ from automl.report import numbers
 from automl.report.sections import HEADLINE, Report, by_severity, next_commands, open_report
 
 _NAMED_COLUMNS = 40
+_OF_GROUPS, _THRESHOLDS = ("AML410", "AML411", "AML414"), "AML305"
+"""Findings on sensitive groups, told in the card also where nothing is wrong."""
 
 
 def card(content: dict[str, Any]) -> str:
@@ -143,7 +145,10 @@ def _cost(model: dict[str, Any]) -> str:
 
 
 def _uses(opened: Report) -> str:
-    profile = opened.profile
+    profile, sensitive = opened.profile, opened.plan.sensitive
+    unchecked = "for which no check of fairness was made"
+    if sensitive:
+        unchecked = f"where other groups than those by {', '.join(f'`{_code(name)}`' for name in sensitive)} matter"
     return _joined(
         [
             "## Uses",
@@ -151,7 +156,7 @@ def _uses(opened: Report) -> str:
             f"Predicting `{_code(profile.target)}` for rows that come from the same source, with the same columns, as the "
             f"{profile.rows:,} rows that the model was made from.",
             "### Out-of-Scope Use",
-            "Rows from another population or another time, and decisions about people for which no check of fairness was made. "
+            f"Rows from another population or another time, and decisions about people {unchecked}. "
             "The influence of a column on a prediction does not show that it causes the outcome.",
         ]
     )
@@ -163,6 +168,10 @@ def _limitations(opened: Report) -> str:
     lines += [f"- **{each.severity.value.capitalize()}, {_plain(each.code)}:** {_said(each.sentence)}" for each in grave]
     if not grave:
         lines.append("No check found an issue. That is no proof that there is none.")
+    if opened.plan.sensitive:
+        told = [*_OF_GROUPS, *[_THRESHOLDS] * bool(opened.content["model"].get("thresholds_by"))]
+        fair = [each for each in opened.findings if each.code in told and each.severity is Severity.PASSED]
+        lines += ["### Sensitive groups", *(f"- **{_plain(each.code)}:** {_said(each.sentence)}" for each in fair)]
     lines += ["### Recommendations"]
     actions = [f"- {_said(each['text'])} ({_plain(each['code'])})" for each in opened.content["actions"]]
     return _joined(lines + (actions or ["Watch the scores on new data, and train again when they fall."]))

@@ -207,12 +207,20 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
         "title": title,
         "settings": trial.settings if trial else {},
         "pool": trial.pool if trial and trial.members else None,
+        "thresholds_by": _thresholds_by(evidence),
         "rounds": evidence.rounds if evidence else 0,
         "bytes": shipped.get("bytes"),
         "milliseconds_a_row": shipped.get("milliseconds_a_row"),
         "refitted": shipped.get("refitted"),
         **{name: shipped[name] for name in ("seeds", "more_nets") if name in shipped},
     }
+
+
+def _thresholds_by(evidence: Evidence | None) -> list[str]:
+    """The columns by whose groups the threshold of the model differs."""
+    threshold = None if evidence is None else evidence.readout.threshold
+    groups = None if threshold is None else threshold.groups
+    return [column.name for column in groups.columns] if groups is not None and groups.own else []
 
 
 def again(command: str | None, options: str) -> str:

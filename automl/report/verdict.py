@@ -53,8 +53,8 @@ def _not_looked_at(findings: Sequence[Finding]) -> str:
     """What no check looked at though it may matter: groups by columns that look sensitive, and what there was no time for."""
     left = []
     for each in findings:
-        if each.code == _LOOK_SENSITIVE and each.severity is Severity.TIP:
-            names = [f'"{row[0]}"' for row in each.table.get("rows", [])]
+        names = [f'"{row[0]}"' for row in each.table.get("rows", []) if row[-1] is False]
+        if each.code == _LOOK_SENSITIVE and names:
             shown = ", ".join(names[:_NAMED]) + f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)
             left.append(f"fairness by {shown} ({'it looks' if len(names) == 1 else 'they look'} sensitive by name)")
     late = [each for each in findings if each.severity is Severity.NOT_RUN]

@@ -20,9 +20,11 @@ from automl.core.profile import Role
 from automl.core.statistics import holm
 from automl.core.tasks import Task
 from automl.judge import run_check
+from automl.judge.curves import wilson
 from automl.judge.fairness import equalised_odds, gaps, homogeneity, measured, rates_of, sensitive_groupings
 from automl.profiling import profile
 from automl.recommending import recommend
+from automl.report.verdict import verdict
 from automl.search.reweighing import independent_weights, odds_factors
 from tests.judge.made_up import case_of
 
@@ -163,11 +165,45 @@ def test_a_proxy_is_named_and_noise_is_none() -> None:
     assert abs(harmless.numbers["race"].value - 0.5) < 0.1
 
 
-def test_a_name_is_a_hint_and_naming_columns_ends_it() -> None:
+def test_a_name_is_a_hint_and_those_that_are_not_named_stay_one() -> None:
     hint = finding(judged(()), "AML116")
     assert hint.severity is Severity.TIP
     assert "--sensitive sex,race" in hint.action
-    assert finding(judged(("sex",)), "AML116").severity is Severity.PASSED
+    named = finding(judged(("sex",)), "AML116")
+    assert named.severity is Severity.PASSED
+    assert 'by name "race" may be sensitive too' in named.sentence
+    assert 'fairness by "race"' in verdict([named]).reason
+    assert "not looked at" not in verdict([finding(judged(("sex", "race")), "AML116")]).reason
+
+
+def test_odds_are_not_equal_because_one_half_of_them_was_not_measured() -> None:
+    case = judged(("sex",))
+    kept = np.flatnonzero((case.truth == 0) | (case.judged["sex"] == "Male").to_numpy())
+    few = replace(
+        case, judged=case.judged.iloc[kept].reset_index(drop=True), truth=case.truth[kept], prediction=case.prediction[kept],
+        baseline=case.baseline[kept], row_ids=kept,
+    )  # fmt: skip
+    assert case.positive == 1
+    found = finding(few, "AML411")
+    assert {name.split(": ")[1] for name in found.numbers} == {"demographic parity", "predictive equality", "error rate"}
+    assert "equal opportunity by sex was not judged, nor equalised odds there" in found.sentence
+    assert found.severity is not Severity.PASSED and found.action
+
+
+def test_a_rate_of_rows_that_are_all_alike_is_not_certain() -> None:
+    case = judged(("race",))
+    other = np.flatnonzero(case.judged["race"] == "Other")[:6]
+    rows = np.r_[np.flatnonzero(case.judged["race"] != "Other"), other]
+    right = np.eye(2)[case.truth]
+    few = replace(
+        case, judged=case.judged.iloc[rows].reset_index(drop=True), truth=case.truth[rows], prediction=right[rows],
+        baseline=case.baseline[rows], row_ids=rows,
+    )  # fmt: skip
+    figure = next(each for each in finding(few, "AML410").figures if each.name == "group_error")
+    (series,) = figure.series
+    at = series.x.index("race: Other")
+    assert (series.y[at], series.low[at]) == (0.0, 0.0)
+    assert series.high[at] == pytest.approx(wilson(0, 6)[1])
 
 
 def test_reweighing_makes_target_and_groups_independent() -> None:

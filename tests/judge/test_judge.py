@@ -327,6 +327,14 @@ def test_optimism_is_seen() -> None:
     assert found(replace(case, out_of_fold=known), "AML205").severity is Severity.ISSUE
 
 
+def test_sealed_rows_that_are_kinder_than_chance_explains_are_told() -> None:
+    case = case_of(Task.BINARY)
+    lucky = found(replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth]), "AML205")
+    assert lucky.severity is Severity.TIP
+    assert lucky.numbers["optimism"].high < 0
+    assert "kinder" in lucky.sentence and "nearer to the folds" in lucky.action
+
+
 def test_parity_beyond_the_tolerance_stops_the_run() -> None:
     assert found(case_of(Task.BINARY), "AML303").severity is Severity.PASSED
     assert found(case_of(Task.BINARY, model={"parity": {"difference": 1e-3}}), "AML303").severity is Severity.STOP

@@ -385,7 +385,8 @@ def test_the_numbers_behind_a_curve_are_rows_from_all_of_it() -> None:
 
 
 def test_the_verdict_says_what_was_not_looked_at() -> None:
-    rows = {"columns": ["column", "what it is used for"], "rows": [["sex", "a feature"], ["race", "a feature"]]}
+    cells = [["sex", "a feature", False], ["race", "a feature", False], ["age", "a feature", True]]
+    rows = {"columns": ["column", "what it is used for", "groups compared"], "rows": cells}
     hinted = dataclasses.replace(finding("AML116", Severity.TIP), table=rows)
     late, other = finding("AML118", Severity.NOT_RUN), finding("AML106", Severity.NOT_APPLICABLE)
     said = verdict([finding("AML301", Severity.PASSED), hinted, late, other])

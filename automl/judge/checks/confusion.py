@@ -51,7 +51,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML401",
             title=TITLE,
-            severity=_severity(each) if case.threshold is None else Severity.PASSED,
+            severity=Severity.PASSED if _chosen(case) else _severity(each),
             section=Section.FAILURES,
             sentence=_sentence(case, each, matrix, names, wrong),
             about="evaluated",
@@ -68,6 +68,11 @@ def run(case: Case) -> list[Finding]:
             action=_action(case, each),
         )
     ]
+
+
+def _chosen(case: Case) -> bool:
+    """Whether how often a class is found was chosen, with the threshold; those by group are chosen for equal odds."""
+    return case.threshold is not None and case.limits is None
 
 
 def _weak(each: list[_PerClass]) -> list[_PerClass]:
@@ -112,7 +117,7 @@ def _sentence(case: Case, each: list[_PerClass], matrix: np.ndarray, names: list
 
 def _action(case: Case, each: list[_PerClass]) -> str:
     weak = _weak(each)
-    if not weak or case.threshold is not None:  # which class is found how often was chosen with the threshold
+    if not weak or _chosen(case):
         return ""
     if weak[0].name == case.profile.positive:
         return (

@@ -11,7 +11,7 @@ from automl.core.finding import Figure, Finding, Number, Section, Series, Severi
 from automl.core.options import GROUP_THRESHOLDS
 from automl.core.statistics import holm
 from automl.core.tasks import Task
-from automl.judge.fairness import FEWEST_ROWS, MEASURES, Gap, Key, measured
+from automl.judge.fairness import FEWEST_ROWS, MEASURES, ODDS, Gap, Key, measured
 from automl.judge.scoring import judged_on, not_applicable
 from automl.judge.wording import count_text, figures_text, finite, names_text, number, p_text, quoted_list
 
@@ -21,6 +21,7 @@ LARGE = 0.1
 LARGE_RATIO = 0.8
 """The four-fifths rule: a group that is selected less than this often as another is worth a look."""
 SIGNIFICANT = 0.05
+MORE_ROWS = "Judge the model on more rows of the groups before anything depends on it; it is no proof that there is no gap."
 HARM = ("true_positive", "false_positive", "equalised_odds", "error", "absolute_error", "bias")
 """Measures that compare rows with the same truth, or errors: a gap is a fault of the model. Demographic parity also differs
 where the truth does."""
@@ -44,21 +45,34 @@ def run(case: Case) -> list[Finding]:
     unit = case.profile.target if case.profile.task is Task.REGRESSION else ""
     issues = [key for key in found if key in real and key[1] in HARM and _large(case, found[key])]
     tips = [key for key in found if key in real and key not in issues and (_large(case, found[key]) or _uneven(key, found[key]))]
-    severity = Severity.ISSUE if issues else Severity.TIP if tips else Severity.PASSED
+    unjudged = _unjudged(case, found)
+    severity = Severity.ISSUE if issues else Severity.TIP if tips or unjudged else Severity.PASSED
     return [
         Finding(
             code="AML411",
             title=TITLE,
             severity=severity,
             section=Section.FAILURES,
-            sentence=_sentence(case, found, issues or tips),
+            sentence=f"{_sentence(case, found, issues or tips)}{unjudged}.",
             about="evaluated",
             numbers={_label(key): _number(gap, unit) for key, gap in found.items()},
             figures=(_figure(found, case),),
             table=_table(found, real),
-            action=_action(case, issues or tips) if issues or tips else "",
+            action=_action(case, issues or tips) if issues or tips else MORE_ROWS if unjudged else "",
         )
     ]
+
+
+def _unjudged(case: Case, found: dict[Key, Gap]) -> str:
+    """For which columns a half of equalised odds has too few rows, in words; joint groups are left aside."""
+    if not case.profile.task.is_classification:
+        return ""
+    lacking = [(name, [each for each in ODDS if (name, each) not in found]) for name in case.plan.sensitive]
+    said = [f"{' and '.join(MEASURES[each] for each in some)} by {name}" for name, some in lacking if some]
+    if not said:
+        return ""
+    why = f"fewer than two groups have {FEWEST_ROWS} rows of the class"
+    return f"; {', and '.join(said)} {'was' if len(said) == 1 else 'were'} not judged, nor equalised odds there, as {why}"
 
 
 def _real(found: dict[Key, Gap]) -> set[Key]:
@@ -91,7 +105,7 @@ def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
         largest = max(found, key=lambda key: found[key].interval.value)
         return (
             f"On {judged_on(case)} no gap between the groups of {names_text(case.plan.sensitive)} is both large and more than"
-            f" chance; the largest is {figures_text(found[largest].interval.value)} ({_label(largest)})."
+            f" chance; the largest is {figures_text(found[largest].interval.value)} ({_label(largest)})"
         )
     first = max(notable, key=lambda key: found[key].interval.value)
     gap = found[first]
@@ -104,7 +118,9 @@ def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
     )
     told += f" {figures_text(gap.interval.high)}{'' if gap.p is None else f'; {p_text(gap.p)}'})"
     more = len(notable) - 1
-    return f"{told}; {count_text(more, 'more gap')} {'is' if more == 1 else 'are'} in the table." if more else f"{told}."
+    if not more:
+        return told
+    return f"{told}; {count_text(more, 'more gap')} that {'is' if more == 1 else 'are'} large and more than chance: in the table"
 
 
 def _figure(found: dict[Key, Gap], case: Case) -> Figure:
@@ -118,9 +134,10 @@ def _figure(found: dict[Key, Gap], case: Case) -> Figure:
     )
     how = (
         "Each dot is the largest difference of a rate between two groups with at least"
-        f" {FEWEST_ROWS} rows (0 is equal treatment), the line its 95 % interval. Demographic parity: how often a group is given"
-        " the class; equal opportunity: the same where the class is true; predictive equality: where it is not true (false"
-        " alarms); equalised odds: the larger of these two. They cannot all be zero at once where the groups differ in truth."
+        f" {FEWEST_ROWS} rows (0 is equal treatment; more than {LARGE:g} counts as large), the line its 95 % interval."
+        " Demographic parity: how often a group is given the class; equal opportunity: the same where the class is true;"
+        " predictive equality: where it is not true (false alarms); equalised odds: the larger of these two. They cannot all be"
+        " zero at once where the groups differ in truth."
     )
     if case.profile.task is Task.REGRESSION:
         how = (
@@ -136,13 +153,13 @@ def _table(found: dict[Key, Gap], real: set[Key]) -> dict[str, Any]:
         names = gap.by.groups
         rows.append(
             [
-                key[0], MEASURES[key[1]], gap.rate.label, gap.interval.value, finite(gap.interval.low), finite(gap.interval.high),
-                finite(gap.ratio), gap.p, key in real, names[gap.highest], float(gap.rates[gap.highest]), names[gap.lowest],
-                float(gap.rates[gap.lowest]),
+                key[0], MEASURES[key[1]], gap.rate.label, gap.interval.value, key in real, names[gap.highest],
+                float(gap.rates[gap.highest]), names[gap.lowest], float(gap.rates[gap.lowest]), finite(gap.interval.low),
+                finite(gap.interval.high), finite(gap.ratio), gap.p,
             ]
         )  # fmt: skip
-    columns = ["column", "measure", "class", "difference", "low", "high", "ratio", "p", "more than chance"]
-    return {"columns": [*columns, "highest", "its rate", "lowest", "its rate "], "rows": rows}
+    columns = ["column", "measure", "class", "difference", "more than chance", "highest", "its rate", "lowest", "its rate "]
+    return {"columns": [*columns, "low", "high", "ratio", "p"], "rows": rows}
 
 
 def _action(case: Case, notable: list[Key]) -> str:

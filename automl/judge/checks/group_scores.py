@@ -13,6 +13,7 @@ from automl.core.groups import Grouping
 from automl.core.metrics import METRICS, Metric, metrics_for
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import HURRY_SECONDS, count_blocks, judged_groups, replicator
+from automl.judge.curves import wilson
 from automl.judge.fairness import FEWEST_ROWS, Rate, around, group_intervals, means, rates_of, replicated, sensitive_groupings
 from automl.judge.scoring import headline_metric, judged_on, not_applicable, scaled
 from automl.judge.wording import called, count_text, finite, interval_text, names_text, number, score_text, unit_of
@@ -113,6 +114,7 @@ def _sentence(case: Case, headline: Metric, groups: list[Group], empty: int) -> 
             f" {score_text(headline, best.scores[headline.name].value)}, and worst for {worst.label},"
             f" {interval_text(headline, worst.scores[headline.name])}"
         )
+        told += f" (of the groups with {FEWEST_ROWS} rows or more)" if len(known) < len(groups) else ""
     few = [group for group in groups if group.few]
     if few:
         drawn = "is drawn pale" if len(few) == 1 else "are drawn pale"
@@ -167,7 +169,10 @@ def _rate_figure(case: Case, rate: Rate, parts: list[Grouping], replicates: list
         low, high = group_intervals(values, drawn)
         for code in np.argsort(-rows, kind="stable")[:MOST_GROUPS].tolist():
             if rows[code]:
-                point = (by.label(code), finite(values[code]), finite(low[code]), finite(high[code]))
+                ends = low[code], high[code]
+                if ends[0] == ends[1] and rate.measure not in ("absolute_error", "bias"):  # resamples of equal rows are equal
+                    ends = wilson(round(values[code] * rows[code]), int(rows[code]))
+                point = (by.label(code), finite(values[code]), finite(ends[0]), finite(ends[1]))
                 for column, cell in zip(columns, (*point, int(rows[code]), bool(rows[code] < FEWEST_ROWS)), strict=True):
                     column.append(cell)
     of = f' of "{rate.label}"' if rate.label else ""
@@ -184,7 +189,8 @@ def _rate_figure(case: Case, rate: Rate, parts: list[Grouping], replicates: list
         f"group_{rate.measure}",
         "interval",
         f"{name} by group",
-        f"Each dot is {how}, with a 95 % interval by bootstrap; groups whose intervals lie apart are treated differently.",
+        f"Each dot is {how}, with a 95 % interval by bootstrap, or Wilson's where all rows are alike; groups whose intervals lie"
+        " apart are treated differently.",
         (Series(name, *(tuple(column) for column in columns)),),
         "group",
         name,

@@ -62,9 +62,13 @@ def _more_rows(case: Case, evidence: Evidence) -> tuple[bool, str, Number]:
     helps = metric.gain(low if metric.greater_is_better else high, before) > 0
     told = (
         f"with {every:,.0f} instead of {fewer:,.0f} rows the {called(metric)} goes from {score_text(metric, before)} to"
-        f" {score_text(metric, after)}, so more rows {'would help' if helps else 'would hardly help'}"
+        f" {score_text(metric, after)}, "
     )
     half = (high - low) / 2
+    if helps:
+        told += "so more rows would help"
+    else:
+        told += "so more rows would hardly help" if gain <= 0 else "too little to tell from chance, so more rows may help or not"
     return helps, told, number(gain, gain - half, gain + half, unit_of(metric, case.profile))
 
 

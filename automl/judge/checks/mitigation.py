@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +15,13 @@ from automl.core.profile import Role
 from automl.core.readout import GroupThresholds
 from automl.core.statistics import percentile_interval
 from automl.judge.bootstrap import count_blocks, judged_groups, replicator, resamples_for
-from automl.judge.fairness import MEASURES, Gap, around, measured
+from automl.judge.fairness import MEASURES, ODDS, Gap, around, measured
 from automl.judge.scoring import headline_metric, judged_on, not_applicable, scaled
 from automl.judge.wording import figures_text, finite, names_text, number
 
 TITLE = "Before and after mitigation"
 SHOWN = ("selection", "equalised_odds")
+UNSURE = "Do not count on it: so few judged rows cannot tell it from chance. More of them would."
 MOST_NAMED = 4
 
 
@@ -52,22 +54,28 @@ def run(case: Case) -> list[Finding]:
     assert plain is not None
     scores = [_score(case, plain, metric) for metric in _metrics(case)]
     before, after = measured(plain), measured(case)
-    gaps = [_gap(key, before[key], after[key]) for key in before if key in after and key[1] in SHOWN]
+    shown = [key for key in before if key in after and _is_shown(key, before)]
+    aim = [key for key in shown if key[1] != "selection"] if by_group is not None else shown
+    made = {key: _gap(key, before[key], after[key]) for key in shown}
+    gaps = list(made.values())
     changes = [*gaps, *scores]
     helped = [each for each in gaps if each.after < each.before]
+    sure = [each for each in helped if each.by.high is not None and each.by.high < 0]
     price = next(each for each in scores if each.label == METRICS["accuracy"].title)
-    first = max(gaps, key=lambda each: each.before - each.after, default=None)
+    first = max((made[key] for key in aim), key=lambda each: each.before - each.after, default=None)
     done = "weighing the rows" if by_group is None else "a threshold for each group"
     told = f"On {judged_on(case)} {done} changed accuracy from {figures_text(price.before)} to {figures_text(price.after)}"
     if first is not None:
         told += f", and the gap in {first.label} from {figures_text(first.before)} to {figures_text(first.after)}"
-    told += f"; {len(helped)} of {len(gaps)} gaps got smaller" if gaps else ""
+    if gaps:
+        told += f"; {len(helped)} of {len(gaps)} gaps got smaller, {len(sure) or 'none'} of them beyond chance"
+    told += "" if by_group is None else f"; {_otherwise(case, plain)}"
     told += "" if by_group is None else _inputs_text(case, by_group)
     return [
         Finding(
             code="AML414",
             title=TITLE,
-            severity=Severity.PASSED if helped else Severity.TIP,
+            severity=Severity.PASSED if sure else Severity.TIP,
             section=Section.FAILURES,
             sentence=f"{told}.",
             about="evaluated",
@@ -77,9 +85,20 @@ def run(case: Case) -> list[Finding]:
                 "columns": ["measure", "without", "with", "change", "low", "high"],
                 "rows": [[each.label, each.before, each.after, each.by.value, each.by.low, each.by.high] for each in changes],
             },
-            action="" if helped else "Fit again without --mitigate: it closes no gap here.",
+            action="" if sure else UNSURE if helped else "Fit again without --mitigate: it closes no gap here.",
         )
     ]
+
+
+def _is_shown(key: tuple[str, str], found: Mapping[tuple[str, str], Gap]) -> bool:
+    """Demographic parity and equalised odds; where a half of these has too few rows, the other half."""
+    return key[1] in SHOWN or (key[1] in ODDS and (key[0], "equalised_odds") not in found)
+
+
+def _otherwise(case: Case, plain: Case) -> str:
+    """How many judged rows are called otherwise by thresholds of their groups."""
+    count = int((case.called != plain.called).sum())
+    return f"{count:,} of {len(case.truth):,} rows {'is' if count == 1 else 'are'} called otherwise"
 
 
 def _group_thresholds(case: Case) -> GroupThresholds | None:

@@ -60,18 +60,20 @@ def run(case: Case) -> list[Finding]:
         "sealed": compare(case, [metric])[0].model,
         "optimism": number(optimism, low, high, unit),
     }
-    flattered = low > 0
-    sentence = (
-        f"The search was more hopeful than the sealed rows confirm ({told})."
-        if flattered
-        else f"The sealed rows confirm what the search promised ({told})."
-    )
-    action = (
-        "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
-        if flattered
-        else ""
-    )
-    severity = Severity.ISSUE if flattered else Severity.PASSED
+    severity, action = Severity.PASSED, ""
+    sentence = f"The sealed rows confirm what the search promised ({told})."
+    if low > 0:
+        severity, sentence = Severity.ISSUE, f"The search was more hopeful than the sealed rows confirm ({told})."
+        action = (
+            "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
+        )
+    elif high < 0:
+        severity = Severity.TIP
+        sentence = (
+            f"The sealed rows were kinder to the model than those of the search, by more than chance explains ({told}); a part of"
+            " it may be that the judged model learned from more rows than the models of the folds."
+        )
+        action = "Expect new rows to score between the two, and rather nearer to the folds, which are more rows."
     return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
 
 

@@ -21,8 +21,11 @@ def run(case: Case) -> list[Finding]:
         for column in columns
         if column not in named and column.kind in CAN_BE_GROUPED and column.role is Role.FEATURE and hints_sensitive(column.name)
     ]
-    rows = [[column.name, USED_BY.get(column.role, f"not used ({column.role.value})")] for column in [*named, *hinted]]
-    table = {"columns": ["column", "what it is used for"], "rows": rows} if rows else {}
+    rows = [
+        [column.name, USED_BY.get(column.role, f"not used ({column.role.value})"), column in named]
+        for column in [*named, *hinted]
+    ]
+    table = {"columns": ["column", "what it is used for", "groups compared"], "rows": rows} if rows else {}
     if hinted and not named:  # who has named columns has made the choice
         one = len(hinted) == 1
         sentence = f"By {'its name' if one else 'their names'}, {names_text(each.name for each in hinted)} may tell people apart"
@@ -38,7 +41,9 @@ def run(case: Case) -> list[Finding]:
         ]  # fmt: skip
     sentence = "No column looks sensitive by its name."
     if named:
-        sentence = f"The model is judged by the groups of {names_text(case.plan.sensitive)}."
+        sentence = f"The model is judged by the groups of {names_text(case.plan.sensitive)}"
+        others = names_text(each.name for each in hinted)
+        sentence += f"; by name {others} may be sensitive too, and the groups of these were not compared." if hinted else "."
     return [Finding("AML116", TITLE, Severity.PASSED, Section.DATA, sentence, table=table)]
 
 
