@@ -127,7 +127,7 @@ def _figure(found: dict[Key, Gap], case: Case) -> Figure:
     ordered = sorted(found.items(), key=lambda each: list(MEASURES).index(each[0][1]))
     series = Series(
         "gap",
-        tuple(_label(key) for key, _ in ordered),
+        tuple(_label(key) if len({name for name, _ in found}) > 1 else MEASURES[key[1]] for key, _ in ordered),
         tuple(finite(gap.interval.value) for _, gap in ordered),
         tuple(finite(gap.interval.low) for _, gap in ordered),
         tuple(finite(gap.interval.high) for _, gap in ordered),

@@ -61,7 +61,7 @@ def run(case: Case) -> list[Finding]:
         "optimism": number(optimism, low, high, unit),
     }
     severity, action = Severity.PASSED, ""
-    sentence = f"The sealed rows confirm what the search promised ({told})."
+    sentence = f"The sealed rows and the folds of the search agree as far as chance lets one tell ({told})."
     if low > 0:
         severity, sentence = Severity.ISSUE, f"The search was more hopeful than the sealed rows confirm ({told})."
         action = (
