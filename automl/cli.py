@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import math
 import os
 import pkgutil
 import signal
@@ -380,17 +381,16 @@ def _beside_the_report(run: str, scores: Any) -> list[str]:
 
     path = Path(run) / "report.json"
     headline = read_json(path).get("headline") if path.is_file() else None
-    ends = scores.intervals.get(headline["metric"]) if headline else None
-    if not headline or ends is None or headline["score"]["low"] is None:
+    here = scores.intervals.get(headline["metric"]) if headline else None
+    if not headline or here is None or None in (headline["score"]["low"], headline["score"]["high"]):
         return []
-    metric, told, value = METRICS[headline["metric"]], headline["score"], scores.values[headline["metric"]]
-    here, there = (ends[1], told["value"]) if metric.greater_is_better else (ends[0], told["value"])
-    beyond = metric.gain(told["low"] if metric.greater_is_better else told["high"], value) > 0
-    if metric.gain(there, here) <= 0 and not beyond:
+    metric, there = METRICS[headline["metric"]], headline["score"]
+    value, chance = scores.values[metric.name], math.hypot(there["high"] - there["low"], here[1] - here[0]) / 2
+    if not metric.gain(there["value"], value) > chance:
         return []
     return [
-        f"{metric.title} is {value:.4g} on these rows, but {told['value']:.4g} ({told['low']:.4g} to {told['high']:.4g}) in the"
-        " report: these rows are harder or others than the judged ones, or those were kind to the model"
+        f"{metric.title} is {value:.4g} on these rows, but {there['value']:.4g} ({there['low']:.4g} to {there['high']:.4g}) in"
+        " the report: these rows are harder or others than the judged ones, or those were kind to the model"
     ]
 
 

@@ -171,7 +171,7 @@ def _limitations(opened: Report) -> str:
     if opened.plan.sensitive:
         told = [*_OF_GROUPS, *[_THRESHOLDS] * bool(opened.content["model"].get("thresholds_by"))]
         fair = [each for each in opened.findings if each.code in told and each.severity is Severity.PASSED]
-        lines += ["### Sensitive groups", *(f"- **{_plain(each.code)}:** {_said(each.sentence)}" for each in fair)]
+        lines += ["### Sensitive groups"] * bool(fair) + [f"- **{_plain(each.code)}:** {_said(each.sentence)}" for each in fair]
     lines += ["### Recommendations"]
     actions = [f"- {_said(each['text'])} ({_plain(each['code'])})" for each in opened.content["actions"]]
     return _joined(lines + (actions or ["Watch the scores on new data, and train again when they fall."]))

@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 
 import automl
-from automl.cli import cli
+from automl.cli import _beside_the_report, cli
 from automl.core.discovery import declarations
 from automl.core.errors import InputError
+from automl.scoring import Scores
 
 
 def one_sentence(err: str) -> str:
@@ -530,3 +531,23 @@ def test_ctrl_c_keeps_the_best_model_so_far(finished, tmp_path):
     assert "next: automl predict" in out
     assert (folder / "model" / "model.onnx").exists()
     assert json.loads((folder / "run.json").read_text())["state"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("metric", "told", "found", "warns"),
+    [
+        ("accuracy", (0.85, 0.79, 0.90), (0.84, 0.837, 0.843), False),  # few judged rows, many new ones
+        ("accuracy", (0.90, 0.896, 0.904), (0.875, 0.74, 0.95), False),  # many judged rows, few new ones
+        ("roc_auc", (0.84, 0.81, 0.87), (0.77, 0.75, 0.79), True),
+        ("roc_auc", (0.77, 0.75, 0.79), (0.84, 0.81, 0.87), False),
+        ("log_loss", (0.30, 0.28, 0.32), (0.40, 0.38, 0.42), True),
+        ("log_loss", (0.40, 0.38, 0.42), (0.30, 0.28, 0.32), False),
+        ("roc_auc", (0.84, None, None), (0.77, 0.75, 0.79), False),
+    ],
+)
+def test_a_score_below_that_of_the_report_is_told_where_chance_does_not_explain_it(metric, told, found, warns, tmp_path):
+    score = dict(zip(("value", "low", "high"), told, strict=True))
+    (tmp_path / "report.json").write_text(json.dumps({"headline": {"metric": metric, "score": score}}))
+    scores = Scores(500, 0, {metric: found[0]}, {metric: found[1:]})
+    assert bool(_beside_the_report(str(tmp_path), scores)) == warns
+    assert _beside_the_report(str(tmp_path / "model"), scores) == []

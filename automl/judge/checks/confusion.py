@@ -119,15 +119,20 @@ def _action(case: Case, each: list[_PerClass]) -> str:
     weak = _weak(each)
     if not weak or _chosen(case):
         return ""
-    where = "at the usual threshold" if case.limits is None else "at the thresholds of the groups"
+    if case.limits is not None:
+        return (
+            f'Less than half of "{weak[0].name}" is found at thresholds that are chosen for equal odds: collect more of its rows,'
+            " or, if missing one costs more than a false alarm, fit again with `--min-recall 0.8` in place of"
+            " `--mitigate thresholds`."
+        )
     if weak[0].name == case.profile.positive:
         return (
-            f'Less than half of "{weak[0].name}" is found {where}: call it more often if missing one costs more'
+            f'Less than half of "{weak[0].name}" is found at the usual threshold: call it more often if missing one costs more'
             " than a false alarm, such as by `--min-recall 0.8` or `--cost-fn 5`, or collect more of its rows."
         )
     return (
-        f'Less than half of "{weak[0].name}" is found {where}: lower it for this class if missing one costs more than a false '
-        "alarm, or collect more of its rows."
+        f'Less than half of "{weak[0].name}" is found at the usual threshold: lower it for this class if missing one costs more '
+        "than a false alarm, or collect more of its rows."
     )
 
 

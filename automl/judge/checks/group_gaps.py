@@ -21,6 +21,7 @@ LARGE = 0.1
 LARGE_RATIO = 0.8
 """The four-fifths rule: a group that is selected less than this often as another is worth a look."""
 SIGNIFICANT = 0.05
+OF_ODDS = {"true_positive": "that truly are of the class", "false_positive": "that truly are not of the class"}
 MORE_ROWS = "Judge the model on more rows of the groups before anything depends on it; it is no proof that there is no gap."
 HARM = ("true_positive", "false_positive", "equalised_odds", "error", "absolute_error", "bias")
 """Measures that compare rows with the same truth, or errors: a gap is a fault of the model. Demographic parity also differs
@@ -67,12 +68,14 @@ def _unjudged(case: Case, found: dict[Key, Gap]) -> str:
     """For which columns a half of equalised odds has too few rows, in words; joint groups are left aside."""
     if not case.profile.task.is_classification:
         return ""
-    lacking = [(name, [each for each in ODDS if (name, each) not in found]) for name in case.plan.sensitive]
-    said = [f"{' and '.join(MEASURES[each] for each in some)} by {name}" for name, some in lacking if some]
-    if not said:
-        return ""
-    why = f"fewer than two groups have {FEWEST_ROWS} rows of the class"
-    return f"; {', and '.join(said)} {'was' if len(said) == 1 else 'were'} not judged, nor equalised odds there, as {why}"
+    lacking = {each: [name for name in case.plan.sensitive if (name, each) not in found] for each in ODDS}
+    few = f"fewer than two groups have {FEWEST_ROWS} rows"
+    said = [
+        f"{MEASURES[each]} by {names_text(names)} was not judged, as {few} {OF_ODDS[each]}"
+        for each, names in lacking.items()
+        if names
+    ]
+    return f"; {'; '.join(said)}; nor was equalised odds there" if said else ""
 
 
 def _real(found: dict[Key, Gap]) -> set[Key]:
@@ -120,7 +123,8 @@ def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
     more = len(notable) - 1
     if not more:
         return told
-    return f"{told}; {count_text(more, 'more gap')} that {'is' if more == 1 else 'are'} large and more than chance: in the table"
+    which = "large, or uneven by the four-fifths rule, and more than chance"
+    return f"{told}; {count_text(more, 'more gap')} in the table {'is' if more == 1 else 'are'} {which}"
 
 
 def _figure(found: dict[Key, Gap], case: Case) -> Figure:

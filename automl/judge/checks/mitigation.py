@@ -68,7 +68,8 @@ def run(case: Case) -> list[Finding]:
     if first is not None:
         told += f", and the gap in {first.label} from {figures_text(first.before)} to {figures_text(first.after)}"
     if gaps:
-        told += f"; {len(helped)} of {len(gaps)} gaps got smaller, {len(sure) or 'none'} of them beyond chance"
+        told += f"; {len(helped)} of {len(gaps)} gaps got smaller"
+        told += f", {len(sure) or 'none'} of them beyond chance" if helped else ""
     told += "" if by_group is None else f"; {_otherwise(case, plain)}"
     told += "" if by_group is None else _inputs_text(case, by_group)
     return [
@@ -85,7 +86,7 @@ def run(case: Case) -> list[Finding]:
                 "columns": ["measure", "without", "with", "change", "low", "high"],
                 "rows": [[each.label, each.before, each.after, each.by.value, each.by.low, each.by.high] for each in changes],
             },
-            action="" if sure else UNSURE if helped else "Fit again without --mitigate: it closes no gap here.",
+            action="" if sure else UNSURE if helped or not gaps else "Fit again without --mitigate: it closes no gap here.",
         )
     ]
 

@@ -67,13 +67,14 @@ def run(case: Case) -> list[Finding]:
         action = (
             "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
         )
-    elif high < 0:
+    elif high < 0 and case.weight is None:  # the folds are scored without weights
         severity = Severity.TIP
         sentence = (
             f"The sealed rows were kinder to the model than those of the search, by more than chance explains ({told}); a part of"
             " it may be that the judged model learned from more rows than the models of the folds."
         )
-        action = "Expect new rows to score between the two, and rather nearer to the folds, which are more rows."
+        action = "Expect new rows to score between the two"
+        action += ", and rather nearer to the folds, which are more rows." if len(case.out_of_fold) > len(case.truth) else "."
     return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
 
 
