@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from automl.core.case import Case, Turn
+from automl.core.case import Case, Check, Turn
 from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.discovery import declarations
 from automl.core.files import dump_json, encode
-from automl.core.finding import Finding, Severity
+from automl.core.finding import Finding, Section, Severity
 from automl.core.tasks import Task
 from automl.judge import CHECKS, LEFT_OUT, Clocks, bounded, judge
 from automl.report import render, report
@@ -64,6 +64,16 @@ def test_what_there_was_no_time_for_is_named_and_the_verdict_never_is(seconds_a_
     tip = of_code[LEFT_OUT]
     assert (tip.severity is Severity.TIP) == bool(not_run)
     assert ("--time 180" in tip.action) == bool(not_run)
+    assert all(code in tip.sentence for code, said in named.items() if said == "cut short")
+
+
+def test_what_was_not_measured_in_time_counts_as_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Finding("AML399", "Late", Severity.NOT_RUN, Section.TRUST, "There was no time for its probe.")
+    check = Check("AML399", "Late", Section.TRUST, lambda case: [late])
+    monkeypatch.setattr("automl.judge.declarations", lambda *names: [check])
+    findings = judge(timed(0.0))
+    assert left_out(findings) == {"AML399": "not run"}
+    assert "1 check was not made (Late)" in next(each.sentence for each in findings if each.code == LEFT_OUT)
 
 
 def test_the_slower_the_machine_the_more_is_left_out() -> None:
