@@ -332,7 +332,12 @@ def test_sealed_rows_that_are_kinder_than_chance_explains_are_told() -> None:
     lucky = found(replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth]), "AML205")
     assert lucky.severity is Severity.TIP
     assert lucky.numbers["optimism"].high < 0
-    assert "kinder" in lucky.sentence and "nearer to the folds" in lucky.action
+    assert "kinder" in lucky.sentence and lucky.action == "Expect new rows to score between the two."
+    twice = {name: np.concatenate([getattr(case, name)] * 2) for name in ("out_of_fold", "out_of_fold_truth", "out_of_fold_rows")}
+    more = found(replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth], **twice), "AML205")
+    assert "nearer to the folds, which are more rows" in more.action
+    weighed = replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth], weight=np.ones(len(case.truth)))
+    assert found(weighed, "AML205").severity is Severity.PASSED, "the folds are scored without weights"
 
 
 def test_parity_beyond_the_tolerance_stops_the_run() -> None:
