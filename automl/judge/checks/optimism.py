@@ -60,22 +60,26 @@ def run(case: Case) -> list[Finding]:
         "sealed": compare(case, [metric])[0].model,
         "optimism": number(optimism, low, high, unit),
     }
-    severity, action = Severity.PASSED, ""
-    sentence = f"The sealed rows and the folds of the search agree as far as chance lets one tell ({told})."
+    severity, sentence, action = _said(case, told, low, high)
+    return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
+
+
+def _said(case: Case, told: str, low: float, high: float) -> tuple[Severity, str, str]:
+    """Severity, sentence and action, by the interval of the optimism. told: both scores, in words."""
     if low > 0:
-        severity, sentence = Severity.ISSUE, f"The search was more hopeful than the sealed rows confirm ({told})."
         action = (
             "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
         )
-    elif high < 0 and case.weight is None:  # the folds are scored without weights
-        severity = Severity.TIP
+        return Severity.ISSUE, f"The search was more hopeful than the sealed rows confirm ({told}).", action
+    if high < 0 and case.weight is None:  # the folds are scored without weights
         sentence = (
             f"The sealed rows were kinder to the model than those of the search, by more than chance explains ({told}); a part of"
             " it may be that the judged model learned from more rows than the models of the folds."
         )
         action = "Expect new rows to score between the two"
         action += ", and rather nearer to the folds, which are more rows." if len(case.out_of_fold) > len(case.truth) else "."
-    return [Finding("AML205", TITLE, severity, Section.SCORES, sentence, "evaluated", numbers, action=action)]
+        return Severity.TIP, sentence, action
+    return Severity.PASSED, f"The sealed rows and the folds of the search agree as far as chance lets one tell ({told}).", ""
 
 
 def _not_independent() -> Finding:
