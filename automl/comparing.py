@@ -11,7 +11,7 @@ import numpy as np
 
 from automl.core.files import encode, read_json
 from automl.core.finding import Number
-from automl.core.metrics import METRICS, with_scale
+from automl.core.metrics import METRICS, with_scale, with_threshold
 from automl.core.record import read_record
 from automl.core.statistics import percentile_interval
 
@@ -82,6 +82,8 @@ def compare(first: Run, second: Run) -> Comparison:
         second.profile.classes,
     ):
         unpaired = "they predict different things"
+    elif first.profile.positive != second.profile.positive:
+        unpaired = f'one asks for "{first.profile.positive}", the other for "{second.profile.positive}"'
     elif not same:
         unpaired = "they were made from different data"
     else:
@@ -152,30 +154,41 @@ def _shared(first: Run, second: Run) -> tuple[tuple[dict[str, Array], dict[str, 
 def _paired(first: Run, second: Run, ours: dict[str, Array], theirs: dict[str, Array]) -> tuple[Paired, ...]:
     """The metric that each run was chosen by."""
     names = dict.fromkeys((first.plan.metric, second.plan.metric))
-    return tuple(each for name in names if (each := _difference(name, first, ours, theirs)) is not None)
+    return tuple(each for name in names if (each := _difference(name, (first, second), (ours, theirs))) is not None)
 
 
-def _difference(name: str, run: Run, ours: dict[str, Array], theirs: dict[str, Array]) -> Paired | None:
+def _difference(name: str, runs: tuple[Run, Run], sides: tuple[dict[str, Array], dict[str, Array]]) -> Paired | None:
     from automl.judge.bootstrap import count_blocks, replicator
 
+    ours, profile = sides[0], runs[0].profile
     truth, weight, groups = ours["truth"], ours.get("weight"), ours.get("groups")
-    metric = with_scale(METRICS[name], [ours["error_scale"]]) if "error_scale" in ours else METRICS[name]
-    positive = run.profile.classes.index(run.profile.positive) if run.profile.positive in run.profile.classes else 1
-    scores = [metric.score(truth, side["prediction"], weight, positive) for side in (ours, theirs)]
+    plain = with_scale(METRICS[name], [ours["error_scale"]]) if "error_scale" in ours else METRICS[name]
+    positive = profile.classes.index(profile.positive) if profile.positive in profile.classes else 1
+    metrics = [with_threshold(plain, _threshold(run, side)) for run, side in zip(runs, sides, strict=True)]
+    judged = list(zip(metrics, (side["prediction"] for side in sides), strict=True))
+    scores = [metric.score(truth, prediction, weight, positive) for metric, prediction in judged]
     if not np.isfinite(scores).all():
         return None
-    draws = [replicator(metric, truth, side["prediction"], positive) for side in (ours, theirs)]
-    blocks = list(count_blocks(len(truth), RESAMPLES, run.plan.seed, groups, weight))
+    draws = [replicator(metric, truth, prediction, positive) for metric, prediction in judged]
+    blocks = list(count_blocks(len(truth), RESAMPLES, runs[0].plan.seed, groups, weight))
     before, after = (np.concatenate([draw(block) for block in blocks]) for draw in draws)
-    gains = after - before if metric.greater_is_better else before - after
+    gains = after - before if plain.greater_is_better else before - after
     gains = gains[np.isfinite(gains)]
     sides = [(1 + int(part.sum())) / (1 + len(gains)) for part in (gains <= 0, gains >= 0)]
     p_value = min(1.0, 2 * min(sides))
     low, high = percentile_interval(gains)
     known = bool(np.isfinite(low) and np.isfinite(high))
-    gain = Number(metric.gain(scores[1], scores[0]), low if known else None, high if known else None)
+    gain = Number(plain.gain(scores[1], scores[0]), low if known else None, high if known else None)
     told = "no more than chance explains"
     if p_value < SIGNIFICANT:
         told = f"the {'second' if gain.value > 0 else 'first'} is better"
     sentence = f"On the {len(truth):,} rows that both judged: {told} (p = {p_value:.3f}, paired bootstrap)."
     return Paired(name, len(truth), scores[0], scores[1], gain, p_value, sentence)
+
+
+def _threshold(run: Run, side: dict[str, Array]) -> float | Array | None:
+    """From which probability on this run calls the positive class, one a row where it differs by group."""
+    if "limits" in side:
+        return side["limits"]
+    found = run.evidence.readout.threshold
+    return None if found is None else found.value

@@ -66,7 +66,7 @@ def write_recipe(plan: Plan, path: Path | str, data: Path | str | None = None, e
 
 def options_of(plan: Plan) -> Options:
     """The choices of a call that lead to this Plan."""
-    column = {"grouped": "group", "time": "time_column"}.get(plan.split.folds_by or plan.split.kind)
+    column = {"grouped": "group", "time": "time_column"}.get(plan.split.folds_kind)
     return make_options(
         {
             "target": plan.target,

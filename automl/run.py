@@ -305,7 +305,7 @@ class Sitting:
         with self.stage("recommend", "choosing the ladder"):
             plan = recipe or recommend(profile, options)
             if dataset.test is not None:
-                by = plan.split.kind if plan.split.kind in ("grouped", "time") else plan.split.folds_by
+                by = plan.split.folds_kind if plan.split.folds_kind in ("grouped", "time") else None
                 reason = "a test part was given"
                 split = dataclasses.replace(plan.split, kind="given", sealed_fraction=0.0, reason=reason, folds_by=by)
                 plan = dataclasses.replace(plan, split=split)

@@ -146,7 +146,7 @@ class RunFolder:
             "prediction": case.prediction,
             "baseline": case.baseline,
         }
-        further = {"weight": case.weight, "groups": judged_groups(case), "error_scale": case.error_scale}
+        further = {"weight": case.weight, "groups": judged_groups(case), "error_scale": case.error_scale, "limits": case.limits}
         for name, values in {**further, "unmitigated": case.unmitigated}.items():
             if values is not None:
                 arrays[name] = np.unique(values, return_inverse=True)[1] if name == "groups" else values

@@ -214,10 +214,12 @@ def describe_run(run: Run) -> str:
     from automl.report.verdict import verdict
 
     attention, judged = describe_findings(run.findings), verdict(run.findings)
+    asked_for = [each.sentence for each in run.findings if each.code == "AML414" and each.severity == "passed"]
     return "\n".join(
         [
             f"{judged.label}: {judged.reason}",
             *(finding.sentence for finding in run.findings if finding.code == "AML201"),
+            *asked_for,
             *(f"note: {note}" for note in run.profile.notes),
             *(["", attention] if attention else []),
             "",

@@ -42,7 +42,8 @@ NOTED_WHILE_RUNNING = ("AML307", "AML308", "AML309")
 LEFT_ASIDE = (
     "what was measured by the clock: seconds, milliseconds a row, the price of a climb",
     "what only training again would give: out-of-fold predictions, the scores of trials and of rungs on fresh folds, the"
-    " learning curve, the parity of the exported graph with the pipeline it came from",
+    " learning curve, the parity of the exported graph with the pipeline it came from, the probes of sanity, importances by fold,"
+    " the fairness of single trials, predictions without the mitigation",
     "what the shipped model predicts, where it was fitted again on all rows: its file is held against its digest",
 )
 NESTED = "the predictions of nested cross-validation, whose models were not kept; what is computed from them is recomputed"
@@ -371,6 +372,8 @@ def _predictions(kept: _Kept) -> Part:
     for name, values in (("weight", context.weight), ("error_scale", context.error_scale)):
         if values is not None and name in arrays:  # runs of earlier versions did not keep them
             again[name] = values[judged.rows]
+    if kept.case.limits is not None and "limits" in arrays:
+        again["limits"] = kept.case.limits
     differences = [each for name, values in again.items() for each in _arrays(file, name, arrays.get(name), values)]
     held = kept.arrays("out_of_fold")
     differences += _arrays("evaluated/out_of_fold.npz", "row_ids", held.get("row_ids"), kept.prepared.row_ids)

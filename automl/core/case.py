@@ -33,7 +33,7 @@ class Case:
     predict: the evaluated model on raw rows. predictor: the same as its opened folder, for checks that mix parsed cells.
     model: {"bytes": ..., "milliseconds_a_row": ..., "parity": {"probability": 1e-7, ...}} facts about the exported graph.
     out_of_fold, out_of_fold_truth: predictions of the champion on the search folds of the training part;
-        out_of_fold_rows: positions of these rows in the data.
+        out_of_fold_rows: positions of these rows in the data; out_of_fold_weight: their weights.
     groups: (rows,) judged rows of one number are drawn together by the bootstrap, or None.
     error_scale, out_of_fold_scale: of a forecast: what errors of judged and of out-of-fold rows are measured by.
     quantiles: of a forecast: (judged rows, quantiles), whose median is `prediction`. details: what a modality's own
@@ -63,6 +63,7 @@ class Case:
     out_of_fold: Array = field(default_factory=lambda: np.zeros(0))
     out_of_fold_truth: Array = field(default_factory=lambda: np.zeros(0))
     out_of_fold_rows: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    out_of_fold_weight: Array | None = None
     deadline: Deadline = field(default_factory=lambda: Deadline(None))
     groups: Array | None = None
     error_scale: Array | None = None
@@ -78,6 +79,20 @@ class Case:
     @property
     def trained(self) -> bool:
         return self.evidence is not None and self.predict is not None
+
+    def row_number(self, place: int) -> int:
+        """Where a judged row stands in the file that it comes from, counted from 0 (see `counting`)."""
+        if len(self.row_ids) != len(self.truth):
+            return place
+        before = 0 if self.dataset.test is None else self.dataset.rows
+        return int(self.row_ids[place]) - before
+
+    @property
+    def counting(self) -> str:
+        """How `row_number` counts, as a sentence."""
+        where = " in the test file" if self.dataset.test is not None else ""
+        where = where or (" among the rows that were read" if self.dataset.left_out else "")
+        return f"Rows are counted from 0{where}."
 
     @property
     def training_rows(self) -> Array:

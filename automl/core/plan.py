@@ -47,6 +47,11 @@ class Split:
     folds_by: str | None = None
     search_rows: int | None = None
 
+    @property
+    def folds_kind(self) -> str:
+        """How the rows that are learned from are divided, whether or not the test part was given."""
+        return self.folds_by or self.kind
+
 
 @dataclass(frozen=True)
 class Plan:

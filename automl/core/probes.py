@@ -89,7 +89,7 @@ class RateTest:
 class Probes:
     """What the probes found. architecture: whose form was shuffled and repeated; net: the one that was to memorise.
 
-    left_out: {probe: why it was not made}.
+    left_out: {probe: why it was not made}; failed: {probe: the error that ended it}.
     """
 
     architecture: str = ""
@@ -99,3 +99,4 @@ class Probes:
     memorised: Memorised | None = None
     rates: RateTest | None = None
     left_out: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)

@@ -37,6 +37,10 @@ class Role(StrEnum):
     UNUSED = "unused"
 
 
+LEVELS_WITHOUT_SAMPLES = 20
+"""With more values than this the rarest ones are those of a few rows."""
+
+
 @dataclass(frozen=True)
 class ColumnProfile:
     """Facts about one column.
@@ -63,6 +67,11 @@ class ColumnProfile:
     unique: int = 0
     statistics: dict[str, Any] = field(default_factory=dict)
     association: float | None = None
+
+    @property
+    def tells_rows(self) -> bool:
+        """Whether its values, written out, could point to single rows, which --no-samples keeps out of what is shown."""
+        return self.kind in (Kind.TEXT, Kind.IDENTIFIER) or self.unique > LEVELS_WITHOUT_SAMPLES
 
 
 @dataclass(frozen=True)

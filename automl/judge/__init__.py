@@ -147,7 +147,7 @@ def _predicted(case: Case) -> Case:
     if known.all() and held.all():
         return case
     if not held.all() and len(held) == len(case.out_of_fold_truth):
-        of_folds = {name: getattr(case, f"out_of_fold{name}") for name in ("", "_truth", "_rows", "_limits")}
+        of_folds = {name: getattr(case, f"out_of_fold{name}") for name in ("", "_truth", "_rows", "_weight", "_limits")}
         fitting = {f"out_of_fold{name}": each for name, each in of_folds.items() if each is not None and len(each) == len(held)}
         case = replace(case, **{name: values[held] for name, values in fitting.items()})
     names = (

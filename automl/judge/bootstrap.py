@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl.core.case import Case
 from automl.core.finding import Number
@@ -192,11 +193,13 @@ def headline(case: Case, metric: Metric) -> Number:
     return compare(case, [metric])[0].model
 
 
-def score_replicates(metric: Metric, truth: Array, prediction: Array, case: Case, weight: Array | None = None) -> Array:
-    """Bootstrap replicates of one score on any rows of the case: (resamples,)."""
+def score_replicates(
+    metric: Metric, truth: Array, prediction: Array, case: Case, weight: Array | None = None, groups: Array | None = None
+) -> Array:
+    """Bootstrap replicates of one score on any rows of the case: (resamples,). groups: (rows,) of what is drawn together."""
     scorer = replicator(metric, truth, prediction, case.positive)
     total = resamples_for(len(truth), _classes(prediction), case)
-    return np.concatenate([scorer(block) for block in count_blocks(len(truth), total, case.plan.seed, None, weight)])
+    return np.concatenate([scorer(block) for block in count_blocks(len(truth), total, case.plan.seed, groups, weight)])
 
 
 def resamples_for(rows: int, classes: int, case: Case) -> int:
@@ -216,10 +219,16 @@ def judged_groups(case: Case) -> Array | None:
     """The group of every judged row where the split was by group or windows of a forecast are judged, else None."""
     if case.groups is not None:
         return case.groups
+    return groups_in(case, case.judged)
+
+
+def groups_in(case: Case, frame: pd.DataFrame) -> Array | None:
+    """The group of every one of these rows, where the plan divides the rows by groups; None where all are of one group."""
     column = case.plan.split.column
-    if case.plan.split.kind != "grouped" or column is None or column not in case.judged.columns:
+    if case.plan.split.folds_kind != "grouped" or column is None or column not in frame.columns:
         return None
-    return np.asarray([str(value) for value in case.judged[column]])
+    groups = np.asarray([str(value) for value in frame[column]])
+    return groups if len(np.unique(groups)) > 1 else None
 
 
 def count_blocks(

@@ -36,7 +36,7 @@ def table_of_rows(case: Case, rows: Array) -> dict[str, Any]:
     features = features[: MOST_COLUMNS - 2 * bool(why)]
     lines = []
     for at, position in enumerate(rows.tolist()):
-        line: list[Any] = [int(case.row_ids[position]) if len(case.row_ids) == len(case.truth) else position]
+        line: list[Any] = [case.row_number(position)]
         if classification:
             called = int(given[position])
             truth = class_name(case, int(case.truth[position]))

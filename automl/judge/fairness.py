@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,11 @@ class Gap:
 
 
 def sensitive_groupings(case: Case) -> list[Grouping]:
-    """The judged rows by each sensitive column, and by all of them at once where there are several."""
+    """The judged rows by each sensitive column, by every two of them, and by all at once."""
     whole = case.dataset.frame
     single = [grouping(case.profile.column(name), whole, case.judged) for name in case.plan.sensitive]
-    return [*single, intersection(single)] if len(single) > 1 else single
+    sizes = dict.fromkeys((2, len(single))) if len(single) > 1 else {}
+    return [*single, *(intersection(list(part)) for size in sizes for part in combinations(single, size))]
 
 
 def rates_of(case: Case, prediction: Array | None = None) -> list[Rate]:

@@ -14,7 +14,7 @@ from automl.core.clock import Deadline
 from automl.core.metrics import METRICS, Metric
 from automl.core.parsers import parse_column
 from automl.core.statistics import percentile_interval
-from automl.judge.bootstrap import count_blocks, replicator
+from automl.judge.bootstrap import count_blocks, judged_groups, replicator
 from automl.judge.curves import sampled
 from automl.judge.scoring import headline_metric
 
@@ -85,7 +85,7 @@ def permutation_importance(case: Case) -> Importance | None:
     """The importance of every feature for the judged rows, or None where no score is defined or no time is left.
 
     A column is shuffled `repeats` times in one batch of rows. The interval is a percentile bootstrap over
-    rows, so it covers the choice of the rows as well as of the shuffles.
+    rows (whole groups where the rows were divided by groups), so it covers the choice of the rows as well as of the shuffles.
     """
     names = [column.name for column in case.profile.features if column.name in case.judged.columns]
     if case.predict is None or not len(case.truth) or not names or case.deadline.lacks(LEAST_SECONDS):
@@ -130,7 +130,9 @@ def _sample(case: Case, most: int) -> _Sample | None:
     metric = _defined(case, rows, truth, prediction, weight)
     if metric is None:
         return None
-    counts = np.concatenate(list(count_blocks(len(rows), RESAMPLES, case.plan.seed, None, weight)))
+    groups = judged_groups(case)
+    drawn = count_blocks(len(rows), RESAMPLES, case.plan.seed, None if groups is None else groups[rows], weight)
+    counts = np.concatenate(list(drawn))
     draws = replicator(metric, truth, prediction, case.positive)(counts)
     score = metric.score(truth, prediction, weight, case.positive)
     return _Sample(frame, truth, weight, prediction, metric, score, counts, draws)

@@ -30,6 +30,12 @@ def scaled(case: Case, metric: Metric, rows: Array | None = None) -> Metric:
     return with_threshold(with_scale(metric, scales), case.threshold if limits is None else limits)
 
 
+def score_on(case: Case, rows: Array) -> float:
+    """The headline score of the judged rows at these positions, at the model's threshold."""
+    weight = None if case.weight is None else case.weight[rows]
+    return headline_metric(case, rows).score(case.truth[rows], case.prediction[rows], weight, case.positive)
+
+
 def is_nested(case: Case) -> bool:
     """True where no part was sealed and the judged predictions come from cross-validation."""
     return case.evidence is not None and bool(case.evidence.nested)
@@ -83,7 +89,12 @@ def ships(case: Case, architecture: str) -> bool:
 
 
 def not_probed(case: Case, code: str, title: str, probe: str, done: str) -> list[Finding]:
-    """The finding of a check whose probe was not made, with the reason."""
+    """The finding of a check whose probe was not made, with the reason; of one that failed an issue, as of a check that does."""
+    error = "" if case.evidence is None else case.evidence.probes.failed.get(probe, "")
+    if error:
+        sentence = f"The probe failed, so nothing is known: {error}."
+        action = "Report this run, with log.txt of its folder."
+        return [Finding(code, title, Severity.ISSUE, Section.TRUST, sentence, "evaluated", action=action)]
     why = "" if case.evidence is None else case.evidence.probes.left_out.get(probe, "")
     unmade = not_run if why == NO_TIME else not_applicable
     return unmade(code, title, Section.TRUST, f"Nothing was {done}{f': {why}' if why else ''}.")

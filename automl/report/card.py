@@ -14,7 +14,7 @@ from automl.core.metrics import METRICS
 from automl.core.profile import Role
 from automl.core.tasks import Task
 from automl.report import numbers
-from automl.report.sections import HEADLINE, Report, by_severity, next_commands, open_report
+from automl.report.sections import HEADLINE, Report, by_severity, next_commands, open_report, what_to_watch
 
 _NAMED_COLUMNS = 40
 _OF_GROUPS, _THRESHOLDS = ("AML410", "AML411", "AML414"), "AML305"
@@ -174,7 +174,8 @@ def _limitations(opened: Report) -> str:
         lines += ["### Sensitive groups"] * bool(fair) + [f"- **{_plain(each.code)}:** {_said(each.sentence)}" for each in fair]
     lines += ["### Recommendations"]
     actions = [f"- {_said(each['text'])} ({_plain(each['code'])})" for each in opened.content["actions"]]
-    return _joined(lines + (actions or ["Watch the scores on new data, and train again when they fall."]))
+    watched = [f"- {_plain(sentence)}" for sentence, _ in what_to_watch(opened)]
+    return _joined(lines + actions + (watched or ["- Watch the scores on new data, and train again when they fall."]))
 
 
 def _start(opened: Report) -> str:

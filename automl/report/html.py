@@ -21,6 +21,7 @@ from automl.report import influences, numbers, pictures, svg
 from automl.report.sections import (
     BASELINE,
     HIGHER_MEAN,
+    OPTIMISM,
     QUESTIONS,
     Report,
     by_severity,
@@ -28,6 +29,7 @@ from automl.report.sections import (
     introduction,
     next_commands,
     open_report,
+    what_to_watch,
 )
 
 MOST_BYTES, MOST_ELEMENTS = 1_000_000, 5_000
@@ -163,6 +165,7 @@ def _view(opened: Report, limits: Limits) -> dict[str, Any]:
         "model": _model(content["model"]),
         "actions": [{**each, "anchor": places[each["code"], each["because"]]} for each in content["actions"]],
         "commands": next_commands(opened),
+        "watched": what_to_watch(opened),
         "sections": {each["name"]: each for each in sections},
         "counts": _counts(opened.findings),
         "ladder": _ladder(opened, limits),
@@ -341,6 +344,7 @@ def _headline(opened: Report) -> dict[str, Any] | None:
         return None
     score = files.decode(Number, headline["score"])
     baseline = files.decode(Number, headline["baseline"]) if headline["baseline"] else None
+    folds = next((each.numbers.get("out_of_fold") for each in opened.findings if each.code == OPTIMISM), None)
     value, interval = numbers.measured(score)
     series = [("Model", score)] + ([("Baseline", baseline)] if baseline else [])
     comparable = all(numbers.is_number(each.value) for _, each in series) and len(series) == 2
@@ -366,10 +370,12 @@ def _headline(opened: Report) -> dict[str, Any] | None:
         "interval": interval,
         "level": f"{100 * score.level:.0f} %",
         "baseline": numbers.beside(baseline, score) if baseline else "",
+        "out_of_fold": numbers.beside(folds, score) if folds else "",
         "unit": f'in the unit of "{target}"' if headline["unit"] == "target" else "",
         "judged_on": headline["judged_on"],
         "judged_how": _judged_how(opened),
         "svg": Markup(svg.draw(figure, "headline", 330.0)) if comparable else "",
+        "how_to_read": figure.how_to_read,
     }
 
 

@@ -15,14 +15,13 @@ from automl.core.evidence import Decision, Evidence, Final
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import METRICS
 from automl.core.plan import Plan, Rung
-from automl.core.profile import Kind, Profile
+from automl.core.profile import Profile
 from automl.report.numbers import beside, is_number, mean_interval, measured, milliseconds, size
 from automl.report.verdict import NOT_BETTER_THAN_BASELINE, verdict
 
 FORMAT = 1
-HEADLINE = "AML201"
+HEADLINE, OPTIMISM, UNLIKE = "AML201", "AML205", "AML332"
 BASELINE = "baseline"
-LEVELS_WITHOUT_SAMPLES = 20
 SEVERITY_ORDER = tuple(Severity)
 
 QUESTIONS: dict[Section, tuple[str, str]] = {
@@ -150,6 +149,33 @@ def next_commands(opened: Report) -> list[tuple[str, str]]:
         *(why if opened.profile.modality == "tabular" and opened.content["model"]["architecture"] != BASELINE else []),
         (f'Score new rows in which "{opened.plan.target}" is known', f"automl score {quoted} {new}"),
     ]
+
+
+def what_to_watch(opened: Report) -> list[tuple[str, str]]:
+    """What tells in use that the model no longer fits the data, as (sentence, command); the command may be empty."""
+    if not opened.content["model"]["architecture"]:
+        return []
+    folder, new = opened.facts.get("run_folder"), opened.profile.new_data
+    quoted = f'"{folder}"' if " " in str(folder) else str(folder)
+    found = []
+    flagged = next((each.numbers.get("flagged_fraction") for each in opened.findings if each.code == UNLIKE), None)
+    if flagged is not None and is_number(flagged.value):
+        sentence = (
+            f"Rows unlike the training data: {measured(flagged)[0]} of the judged rows. When clearly more of the new rows are,"
+            " they are of another kind than those that the scores are about."
+        )
+        found.append((sentence, f"automl predict {quoted} {new} -o predictions.csv --flags" if folder else ""))
+    headline = opened.content["headline"]
+    if headline:
+        interval = measured(files.decode(Number, headline["score"]))[1]
+        where = f"{interval}, the interval of the judged rows" if interval else "near that of the judged rows"
+        side = "below" if headline["greater_is_better"] else "above"
+        sentence = (
+            f"The score once the truth is known: {headline['title']} within {where}. When that of many new rows is {side} it,"
+            " train again on newer data."
+        )
+        found.append((sentence, f"automl score {quoted} {new}" if folder else ""))
+    return found
 
 
 def _headline_line(headline: dict[str, Any]) -> str:
@@ -336,7 +362,7 @@ def _without_samples(profile: Profile) -> Profile:
     """The profile without values that could point to single rows."""
     kept = []
     for column in profile.columns:
-        hide = column.kind in (Kind.TEXT, Kind.IDENTIFIER) or column.unique > LEVELS_WITHOUT_SAMPLES
+        hide = column.tells_rows
         statistics = {name: value for name, value in column.statistics.items() if name != "levels"} if hide else column.statistics
         evidence = re.sub('".*"', "(not shown)", column.evidence, flags=re.DOTALL) if hide else column.evidence
         kept.append(dataclasses.replace(column, statistics=statistics, evidence=evidence))

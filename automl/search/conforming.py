@@ -90,7 +90,7 @@ def interval_loss(error: Array, reach: Array, level: float) -> Array:
 
 def holds_for(plan: Plan) -> str:
     """In words, which rows are promised the level: those that come about as the folds came about."""
-    kind = plan.split.folds_by or plan.split.kind
+    kind = plan.split.folds_kind
     if kind == "grouped":
         return f'rows of other groups by "{plan.split.column}", as the folds were made by group,'
     if kind == "time":

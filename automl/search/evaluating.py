@@ -61,7 +61,7 @@ def evaluate(
 
 
 def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Array | None:
-    """What the judged model would predict for the sealed rows had it been trained without mitigation.
+    """What the judged model would predict for the sealed rows had it been trained without mitigation, its calibrator the same.
 
     None where nothing was mitigated, no part was sealed, or it cannot be fitted once more.
     """
@@ -74,9 +74,10 @@ def _unmitigated(prepared: Prepared, shipped: Shipped, deadline: Deadline) -> Ar
     plain = replace(context, fitting_weight=None)
     try:
         with failing_as_training_error():
-            return fit_and_predict(plain, shipped.trial, context.training_rows, prepared.sealed)
+            predicted = fit_and_predict(plain, shipped.trial, context.training_rows, prepared.sealed)
     except AutomlError:  # a comparison beside the run, which the finding then says was not made
         return None
+    return shipped.readout.apply(predicted, context.positive)
 
 
 def case_of(
@@ -114,6 +115,7 @@ def case_of(
         out_of_fold=out_of_fold[known],
         out_of_fold_truth=context.target[known],
         out_of_fold_rows=prepared.row_ids[known],
+        out_of_fold_weight=None if context.weight is None else context.weight[known],
         deadline=deadline,
         limits=limits[rows] if isinstance(limits, np.ndarray) else None,
         out_of_fold_limits=limits[known] if isinstance(limits, np.ndarray) else None,
@@ -198,14 +200,11 @@ def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Cl
     if len(prepared.sealed):
         return sealed_rows(folder, prepared, sealed_baseline(prepared, simplest.trial))
     nested = _nest(prepared, evidence, climb, deadline)
-    if nested is None:
+    if isinstance(nested, str):
         out_of_fold = out_of_fold_of(climb, evidence)
         rows = np.flatnonzero(_known(out_of_fold))
         assert simplest.predictions is not None
-        champion = climb.standing.best(evidence.champion)
-        slow = champion is not None and needs_worker(prepared.context, champion.trial)
-        why = "a net takes too long for nested cross-validation" if slow else "nested cross-validation lacks time or rows"
-        described = f"the folds that also chose the model, as {why}"
+        described = f"the folds that also chose the model, as {nested}"
         return JudgedRows(rows, out_of_fold[rows], simplest.predictions[rows], described)
     rows = np.flatnonzero(_known(nested.prediction))
     repeats = len(nested.scores) // climb.standing.folds
@@ -213,13 +212,13 @@ def _judged_rows(folder: Path, prepared: Prepared, evidence: Evidence, climb: Cl
     return JudgedRows(rows, nested.prediction[rows], nested.baseline[rows], described, nested.scores)
 
 
-def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> Nested | None:
-    """None where it cannot be done: there is no time, a rung fails on so few rows, or the champion trains in the worker,
-    where repeating its choice inside every fold would take too long."""
+def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadline) -> Nested | str:
+    """Or why it cannot be done: there is no time, a rung fails on so few rows, or the champion trains in the worker, where
+    repeating its choice inside every fold would take too long."""
     context = prepared.context
     champion = climb.standing.best(evidence.champion)
     if champion is not None and needs_worker(context, champion.trial):
-        return None
+        return "a net takes too long for nested cross-validation"
     finalists = [outcome.trial for outcome in climb.standing.finalists()]
     local = [trial for trial in finalists if not needs_worker(context, trial)]
     repeats = 3 if context.profile.rows < FEW_ROWS else 2
@@ -228,12 +227,13 @@ def _nest(prepared: Prepared, evidence: Evidence, climb: Climb, deadline: Deadli
         (best for trial in local if (best := climb.standing.best(trial.architecture))), climb.standing.folds
     )
     if limit.left_seconds() < expected:
-        return None
+        return "nested cross-validation lacks time"
     try:
         with failing_as_training_error():
-            return nested_cross_validation(context, prepared.splitter, local, finalists[0], repeats, limit)
-    except AutomlError:
-        return None
+            found = nested_cross_validation(context, prepared.splitter, local, finalists[0], repeats, limit)
+    except AutomlError as error:
+        return f"nested cross-validation failed ({error})"
+    return "nested cross-validation lacks time or rows" if found is None else found
 
 
 def _known(predictions: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError
+from automl.core.errors import AutomlError, OutOfTimeError
 from automl.core.evidence import Evidence, Trial
 from automl.core.metrics import log_losses
 from automl.core.probes import NO_TIME, Memorised, Probes, RateTest, Repeated, Shuffled
@@ -72,6 +72,7 @@ def probed(context: Context, evidence: Evidence, workshop: Any, spent: Callable[
     net = form if form is not None and _is_net(context, form) else _best_net(context, evidence)
     found: dict[str, Any] = {}
     left_out: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for probe in PROBES:
         trial = net if probe.of_nets else form
         why = _why_not(context, probe, trial)
@@ -86,12 +87,15 @@ def probed(context: Context, evidence: Evidence, workshop: Any, spent: Callable[
         try:
             here = not _is_net(context, trial)
             found[probe.name] = run_probe(context, probe.name, trial) if here else workshop.sanity(probe.name, trial, deadline)
-        except AutomlError as error:  # beside the run: the check then says that nothing is known
-            left_out[probe.name] = str(error)
+        except OutOfTimeError:
+            left_out[probe.name] = NO_TIME
+        except AutomlError as error:  # beside the run, which goes on: the check says so
+            failed[probe.name] = str(error)
     return Probes(
         architecture="" if form is None else form.architecture,
         net="" if net is None else net.architecture,
         left_out=left_out,
+        failed=failed,
         **found,
     )
 

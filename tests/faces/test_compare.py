@@ -75,3 +75,27 @@ def test_the_command_tells_it_in_words_and_as_json(finished, command):
     document = json.loads(command("compare", finished.folder, finished.folder, "--json").out)
     assert document["paired"][0]["gain"]["value"] == 0.0
     assert document["same_data"] is True
+
+
+def test_each_run_calls_its_classes_by_its_own_threshold(finished, copy):
+    run = automl.load(finished.folder)
+    path = copy / "evidence.json"
+    evidence = json.loads(path.read_text())
+    evidence["metric"] = "accuracy"
+    evidence["readout"]["threshold"] = {"value": 0.9, "rule": "made up", "expected": {}, "met": True, "groups": None}
+    path.write_text(json.dumps(evidence))
+    plan = (copy / "plan.yaml").read_text().replace(f"metric: {run.plan.metric}", "metric: accuracy")
+    (copy / "plan.yaml").write_text(plan)
+    careful = automl.load(copy)
+    assert careful.plan.metric == "accuracy"
+    kept = arrays(copy / "evaluated" / "predictions.npz")
+    positive = run.profile.classes.index(run.profile.positive)
+    sure, likely = (kept["prediction"][:, positive] >= limit for limit in (0.9, 0.5))
+    truth = kept["truth"] == positive
+    found = {each.metric: each for each in run.compare(careful).paired}["accuracy"]
+    assert found.first == pytest.approx((likely == truth).mean())
+    assert found.second == pytest.approx((sure == truth).mean())
+    limits = np.where(np.arange(len(truth)) % 2, 0.9, 0.5)
+    by_group = predicting(copy, lambda kept: {**kept, "limits": limits})
+    found = {each.metric: each for each in run.compare(by_group).paired}["accuracy"]
+    assert found.second == pytest.approx((np.where(limits > 0.7, sure, likely) == truth).mean())

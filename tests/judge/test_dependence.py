@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl.core.clock import Deadline
 from automl.core.finding import Severity
+from automl.core.profile import LEVELS_WITHOUT_SAMPLES
 from automl.core.tasks import ALL_TASKS, Task
 from automl.judge.checks import dependence as check
 from automl.judge.dependence import alone, dependence, interaction
@@ -78,3 +81,23 @@ def test_findings_show_the_columns_that_matter(task: Task) -> None:
         assert "nan" not in svg.draw(figure, "x")
     late = check.run(case_of(task, deadline=Deadline(0.0)))
     assert [each.severity for each in late] == [Severity.NOT_APPLICABLE]
+
+
+def test_without_samples_no_single_row_and_no_rare_value_is_shown() -> None:
+    case = case_of(Task.BINARY)
+    case = replace(case, plan=replace(case.plan, samples=False))
+    for figure in check.run(case)[0].figures:
+        (mean,) = figure.series
+        assert all(float(f"{value:.3g}") == value for value in mean.x)
+
+    def by_color(frame: pd.DataFrame) -> np.ndarray:
+        drive = frame["color"].map({"red": 2.0, "green": -2.0, "blue": 0.0}).to_numpy(float)
+        return np.stack([1 / (1 + np.exp(drive)), 1 / (1 + np.exp(-drive))], axis=1)
+
+    def shown(distinct: int) -> bool:
+        columns = [replace(each, unique=distinct) if each.name == "color" else each for each in case.profile.columns]
+        told = check.run(replace(case, predict=by_color, profile=replace(case.profile, columns=tuple(columns))))[0]
+        return "red" in str(told)
+
+    assert shown(3)
+    assert not shown(LEVELS_WITHOUT_SAMPLES + 1)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import f1_score
 
 from automl.core import discovery
 from automl.core.case import Case, Check
@@ -16,10 +17,13 @@ from automl.core.dataset import Dataset
 from automl.core.files import decode, dump_json
 from automl.core.finding import Figure, Finding, Section, Severity
 from automl.core.metrics import METRICS
-from automl.core.profile import Suspicion
+from automl.core.profile import Duplicates, Suspicion
+from automl.core.readout import Threshold
 from automl.core.tasks import ALL_TASKS, Task
 from automl.judge import judge, run_check
+from automl.judge.bootstrap import judged_groups
 from automl.judge.importance import permutation_importance
+from automl.judge.scoring import score_on
 from automl.judge.wording import percent_text, score_text
 from tests.judge.made_up import CLASSES, case_of, data_case, predictor
 
@@ -337,7 +341,7 @@ def test_sealed_rows_that_are_kinder_than_chance_explains_are_told() -> None:
     more = found(replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth], **twice), "AML205")
     assert "nearer to the folds, which are more rows" in more.action
     weighed = replace(case, prediction=0.5 * case.prediction + 0.5 * np.eye(2)[case.truth], weight=np.ones(len(case.truth)))
-    assert found(weighed, "AML205").severity is Severity.PASSED, "the folds are scored without weights"
+    assert found(weighed, "AML205").numbers["sealed"] == lucky.numbers["sealed"]
 
 
 def test_parity_beyond_the_tolerance_stops_the_run() -> None:
@@ -486,3 +490,82 @@ def test_importance_reads_numbers_in_text_once() -> None:
     assert not seen[0]
     assert all(seen[1:])
     assert result == expected
+
+
+def given(case: Case, copied: int = 0, by: str | None = None, column: str | None = None) -> Case:
+    """The case as it would be had its judged rows come in a test file, the first of them copies of rows of the data."""
+    count = len(case.truth)
+    learned, test = case.dataset.frame.iloc[:count].reset_index(drop=True), case.judged.copy()
+    test.iloc[:copied] = learned.iloc[:copied].to_numpy()
+    split = replace(case.plan.split, kind="given", sealed_fraction=0.0, folds_by=by, column=column)
+    return replace(
+        case,
+        dataset=replace(case.dataset, frame=learned, test=test),
+        profile=replace(case.profile, rows=count),
+        plan=replace(case.plan, split=split),
+        judged=test,
+        row_ids=count + np.arange(count),
+    )
+
+
+def test_rows_of_a_test_file_that_stand_in_the_data_are_told_with_the_score_without_them() -> None:
+    alone = replace(case_of(Task.BINARY), profile=replace(case_of(Task.BINARY).profile, duplicates=Duplicates()))
+    assert found(given(alone), "AML101").sentence == "No duplicate rows."
+    told = found(given(alone, copied=40), "AML101")
+    assert "of the 300 rows of the test file 40 have a copy in the data" in told.sentence
+    assert told.severity is Severity.ISSUE
+    assert told.numbers["score_without_copies"] != told.numbers["score_all_rows"]
+    assert found(given(alone, copied=2), "AML101").severity is Severity.TIP
+
+
+def test_scores_of_parts_are_at_the_threshold_of_the_model() -> None:
+    case = case_of(Task.BINARY)
+    assert case.evidence is not None
+    readout = replace(case.evidence.readout, threshold=Threshold(0.8, "made up", {}))
+    case = replace(case, plan=replace(case.plan, metric="f1"), evidence=replace(case.evidence, readout=readout))
+    usual = METRICS["f1"].score(case.truth, case.prediction, None, 1)
+    assert score_on(case, np.arange(300)) == f1_score(case.truth, case.prediction[:, 1] >= 0.8) != usual
+    told = found(given(case, copied=40), "AML101")
+    assert told.numbers["score_all_rows"].value == score_on(given(case, copied=40), np.arange(300))
+
+
+def test_order_in_time_of_a_test_file_is_that_of_its_dates() -> None:
+    later = given(case_of(Task.BINARY))
+    told = found(later, "AML112")
+    assert "the rows of the test file, which are all later" in told.sentence
+    assert "split at random" not in told.sentence
+    mixed = replace(later, judged=later.judged.assign(day=later.dataset.frame["day"]))
+    assert "not all later" in found(mixed, "AML112").sentence
+    assert found(given(case_of(Task.BINARY), by="time", column="day"), "AML112").severity is Severity.PASSED
+
+
+def test_rows_that_belong_together_are_drawn_together_in_a_test_file_and_out_of_fold_too() -> None:
+    case = given(case_of(Task.REGRESSION), by="grouped", column="color")
+    assert set(judged_groups(case)) == {"red", "green", "blue"}
+    assert judged_groups(replace(case, judged=case.judged.assign(color="red"))) is None
+    # A shift of whole groups is chance of three draws, not of three hundred rows.
+    shift = case.dataset.frame["color"].map({"red": 6.0, "green": -6.0, "blue": 0.0}).to_numpy()
+    case = replace(case, out_of_fold=case.out_of_fold_truth + shift, out_of_fold_rows=np.arange(300))
+    apart = replace(case, plan=replace(case.plan, split=replace(case.plan.split, folds_by=None)))
+    widths = []
+    for each in (case, apart):
+        told = found(each, "AML205")
+        widths.append(told.numbers["out_of_fold"].high - told.numbers["out_of_fold"].low)
+    assert widths[0] > 3 * widths[1]
+
+
+def test_weights_count_out_of_fold_as_on_the_sealed_rows() -> None:
+    case = case_of(Task.REGRESSION)
+    far = np.arange(300) % 3 == 0
+    case = replace(case, out_of_fold=case.out_of_fold + np.where(far, 50.0, 0.0))
+    light = replace(case, weight=np.ones(300), out_of_fold_weight=np.where(far, 1e-6, 1.0))
+    assert found(case, "AML205").numbers["out_of_fold"].value > 5 * found(light, "AML205").numbers["out_of_fold"].value
+
+
+def test_rows_are_numbered_as_in_the_file_that_they_come_from() -> None:
+    case = case_of(Task.BINARY)
+    assert case.row_number(5) == 305
+    assert given(case).row_number(5) == 5
+    told = found(given(case), "AML402")
+    assert "in the test file" in told.action
+    assert max(row[0] for row in told.table["rows"]) < 300

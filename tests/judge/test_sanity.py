@@ -171,6 +171,13 @@ def test_what_was_not_probed_is_said_with_its_reason_also_of_older_runs() -> Non
     assert {finding.severity for finding in findings} == {Severity.NOT_APPLICABLE}
 
 
+def test_a_probe_that_failed_is_an_issue_and_names_the_error() -> None:
+    for check, name in zip(PROBED, ("repeated", "shuffled", "memorised", "rates"), strict=True):
+        told = check.run(probed(failed={name: "the worker fell over"}))[0]
+        assert told.severity is Severity.ISSUE
+        assert "the worker fell over" in told.sentence
+
+
 def labelled(flipped: float, apart: float, classes: int = 3, rows: int = 3000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(probabilities of a calibrated model, labels as given, rows whose label was changed)."""
     generator = np.random.default_rng(0)

@@ -436,3 +436,21 @@ def test_a_page_of_too_many_elements_leaves_figures_out_and_says_so(monkeypatch:
     page = render(content)
     assert "2 more of its figures are in report.json." in page
     assert page.count('class="chart"') <= whole.count('class="chart"') - 2
+
+
+def test_the_page_and_the_card_say_what_to_watch_and_the_page_what_the_folds_said() -> None:
+    sample = binary()
+    others = [each for each in sample.findings if each.code not in ("AML205", "AML332")]
+    folds = Finding("AML205", "Optimism", Severity.PASSED, Section.SCORES, "They agree.", numbers={"out_of_fold": Number(0.8125)})
+    unlike = Number(0.0132, unit="fraction")
+    guard = Finding("AML332", "Unlike", Severity.PASSED, Section.TRUST, "A few.", numbers={"flagged_fraction": unlike})
+    content = files.encode(report(*dataclasses.replace(sample, findings=[*others, folds, guard]).arguments))
+    text, told = " ".join(" ".join(Outline(render(content)).texts).split()), card(content)
+    assert "In the search, out of fold: 0.81" in text
+    for each in (text, told):
+        assert "1.3 % of the judged rows" in each or "1.3\u00a0% of the judged rows" in each
+        assert "train again on newer data" in each
+    plain = Outline(render(files.encode(report(*dataclasses.replace(sample, findings=others).arguments)))).texts
+    assert "out of fold:" not in " ".join(plain)
+    nothing = files.encode(report(*minimal().arguments))
+    assert nothing["model"]["architecture"] or "What to watch" not in render(nothing)

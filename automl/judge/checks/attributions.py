@@ -224,7 +224,7 @@ def _single(case: Case, explained: _Explained) -> list[Finding]:
     figures, rows = [], []
     for at, (place, why) in enumerate(chosen):
         output = _output(case, place, found)
-        row = int(case.row_ids[place]) if len(case.row_ids) == len(case.truth) else place
+        row = case.row_number(int(place))
         figures.append(_waterfall(case, found, (at, output), frame, f"Row {row:,}: {why}"))
         rows.append([row, why, *_end(case, found, at, output), _reasons(found, at, output)])
     _, first, _, end, because = rows[0]

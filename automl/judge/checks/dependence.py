@@ -44,13 +44,18 @@ def run(case: Case) -> list[Finding]:
         if curves and limit.expired:
             break
         found = dependence(model, player, rows, output)
-        if found is not None and (found.mean != found.mean[0]).any():
+        if found is not None and (found.mean != found.mean[0]).any() and _may_be_shown(case, found):
             curves.append(found)
     case.deadline.short |= limit.expired
     if not curves:
         return not_applicable("AML506", TITLE, Section.WHY, "No column moves the predictions by itself.")
     together = [] if limit.expired else _pairs(case, model, order, rows, output)
     return [_curves(case, curves, output), *_together(case, together, output)]
+
+
+def _may_be_shown(case: Case, found: Dependence) -> bool:
+    """With --no-samples no value of a category that few rows have."""
+    return case.plan.samples or found.numbers is not None or not case.profile.column(found.column).tells_rows
 
 
 def _usual_class(case: Case) -> int:
@@ -152,6 +157,11 @@ def _figure(case: Case, each: Dependence, about: str, at: int) -> Figure:
         return Figure(f"dependence_{at}", "interval", title, how, (series,), each.column, about)
     kind = next((column.kind for column in case.profile.features if column.name == each.column), None)
     places: tuple[Any, ...] = tuple(_labels(case, each)) if kind is Kind.DATETIME else tuple(each.numbers.tolist())
+    if not case.plan.samples:
+        how = f"The line is the mean of {about} when the column is set to a value in every row; no row is shown (--no-samples)."
+        rounded = places if kind is Kind.DATETIME else tuple(float(f"{value:.3g}") for value in places)
+        mean = Series("mean", rounded, tuple(each.mean.tolist()))
+        return Figure(f"dependence_{at}", "dependence", title, how, (mean,), each.column, about)
     single = [Series(f"row {row}", places, tuple(curve.tolist())) for row, curve in enumerate(each.curves[:CURVES])]
     how = (
         f"The thick line is the mean of {about} when the column is set to a value in every row; a thin line is one row. Where the"

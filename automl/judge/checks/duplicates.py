@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from automl.core.architecture import Modality
-from automl.core.case import Case, Check
+from automl.core.case import Array, Case, Check
 from automl.core.discovery import declarations
 from automl.core.finding import Finding, Number, Section, Severity
-from automl.core.metrics import Metric, metric
+from automl.core.metrics import Metric
 from automl.core.profile import Role
 from automl.judge.bootstrap import HURRY_SECONDS
 from automl.judge.probe import affordable, sample_of
+from automl.judge.scoring import headline_metric, score_on
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
@@ -23,13 +24,17 @@ FEWEST_ROWS = 50
 
 def run(case: Case) -> list[Finding]:
     duplicates, split = case.profile.duplicates, case.plan.split
-    if not duplicates.rows:
+    copies = _copies(case)
+    shared = int(copies.sum()) if copies is not None and split.kind == "given" else 0
+    if not duplicates.rows and not shared:
         return [Finding("AML101", TITLE, Severity.PASSED, Section.DATA, "No duplicate rows.")]
     sentence = (
         f"{count_text(duplicates.rows, 'row')} ({percent_text(duplicates.fraction)}) "
         f"{'has' if duplicates.rows == 1 else 'have'} an exact copy; "
         f"{percent_text(duplicates.straddling_fraction)} of a random 20 % part would have a copy in the other 80 %"
     )
+    if not duplicates.rows:
+        sentence = "No row of the data has an exact copy in it"
     if duplicates.conflicting:
         sentence += (
             f", and {count_text(duplicates.conflicting, 'row')} with equal features"
@@ -41,7 +46,15 @@ def run(case: Case) -> list[Finding]:
         "conflicting": number(duplicates.conflicting),
     }
     severity, action = Severity.PASSED, ""
-    if _keeps_alike_together(case):
+    if shared:
+        sentence += (
+            f"; of the {len(case.truth):,} rows of the test file {shared:,} {'has' if shared == 1 else 'have'} a copy in the data"
+        )
+        numbers["rows_of_the_test_file"] = number(shared)
+        if duplicates.distinctive or not duplicates.rows:
+            severity = Severity.ISSUE if shared > WORTH_MEASURING * len(case.truth) else Severity.TIP
+            action = "Judge on rows that are not in the data: a model can remember a row that it learned from."
+    elif _keeps_alike_together(case):
         sentence += "; rows of one origin, such as near-duplicates, were kept on one side of every split"
     elif split.keep_together:
         sentence += "; equal rows were kept on one side of every split, so they do not flatter the scores"
@@ -50,7 +63,7 @@ def run(case: Case) -> list[Finding]:
     else:
         severity = Severity.ISSUE if duplicates.straddling_fraction > 0.01 else Severity.TIP
         action = "Remove the copies from the data and fit again: a model can remember a row that it is tested on."
-    without = _score_without_copies(case)
+    without = None if copies is None else _score_without(case, copies)
     if without is not None:
         chosen, everything, alone, rows = without
         sentence += (
@@ -71,7 +84,7 @@ def run(case: Case) -> list[Finding]:
 
 def _keeps_alike_together(case: Case) -> bool:
     """Whether the splits go by what the modality itself says must not be divided, such as near-duplicate texts."""
-    if {case.plan.split.kind, case.plan.split.folds_by} & {"grouped", "time"}:
+    if case.plan.split.folds_kind in ("grouped", "time"):
         return False
     known: list[Modality] = declarations("automl.modalities", "MODALITY")
     return any(each.together is not None for each in known if each.name == case.profile.modality)
@@ -88,27 +101,31 @@ def _remembered(case: Case) -> tuple[str, float, float] | None:
     return sample.measure, apart, together
 
 
-def _score_without_copies(case: Case) -> tuple[Metric, Number, Number, int] | None:
-    """(metric, score on all judged rows, score on those that have no copy outside, their number), or None."""
-    frame = case.dataset.frame
-    if not case.trained or not len(case.truth) or len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth):
+def _copies(case: Case) -> Array | None:
+    """(judged rows,) whether a row that the model learned from is the same; None where it cannot be told."""
+    frame, given = case.dataset.frame, case.dataset.test is not None
+    if not case.trained or not len(case.truth) or len(case.judged) != len(case.truth) or case.deadline.lacks(HURRY_SECONDS):
         return None
-    hurried = case.deadline.lacks(HURRY_SECONDS)
-    if hurried or case.dataset.test is not None or case.row_ids.max() >= len(frame):
+    if not given and (len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth) or case.row_ids.max() >= len(frame)):
         return None
     compared = [column.name for column in case.profile.columns if column.role is not Role.IDENTIFIER]
-    hashes = pd.util.hash_pandas_object(frame[compared], index=False).to_numpy()
+    judged = case.judged[compared] if given else frame[compared].iloc[case.row_ids]
+    both = pd.concat([frame[compared], judged], ignore_index=True)  # with common types, as equal cells of others differ in hash
+    hashes = pd.util.hash_pandas_object(both, index=False).to_numpy()
     outside = np.ones(len(frame), dtype=bool)
-    outside[case.row_ids] = False
-    alone = ~np.isin(hashes[case.row_ids], hashes[outside])
-    if alone.all() or alone.sum() < FEWEST_ROWS:
+    outside[[] if given else case.row_ids] = False
+    return np.asarray(np.isin(hashes[len(frame) :], hashes[: len(frame)][outside]))
+
+
+def _score_without(case: Case, copies: Array) -> tuple[Metric, Number, Number, int] | None:
+    """(metric, score on all judged rows, score on those that have no copy outside, their number), or None."""
+    alone = np.flatnonzero(~copies)
+    if len(alone) == len(copies) or len(alone) < FEWEST_ROWS:
         return None
-    chosen = metric(case.plan.metric)
-    weight = case.weight
-    every = chosen.score(case.truth, case.prediction, weight, case.positive)
-    only = chosen.score(case.truth[alone], case.prediction[alone], None if weight is None else weight[alone], case.positive)
+    chosen = headline_metric(case)
+    every, only = score_on(case, np.arange(len(copies))), score_on(case, alone)
     unit = unit_of(chosen, case.profile)
-    return chosen, Number(every, unit=unit), Number(only, unit=unit), int(alone.sum())
+    return chosen, Number(every, unit=unit), Number(only, unit=unit), len(alone)
 
 
 CHECK = Check("AML101", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=0.5)

@@ -52,13 +52,14 @@ def run(case: Case) -> list[Finding]:
     metrics = [headline, *(each for each in metrics_for(case.profile.task) if each.name != headline.name and not hurried)]
     groups = [group for by in parts for group in _groups(case, by, metrics)]
     empty = sum(int((by.sizes == 0).sum()) for by in parts)
+    left_out = sum(max(0, int((by.sizes > 0).sum()) - MOST_GROUPS) for by in parts)
     return [
         Finding(
             code="AML410",
             title=TITLE,
             severity=Severity.PASSED,
             section=Section.FAILURES,
-            sentence=_sentence(case, headline, groups, empty),
+            sentence=_sentence(case, headline, groups, empty, left_out),
             about="evaluated",
             numbers={group.label: group.scores[headline.name] for group in groups if headline.name in group.scores},
             figures=tuple(each for each in (_figure(headline, groups), *_rates(case, parts)) if each.series[0].x),
@@ -102,7 +103,7 @@ def _scores(case: Case, metrics: list[Metric], rows: Array) -> dict[str, Number]
     }
 
 
-def _sentence(case: Case, headline: Metric, groups: list[Group], empty: int) -> str:
+def _sentence(case: Case, headline: Metric, groups: list[Group], empty: int, left_out: int) -> str:
     known = [group for group in groups if headline.name in group.scores and not group.few]
     if not known:
         told = f"No group of {names_text(case.plan.sensitive)} has enough rows among {judged_on(case)} to be scored"
@@ -121,6 +122,8 @@ def _sentence(case: Case, headline: Metric, groups: list[Group], empty: int) -> 
         told += f"; {count_text(len(few), 'group')} with fewer than {FEWEST_ROWS} rows {drawn}"
     if empty:
         told += f"; {count_text(empty, 'combination')} {'has' if empty == 1 else 'have'} no judged row"
+    if left_out:
+        told += f"; the {count_text(left_out, 'smallest group')} {'is' if left_out == 1 else 'are'} left out"
     return f"{told}."
 
 

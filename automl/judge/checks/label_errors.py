@@ -16,7 +16,7 @@ from automl.judge.wording import count_text, number, percent_text
 
 TITLE = "Labels that are likely wrong"
 FEWEST_ROWS = 100
-SHOWN = 20
+SHOWN = 200
 WORTH_A_LOOK, FEWEST = 0.005, 5
 APART = 0.9
 """Where the model is right about this share of the rows, classes lie apart, and what contradicts it is likely a wrong label."""

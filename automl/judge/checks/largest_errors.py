@@ -28,7 +28,7 @@ def run(case: Case) -> list[Finding]:
             )
         ]
     worst = int(order[0])
-    row = int(case.row_ids[worst]) if len(case.row_ids) == len(case.truth) else worst
+    row = case.row_number(worst)
     if classification:
         predicted = int(case.called[worst])
         told = (
@@ -56,8 +56,9 @@ def run(case: Case) -> list[Finding]:
             ),
             table=table_of_rows(case, order[:MOST_ROWS]) if shown else {},
             action=(
-                "Look at these rows: wrong labels, rare situations and broken values stand out here first. Rows are counted"
-                " from 0."
+                f"Look at these rows: wrong labels, rare situations and broken values stand out here first. {case.counting}"
+                if shown
+                else ""
             ),
         )
     ]

@@ -9,10 +9,10 @@ import numpy as np
 
 from automl.core.case import Array, Case, Check, Turn
 from automl.core.finding import Finding, Number, Section, Severity
-from automl.core.metrics import metric
 from automl.core.table import Category, Column, tabulate
 from automl.judge.bootstrap import HURRY_SECONDS
 from automl.judge.probe import Sample, affordable, lacking, loses, sample_of
+from automl.judge.scoring import headline_metric, score_on
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 from automl.profiling.near_duplicates import MOST_ROWS, NearDuplicates, find_near_duplicates
 
@@ -75,7 +75,7 @@ def run(case: Case) -> list[Finding]:
             f" {figures_text(together)} where they stay on one side (exact copies do so in both)"
         )
         numbers |= {"random_split": number(apart), "twins_together": number(together)}
-        flattered = cost >= NOTICEABLE and p < SIGNIFICANT and case.plan.split.kind not in ("grouped", "time")
+        flattered = cost >= NOTICEABLE and p < SIGNIFICANT and case.plan.split.folds_kind not in ("grouped", "time")
         severity = Severity.ISSUE if flattered else Severity.TIP
     return [
         Finding(
@@ -125,11 +125,8 @@ def _score_without(case: Case, looked: _Looked) -> tuple[dict[str, Number], str]
     alone = judged[~beside]
     if not beside.any() or len(alone) < FEWEST_ALONE:
         return {}, ""
-    chosen = metric(case.plan.metric)
-    values = [
-        chosen.score(case.truth[rows], case.prediction[rows], None if case.weight is None else case.weight[rows], case.positive)
-        for rows in (judged, alone)
-    ]
+    chosen = headline_metric(case)
+    values = [score_on(case, rows) for rows in (judged, alone)]
     unit = unit_of(chosen, case.profile)
     told = (
         f"; on the {len(alone):,} judged rows without a twin elsewhere the {called(chosen)} is {score_text(chosen, values[1])}"

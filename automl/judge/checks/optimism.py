@@ -8,7 +8,7 @@ from automl.core.case import Case, Check
 from automl.core.finding import Finding, Section, Severity
 from automl.core.metrics import with_threshold
 from automl.core.statistics import percentile_interval
-from automl.judge.bootstrap import compare, score_replicates
+from automl.judge.bootstrap import compare, groups_in, judged_groups, score_replicates
 from automl.judge.scoring import headline_metric, is_nested, not_applicable
 from automl.judge.wording import number, score_text, unit_of
 
@@ -38,15 +38,18 @@ def run(case: Case) -> list[Finding]:
         )
     metric, unit = headline_metric(case), unit_of(headline_metric(case), case.profile)
     on_folds = metric if case.out_of_fold_limits is None else with_threshold(metric, case.out_of_fold_limits)
-    searched = on_folds.score(case.out_of_fold_truth, case.out_of_fold, None, case.positive)
+    truth, prediction, weight = case.out_of_fold_truth, case.out_of_fold, case.out_of_fold_weight
+    searched = on_folds.score(truth, prediction, weight, case.positive)
     sealed = metric.score(case.truth, case.prediction, case.weight, case.positive)
     optimism = metric.gain(searched, sealed)
     if not np.isfinite(optimism):
         return not_applicable(
             "AML205", TITLE, Section.SCORES, f"{metric.title} is undefined on one of the two parts, so they cannot be compared."
         )
-    sealed_draws = score_replicates(metric, case.truth, case.prediction, case, case.weight)
-    searched_draws = score_replicates(on_folds, case.out_of_fold_truth, case.out_of_fold, case)
+    sealed_draws = score_replicates(metric, case.truth, case.prediction, case, case.weight, judged_groups(case))
+    numbered = len(case.out_of_fold_rows) == len(truth)
+    groups = groups_in(case, case.dataset.frame.iloc[case.out_of_fold_rows]) if numbered else None
+    searched_draws = score_replicates(on_folds, truth, prediction, case, weight, groups)
     pairs = min(len(sealed_draws), len(searched_draws))
     # Two independent parts: drawing one against the other needs different resamples, hence the reversal.
     drawn = searched_draws[:pairs][::-1] - sealed_draws[:pairs]
@@ -71,7 +74,7 @@ def _said(case: Case, told: str, low: float, high: float) -> tuple[Severity, str
             "Trust the sealed score; if the sealed rows are later or other rows than the rest, the model will meet that again."
         )
         return Severity.ISSUE, f"The search was more hopeful than the sealed rows confirm ({told}).", action
-    if high < 0 and case.weight is None:  # the folds are scored without weights
+    if high < 0:
         sentence = (
             f"The sealed rows were kinder to the model than those of the search, by more than chance explains ({told}); a part of"
             " it may be that the judged model learned from more rows than the models of the folds."

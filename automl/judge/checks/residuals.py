@@ -9,7 +9,7 @@ from automl.core.conformal import interval_at
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.metrics import METRICS
 from automl.core.statistics import percentile_interval
-from automl.judge.bootstrap import count_blocks, resamples_for
+from automl.judge.bootstrap import count_blocks, judged_groups, resamples_for
 from automl.judge.curves import MOST_DOTS, histogram_series, plain, sampled
 from automl.judge.scoring import judged_on, not_applicable
 from automl.judge.wording import figures_text, number, score_text
@@ -78,7 +78,8 @@ def run(case: Case) -> list[Finding]:
 
 
 def _bias_interval(case: Case, residual: np.ndarray) -> tuple[float, float]:
-    blocks = count_blocks(len(residual), resamples_for(len(residual), 1, case), case.plan.seed, None, case.weight)
+    total = resamples_for(len(residual), 1, case)
+    blocks = count_blocks(len(residual), total, case.plan.seed, judged_groups(case), case.weight)
     return percentile_interval(np.concatenate([block @ residual / np.maximum(block.sum(axis=1), 1e-300) for block in blocks]))
 
 

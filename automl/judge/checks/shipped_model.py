@@ -18,9 +18,11 @@ def run(case: Case) -> list[Finding]:
         )
         action = ""
     elif case.plan.refit:
+        file = f" and the {len(case.truth):,} of the test file" if case.plan.split.kind == "given" else ""
         sentence = (
-            f"The shipped model is {champion} with the same settings, trained again on all {case.profile.rows:,} rows; the scores"
-            f" are of the evaluated one, judged on {judged_on(case)}, and the shipped one is expected to be at least as good."
+            f"The shipped model is {champion} with the same settings, trained again on all {case.profile.rows:,}"
+            f" rows{file}; the scores are of the evaluated one, judged on {judged_on(case)}, and the shipped one is expected to"
+            " be at least as good."
         )
         action = "Ship the evaluated model itself with `--no-refit`."
     else:

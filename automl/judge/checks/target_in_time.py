@@ -118,7 +118,7 @@ def _finding(case: Case, column: ColumnProfile, seconds: Array, target: Array, c
         " target from the date, and a split at random does not show it"
     )
     action = "Find out what happened then, and leave the rows out that will not be met"
-    if case.plan.split.kind != "time":
+    if case.plan.split.folds_kind != "time":
         action += f"; or judge on the latest rows: `--time-column {quoted(column.name)}`"
     return Finding(
         code="AML122",

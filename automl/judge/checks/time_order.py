@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl.core.case import Case, Check
 from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
-from automl.core.metrics import Metric, metric
+from automl.core.metrics import Metric
 from automl.core.predictor import parse_column
 from automl.core.profile import ColumnProfile, Kind, Role
 from automl.core.statistics import percentile_interval
-from automl.judge.bootstrap import score_replicates
+from automl.judge.bootstrap import judged_groups, score_replicates
 from automl.judge.probe import Sample, affordable, loses, predicted, sample_of
+from automl.judge.scoring import headline_metric
 from automl.judge.wording import called, figures_text, finite, number, quoted, score_text, unit_of
 
 TITLE = "Order in time"
@@ -33,9 +35,16 @@ def run(case: Case) -> list[Finding]:
                 "AML112", TITLE, Severity.NOT_APPLICABLE, Section.DATA, "No column holds dates, so order in time does not apply."
             )
         ]
-    if case.plan.split.kind == "time":
+    if case.plan.split.folds_kind == "time":
         sentence = f'The rows were split in time order of "{column.name}": the model is judged on later rows than it has seen.'
+        if _is_given(case):
+            sentence = (
+                f'The folds follow the time order of "{column.name}": settings are chosen on later rows than those learned from;'
+                " which rows judge the model, the test file decides."
+            )
         return [Finding("AML112", TITLE, Severity.PASSED, Section.DATA, sentence)]
+    if _is_given(case):
+        return [_judged_as_given(case, column)]
     ordered = "the rows are sorted by it and" if profile.ordered_in_time == column.name else "the table"
     sentence = (
         f'"{column.name}" holds dates{_span(column)} and'
@@ -81,6 +90,32 @@ def run(case: Case) -> list[Finding]:
     ]
 
 
+def _is_given(case: Case) -> bool:
+    return case.plan.split.kind == "given"
+
+
+def _judged_as_given(case: Case, column: ColumnProfile) -> Finding:
+    """Of a test file only the folds are at random, on which settings are chosen; whether it is later is told by its dates."""
+    sentence = (
+        f'"{column.name}" holds dates{_span(column)}; settings were chosen on folds drawn at random, so on rows of the same'
+        " period, and the score is that of the rows of the test file"
+    )
+    if column.name in case.judged.columns:
+        first, last = (_seconds(frame, column) for frame in (case.judged, case.dataset.frame))
+        later = len(first) > 0 and len(last) > 0 and first.min() > last.max()
+        sentence += ", which are all later" if later else ", which are not all later than those learned from"
+    action = (
+        f"If the model will predict later rows than these, choose its settings so too: `--time-column {quoted(column.name)}`."
+    )
+    return Finding("AML112", TITLE, Severity.TIP, Section.DATA, f"{sentence}.", action=action)
+
+
+def _seconds(frame: pd.DataFrame, column: ColumnProfile) -> np.ndarray:
+    """The known times of a column."""
+    seconds = np.asarray(parse_column(frame[column.name], column.parse))
+    return seconds[seconds != np.iinfo(np.int64).min]
+
+
 def _ahead(case: Case, column: ColumnProfile) -> tuple[Sample, float, float, float, float] | None:
     """(sample, score of a random split, of a split in time, what that costs, p), both judged on the latest third, with as many
     rows to train on; or None where it cannot be told."""
@@ -117,20 +152,20 @@ def _scores_along_time(case: Case, column: ColumnProfile) -> tuple[Metric, list[
     known = np.flatnonzero(seconds != np.iinfo(np.int64).min)
     if len(known) < PARTS * FEWEST_ROWS or len(np.unique(seconds[known])) < PARTS:
         return None
-    chosen = metric(case.plan.metric)
-    labels, parts = [], []
+    labels, parts, groups = [], [], judged_groups(case)
     for part in np.array_split(known[np.argsort(seconds[known], kind="stable")], PARTS):
-        truth, prediction = case.truth[part], case.prediction[part]
+        chosen, truth, prediction = headline_metric(case, part), case.truth[part], case.prediction[part]
         weight = None if case.weight is None else case.weight[part]
         score = chosen.score(truth, prediction, weight, case.positive)
         if not np.isfinite(score):
             return None
-        bounds = percentile_interval(score_replicates(chosen, truth, prediction, case, weight))
+        drawn = score_replicates(chosen, truth, prediction, case, weight, None if groups is None else groups[part])
+        bounds = percentile_interval(drawn)
         labels.append(
             str(np.datetime64(int(seconds[part[0]]), "s"))[:10] + " to " + str(np.datetime64(int(seconds[part[-1]]), "s"))[:10]
         )
         parts.append(number(score, *bounds, unit=unit_of(chosen, case.profile)))
-    return chosen, labels, parts
+    return headline_metric(case), labels, parts
 
 
 def _figure(chosen: Metric, name: str, labels: list[str], parts: list[Number]) -> Figure:

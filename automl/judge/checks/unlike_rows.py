@@ -60,8 +60,8 @@ def run(case: Case) -> list[Finding]:
 def _table(case: Case, found: dict[int, tuple[str, ...]], loss: Any, name: str) -> dict[str, Any]:
     """The flagged rows with the highest loss."""
     worst = sorted(found, key=lambda row: -loss[row])[:MOST_SHOWN]
-    rows = [[int(case.row_ids[row]), "; ".join(found[row]), finite(float(loss[row]))] for row in worst]
-    return {"columns": ["row in the data", "why it is flagged", name], "rows": rows} if rows else {}
+    rows = [[case.row_number(row), "; ".join(found[row]), finite(float(loss[row]))] for row in worst]
+    return {"columns": ["row", "why it is flagged", name], "rows": rows} if rows else {}
 
 
 CHECK = Check("AML332", TITLE, Section.TRUST, run, independent=True, seconds=0.2)

@@ -224,7 +224,7 @@ def _marked(case: Case, column: ColumnProfile, rows: Array, values: Array, weigh
 
 
 def _caption(case: Case, row: int, column: ColumnProfile, channel: int) -> str:
-    name = f"row {int(case.row_ids[row]):,}" if len(case.row_ids) == len(case.truth) else f"judged row {row:,}"
+    name = f"row {case.row_number(row):,}" if len(case.row_ids) == len(case.truth) else f"judged row {row:,}"
     names = column.statistics["channels"]
     which = f", {names[channel]}" if len(names) > 1 else ""
     if not case.profile.task.is_classification:

@@ -118,7 +118,7 @@ def _marked(case: Case, probe: _Probe, rows: Sequence[int]) -> tuple[Series, ...
 
 
 def _caption(case: Case, row: int) -> str:
-    at = f"row {int(case.row_ids[row]):,}" if len(case.row_ids) == len(case.truth) else f"text {row + 1:,}"
+    at = f"row {case.row_number(row):,}" if len(case.row_ids) == len(case.truth) else f"text {row + 1:,}"
     if not case.profile.task.is_classification:
         return f"{at}: predicted {case.prediction[row]:.4g}, true {case.truth[row]:.4g}"
     called, truth = int(case.called[row]), int(case.truth[row])
