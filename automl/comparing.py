@@ -174,8 +174,8 @@ def _difference(name: str, runs: tuple[Run, Run], sides: tuple[dict[str, Array],
     before, after = (np.concatenate([draw(block) for block in blocks]) for draw in draws)
     gains = after - before if plain.greater_is_better else before - after
     gains = gains[np.isfinite(gains)]
-    sides = [(1 + int(part.sum())) / (1 + len(gains)) for part in (gains <= 0, gains >= 0)]
-    p_value = min(1.0, 2 * min(sides))
+    tails = [(1 + int(part.sum())) / (1 + len(gains)) for part in (gains <= 0, gains >= 0)]
+    p_value = min(1.0, 2 * min(tails))
     low, high = percentile_interval(gains)
     known = bool(np.isfinite(low) and np.isfinite(high))
     gain = Number(plain.gain(scores[1], scores[0]), low if known else None, high if known else None)

@@ -212,6 +212,6 @@ def test_labels_are_a_tip_only_where_the_classes_lie_apart(flipped: float, apart
     finding = label_errors.run(case)[0]
     assert finding.severity == severity
     suspects = label_errors.confident_learning(probabilities, labels)
-    assert [row[0] for row in finding.table.get("rows", [])] == (suspects.rows[:20] + 7).tolist()
+    assert [row[0] for row in finding.table.get("rows", [])] == (suspects.rows[:200] + 7).tolist()
     hidden = label_errors.run(replace(case, plan=replace(case.plan, samples=False)))[0]
     assert not hidden.table
