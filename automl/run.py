@@ -350,7 +350,7 @@ class Sitting:
         climb = search.Climb(context, journal, workshop, self.deadline, self.listener, self.preparing_seconds, fairness)
         with self.stage("search", "climbing the ladder"):
             evidence = climb.run()
-        chosen = climb.finals.candidates(evidence)
+        chosen = climb.first_fits(climb.finals.candidates(evidence))
         rows = climb.last_rows(chosen[0])
         with self.stage("evaluate", f"fitting {evidence.champion} for the verdict"):
             try:

@@ -18,7 +18,7 @@ from automl.core.plan import Rung
 from automl.core.space import Settings
 from automl.search import budget, sampling
 from automl.search.context import Context
-from automl.search.ensembling import combine
+from automl.search.ensembling import Fits, combine
 from automl.search.fairest import Fairness
 from automl.search.finals import Finals
 from automl.search.journal import Journal
@@ -336,8 +336,8 @@ class Climb:
             told = self.skipped if found.for_time else self.unneeded
             told[rung.architecture] = f"{rung.title} was not tried: {found.why}"
 
-    def _affords(self, members: Sequence[Outcome], fits: int) -> bool:
-        """Whether the time left carries these trials together through fresh folds, `fits` fits, judging and the report."""
+    def _affords(self, members: Sequence[Outcome], fits: Fits) -> bool:
+        """Whether the time left carries these trials together through fresh folds, such fits, judging and the report."""
         sizes = sum(cost_of(self.context, each.trial).size_bytes for each in members)
         if self.context.plan.max_size_mb is not None and sizes > 1e6 * self.context.plan.max_size_mb:
             return False
@@ -356,6 +356,15 @@ class Climb:
         left = sampling.LAST_SHARE * self.deadline.left_seconds(self.reserve.judging())
         return self.context.sample(rows, sampling.affordable_rows(self.context, outcome, left))
 
+    def first_fits(self, candidates: Sequence[Trial]) -> list[Trial]:
+        """The candidates for shipping as they are fitted for the verdict: with thrifty nets where two whole fits lack time."""
+        left, known = self.deadline.left_seconds(self.reserve.judging()), {each.trial.id: each for each in self.standing.outcomes}
+        outcomes = [(trial, known.get(trial.id)) for trial in candidates]
+        return [
+            trial if found is None or self.reserve.shipping([found]) <= left else found.thrifty().trial
+            for trial, found in outcomes
+        ]
+
     def last_fits(self, trial: Trial, measured: dict[str, Any] | None = None, longer: float = 1.0) -> list[Trial]:
         """A trial with as many nets and seeds as time and limits allow, and as it is: the first that passes the gate ships.
 
@@ -363,6 +372,7 @@ class Climb:
         left to fit it as it is after all. longer: what the last fit takes against that one.
         """
         plan, outcome = self.context.plan, next((each for each in self.standing.outcomes if each.trial.id == trial.id), None)
+        outcome = None if outcome is None else outcome.fitted_with(trial.settings)
         if outcome is None or (self.deadline.interrupted and plan.trials is None):
             return [trial]
         limited = plan.max_size_mb is not None or plan.max_latency_ms is not None

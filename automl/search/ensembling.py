@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,17 @@ from automl.splitting import seeds
 Array = np.ndarray[Any, Any]
 Affords = Callable[[Sequence[Outcome]], bool]
 """Whether there is time, and room, to test, fit and export these trials together."""
-AffordsFits = Callable[[Sequence[Outcome], int], bool]
-"""The same for so many fits of them: for the verdict, and once more on all rows."""
+
+
+class Fits(NamedTuple):
+    """How members are fitted: once, or for the verdict and then on all rows. lean: all but the last time with thrifty nets."""
+
+    times: int
+    lean: bool = False
+
+
+AffordsFits = Callable[[Sequence[Outcome], Fits], bool]
+"""The same for a way to fit them."""
 
 ROUNDS = 25
 """Steps of the greedy selection; weights are multiples of one over the steps that were kept, less the members let go."""
@@ -34,8 +42,8 @@ MOST_MEMBERS = 6
 MOST_ROWS, FEWEST_ROWS, MOST_CELLS = 12_000, 3_000, 60_000
 """Out-of-fold rows that the selection looks at, fewer of many classes; the score is computed on all of them."""
 WORTH_OF_NETS, WORTH_OF_REFIT = 0.05, 0.1
-"""Shares of the loss that several nets of a trial instead of one, which is what is scored, and fitting once more on all rows,
-sealed ones included, are taken to save."""
+"""Shares of the loss that several nets of a trial instead of one, which is what is scored, for the weight of these trials, and
+fitting once more on all rows, sealed ones included, are taken to save."""
 PARTS = 5
 """A single holdout is divided into so many parts, which stand for folds."""
 WORTH_OF_MEMBER = 0.001
@@ -84,10 +92,10 @@ def combine(context: Context, name: str, library: Sequence[Outcome], affords_fit
         return NotMade("there are fewer than two trials to put together", False)
     folds = _folds(context)
     every = usable
-    usable, shipped, count = _selected(context, usable, folds, affords_fits)
+    usable, shipped, fits = _selected(context, usable, folds, affords_fits)
 
     def affords(members: Sequence[Outcome]) -> bool:
-        return affords_fits(members, count)
+        return affords_fits(members, fits)
 
     if len(shipped.outcomes) < 2:
         return _not_made(context, every, folds)
@@ -99,7 +107,9 @@ def combine(context: Context, name: str, library: Sequence[Outcome], affords_fit
         chosen = select(context, usable, others, lambda members: len(members) <= allowed and affords(members))
         predictions[rows] = chosen.says(rows)
         scores.append(context.score(rows, predictions[rows]))
-    return replace(_as_outcome(context, name, shipped, tuple(scores), predictions), fits=count)
+    if fits.lean:
+        shipped = replace(shipped, outcomes=tuple(each.thrifty() for each in shipped.outcomes))
+    return replace(_as_outcome(context, name, shipped, tuple(scores), predictions), fits=fits.times)
 
 
 def likely(context: Context, library: Sequence[Outcome]) -> tuple[tuple[Outcome, ...], tuple[float, ...]]:
@@ -127,29 +137,44 @@ def _not_made(context: Context, library: Sequence[Outcome], folds: Sequence[Arra
 
 def _selected(
     context: Context, library: list[Outcome], folds: Sequence[Array], affords: AffordsFits
-) -> tuple[list[Outcome], _Choice, int]:
-    """The library, what is selected from it, and the fits that there is time for.
+) -> tuple[list[Outcome], _Choice, Fits]:
+    """The library, what is selected from it, and the way to fit it that there is time for.
 
     Nets with all their fits are preferred to thrifty ones, and a second fit on all rows to none, unless what there is
-    time for then scores better by more than these are worth.
+    time for then scores better by more than these are worth. With time for everything no other way is looked at.
     """
     rows = _looked_at(context, folds)
 
-    def expected_loss(way: tuple[list[Outcome], _Choice, int]) -> float:
-        each, found, fits = way
-        worth = _value_of(context, rows, found)
-        saved = (1 - WORTH_OF_NETS * (each is not library)) * (1 - WORTH_OF_REFIT * (fits == 1))
-        return _loss(context, worth) / saved
+    def expected_loss(way: tuple[list[Outcome], _Choice, Fits]) -> float:
+        _, found, fits = way
+        whole = sum(weight for each, weight in zip(found.outcomes, found.weights, strict=True) if each.thrift is not None)
+        saved = (1 - WORTH_OF_NETS * whole) * (1 - WORTH_OF_REFIT * (fits.times > 1))
+        return _loss(context, _value_of(context, rows, found)) * saved
 
+    thrifty = [each.thrifty() for each in library]
     sparing = any(each.thrift is not None for each in library)
-    thrifty = [each.thrifty() for each in library] if sparing else library
-    ways = [(library, 2), *([(thrifty, 2)] if sparing else []), (thrifty, 1)]
-    chosen = [(each, select(context, each, folds, partial(_in_fits, affords, fits)), fits) for each, fits in ways]
-    return min(chosen, key=expected_loss)
+    ways = [(library, Fits(2)), *([(library, Fits(2, lean=True)), (thrifty, Fits(2))] if sparing else []), (thrifty, Fits(1))]
+    tried: list[tuple[list[Outcome], _Choice, Fits]] = []
+    for each, fits in ways:
+        asked = _Asked(affords, fits)
+        tried.append((each, select(context, each, folds, asked), fits))
+        if not asked.refused:
+            break
+    return min(tried, key=expected_loss)
 
 
-def _in_fits(affords: AffordsFits, fits: int, members: Sequence[Outcome]) -> bool:
-    return affords(members, fits)
+@dataclass
+class _Asked:
+    """What can be fitted in a way, and whether anything cannot."""
+
+    affords: AffordsFits
+    fits: Fits
+    refused: bool = False
+
+    def __call__(self, members: Sequence[Outcome]) -> bool:
+        affordable = self.affords(members, self.fits)
+        self.refused |= not affordable
+        return affordable
 
 
 def _loss(context: Context, value: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from automl.core.evidence import Trial
 from automl.core.plan import Plan
 from automl.search import budget, sampling
+from automl.search.ensembling import Fits
 from automl.search.prospect import Prospect
 from automl.search.seeding import fitted_seeds, most_seeds, with_seeds, with_whole_nets
 from automl.search.standing import Standing
@@ -56,7 +57,7 @@ class Reserve:
         alone = self.testing(finals)
         joint = self.testing([*finals, *(each for each in likely if each.trial.id not in known)])
         testing = min(alone, joint)  # with an ensemble there can be too much to test, and then nothing is tested
-        fits = [self.shipping([each]) for each in finals]
+        fits = [self.shipping([each], lean=self.prefers_lean) for each in finals]
         together = self._combined(likely, joint - testing, min(seeds, most_seeds(self.standing.context)))
         return again + testing + self.nesting(contenders) + max([*fits, together], default=0.0) + self.judging()
 
@@ -73,12 +74,12 @@ class Reserve:
         """For shipping one trial, and judging."""
         return self.judging() + self.shipping([outcome])
 
-    def together(self, members: Sequence[Outcome], fits: int) -> float:
-        """For fresh folds of all contenders and of these trials, `fits` fits of them as one graph, and judging."""
+    def together(self, members: Sequence[Outcome], fits: Fits) -> float:
+        """For fresh folds of all contenders and of these trials, such fits of them as one graph, and judging."""
         every = [*self.standing.contenders(), *members]
         local = [each for each in every if not self._is_net(each)]
         nesting = self.nesting([*local, *members]) if len(local) == len(every) else 0.0
-        return self.testing(every) + nesting + CERTAIN * self.shipping(members, fits) + self.judging()
+        return self.testing(every) + nesting + CERTAIN * self.shipping(members, fits.times, lean=fits.lean) + self.judging()
 
     def judging(self) -> float:
         """For judging and the report."""
@@ -111,16 +112,17 @@ class Reserve:
             return True
         return repeats * self.finals(contenders) <= FRESH_SHARE_OF_BEST * plan.budget_seconds
 
-    def shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2, seeds: int = 1) -> float:
+    def shipping(self, outcomes: Sequence[Outcome], most_fits: int = 2, seeds: int = 1, lean: bool = False) -> float:
         """For fitting these and exporting them as one graph: a second time on all rows, where some are sealed.
 
-        seeds: of the last of these fits.
+        seeds: of the last of these fits. lean: the first one has thrifty nets.
         """
         context = self.standing.context
         twice = context.plan.refit and self.has_sealed_rows
         fits = min([most_fits, *(each.fits for each in outcomes)]) if twice else 1
         seeded = [replace(each, trial=with_seeds(context, each.trial, seeds)) for each in outcomes]
-        return self._fit(outcomes, fits - 1) + self._fit(seeded, 1)
+        first = [each.thrifty() for each in outcomes] if lean else outcomes
+        return self._fit(first, fits - 1) + self._fit(seeded, 1)
 
     def _fit(self, outcomes: Sequence[Outcome], fits: int) -> float:
         context = self.standing.context
@@ -149,6 +151,11 @@ class Reserve:
         return outcome.trial
 
     @property
+    def prefers_lean(self) -> bool:
+        """Whether what is judged has thrifty nets, as it has one seed, so that the search has the time of the others."""
+        return most_seeds(self.standing.context) > 1
+
+    @property
     def fit_share(self) -> float:
         """Of a trial's seconds, what a fit takes at most."""
         return budget.fit_share(self.standing.folds, self.standing.context.samples)
@@ -160,7 +167,8 @@ class Reserve:
 
     def _combined(self, likely: list[Outcome], testing: float, seeds: int) -> float:
         """So that an ensemble of these can be tested, in so many seconds, and shipped: a limited share of the budget."""
-        plain, fuller = (testing + self.shipping(likely, seeds=each) for each in (1, seeds))
+        lean = self.prefers_lean
+        plain, fuller = (testing + self.shipping(likely, seeds=each, lean=lean) for each in (1, seeds))
         return budget.combining_seconds(self.standing.context.plan.budget_seconds, plain, fuller)
 
     def _likely_members(self, contenders: list[Outcome]) -> list[Outcome]:

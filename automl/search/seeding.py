@@ -31,7 +31,9 @@ def with_seeds(context: Context, trial: Trial, count: int) -> Trial:
 
 
 def with_whole_nets(trial: Trial, settings: Mapping[str, Settings]) -> Trial:
-    """The trial whose members have the settings that they were scored with, by their id, in place of thrifty ones."""
+    """The trial that has, or whose members have, the settings that they were scored with, by their id, not thrifty ones."""
+    if not trial.members:
+        return replace(trial, settings=settings.get(trial.id, trial.settings))
     members = (replace(each, settings=settings.get(each.trial.id, each.settings)) for each in trial.members)
     return replace(trial, members=tuple(members))
 

@@ -16,7 +16,7 @@ from automl.core.evidence import LINEAR, LOGARITHMIC, Trial
 from automl.core.files import decode, encode
 from automl.core.parsers import Predictor
 from automl.search import Prepared, Shipped, Workshop, ensembling, ship
-from automl.search.ensembling import MOST_MEMBERS, WORTH_OF_MEMBER, NotMade, combine
+from automl.search.ensembling import MOST_MEMBERS, WORTH_OF_MEMBER, Fits, NotMade, combine
 from automl.search.pooling import LEAST_SAID, pooled, pools_for
 from automl.search.seeding import fitted_seeds, with_seeds
 from automl.search.trial import Outcome, fit_trial, needs_worker, run_trial, save_net, space_of
@@ -25,7 +25,7 @@ from tests.search.made_up import frame_of, prepared_of
 KINDS = ("binary", "multiclass", "regression")
 
 
-def everything(members: Sequence[Outcome], fits: int) -> bool:
+def everything(members: Sequence[Outcome], fits: Fits) -> bool:
     return True
 
 
@@ -142,12 +142,33 @@ def test_members_are_fitted_thriftily_only_where_there_is_no_time_for_more(
         assert all(("fit_nets" in member.trial.settings) is expected for member in found.trial.members)
 
 
+def test_thrifty_nets_give_up_no_more_than_the_weight_of_nets_and_may_be_whole_in_the_last_fit(
+    made: tuple[Prepared, list[Outcome], Outcome],
+) -> None:
+    prepared, outcomes, plain = made
+    best = max(plain.trial.members, key=lambda member: member.weight).trial.id
+    sparing = [replace(each, thrift=({"fit_nets": 1}, 0.1)) if each.trial.id == best else each for each in outcomes]
+
+    def never_whole(members: Sequence[Outcome], fits: Fits) -> bool:
+        return all(each.thrift is None for each in members)
+
+    found = combine(prepared.context, "ensemble", sparing, never_whole)
+    assert isinstance(found, Outcome)
+    assert {member.trial.id: member.weight for member in found.trial.members} == {
+        member.trial.id: member.weight for member in plain.trial.members
+    }, "a member that counts is not left out because its nets cannot be whole"
+    leanly = combine(prepared.context, "ensemble", sparing, lambda members, fits: fits.lean or never_whole(members, fits))
+    assert isinstance(leanly, Outcome)
+    assert leanly.fits == 2
+    assert leanly.trial.members == found.trial.members, "what is judged has thrifty nets"
+
+
 def test_a_second_fit_on_all_rows_is_given_up_only_for_a_clearly_better_ensemble(
     made: tuple[Prepared, list[Outcome], Outcome],
 ) -> None:
     prepared, outcomes, found = made
     assert found.fits == 2
-    once = combine(prepared.context, "ensemble", outcomes, lambda members, fits: fits == 1)
+    once = combine(prepared.context, "ensemble", outcomes, lambda members, fits: fits.times == 1)
     assert isinstance(once, Outcome)
     assert once.fits == 1
     assert once.trial.members == found.trial.members
