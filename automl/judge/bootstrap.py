@@ -16,6 +16,7 @@ import pandas as pd
 from automl.core.case import Case
 from automl.core.finding import Number
 from automl.core.metrics import METRICS, Metric, at_half, log_losses, scaled_errors
+from automl.core.parsers import parse_column
 from automl.core.statistics import Interval, corrected_resampled_t, percentile_interval, resampling_counts, wilson_interval
 from automl.judge.wording import number, unit_of
 
@@ -124,6 +125,8 @@ def intervals(
 
 FEWEST_UNITS = 20
 """Rows, or groups of rows, below which resamples are too alike to be studentised."""
+BLOCKS = 50
+"""Of rows in the order of time that are drawn whole: as many as give a steady interval, as long as that allows."""
 
 
 @dataclass(frozen=True)
@@ -216,19 +219,53 @@ def _affordable_resamples(rows: int, classes: int) -> int:
 
 
 def judged_groups(case: Case) -> Array | None:
-    """The group of every judged row where the split was by group or windows of a forecast are judged, else None."""
+    """What the bootstrap draws together, a number a judged row: a group where the split was by group, a block of time where it
+    was in time order, a window of a forecast; None where rows are drawn one by one."""
     if case.groups is not None:
         return case.groups
-    return groups_in(case, case.judged)
+    key = "drawn together", id(case.judged)
+    if key not in case.compared:
+        case.compared[key] = groups_in(case, case.judged), case.judged  # kept, so that no other rows can be taken for them
+    found: Array | None = case.compared[key][0]
+    return found
 
 
 def groups_in(case: Case, frame: pd.DataFrame) -> Array | None:
-    """The group of every one of these rows, where the plan divides the rows by groups; None where all are of one group."""
-    column = case.plan.split.column
-    if case.plan.split.folds_kind != "grouped" or column is None or column not in frame.columns:
+    """The same of any rows of the data. None where all of them would be drawn together, or blocks would be too few.
+
+    Rows that follow each other in time err alike, so that drawn one by one their mean seems surer than it is (blocks that do
+    not overlap: Carlstein, Annals of Statistics 14, 1986). Rows of one time are in one block.
+    """
+    column, kind = case.plan.split.column, case.plan.split.folds_kind
+    if kind not in ("grouped", "time") or column is None or column not in frame.columns:
         return None
-    groups = np.asarray([str(value) for value in frame[column]])
-    return groups if len(np.unique(groups)) > 1 else None
+    return _named(frame[column]) if kind == "grouped" else _blocks(frame[column], case.profile.column(column).parse)
+
+
+def _named(cells: pd.Series) -> Array | None:
+    groups = np.unique([str(value) for value in cells], return_inverse=True)[1].ravel()
+    return groups if groups.any() else None
+
+
+def _blocks(cells: pd.Series, parse: dict[str, Any]) -> Array | None:
+    """At most BLOCKS blocks of about as many rows each, in the order of time."""
+    rows, most = len(cells), min(BLOCKS, len(cells) // 2)
+    if most < FEWEST_UNITS:
+        return None
+    times = parse_column(cells, parse if parse.get("as") in ("datetime", "number") else {"as": "number"})
+    _, place, counts = np.unique(times, return_inverse=True, return_counts=True)
+    first = np.cumsum(counts) - counts
+    blocks = np.unique((first * most // rows)[place.ravel()], return_inverse=True)[1].ravel()
+    return blocks if blocks.max() + 1 >= FEWEST_UNITS else None
+
+
+def drawn_units(case: Case) -> str:
+    """What the bootstrap of the judged rows draws, in words."""
+    if case.groups is not None:
+        return "series or windows of the judged part"
+    if judged_groups(case) is None:
+        return "the judged rows"
+    return f'groups of "{case.plan.split.column}"' if case.plan.split.folds_kind == "grouped" else "blocks of time"
 
 
 def count_blocks(

@@ -21,7 +21,7 @@ from automl.core.profile import Duplicates, Suspicion
 from automl.core.readout import Threshold
 from automl.core.tasks import ALL_TASKS, Task
 from automl.judge import judge, run_check
-from automl.judge.bootstrap import judged_groups
+from automl.judge.bootstrap import BLOCKS, judged_groups
 from automl.judge.importance import permutation_importance
 from automl.judge.scoring import score_on
 from automl.judge.wording import percent_text, score_text
@@ -541,7 +541,7 @@ def test_order_in_time_of_a_test_file_is_that_of_its_dates() -> None:
 
 def test_rows_that_belong_together_are_drawn_together_in_a_test_file_and_out_of_fold_too() -> None:
     case = given(case_of(Task.REGRESSION), by="grouped", column="color")
-    assert set(judged_groups(case)) == {"red", "green", "blue"}
+    assert [len(np.unique(case.judged["color"][judged_groups(case) == number])) for number in range(3)] == [1, 1, 1]
     assert judged_groups(replace(case, judged=case.judged.assign(color="red"))) is None
     # A shift of whole groups is chance of three draws, not of three hundred rows.
     shift = case.dataset.frame["color"].map({"red": 6.0, "green": -6.0, "blue": 0.0}).to_numpy()
@@ -569,3 +569,27 @@ def test_rows_are_numbered_as_in_the_file_that_they_come_from() -> None:
     told = found(given(case), "AML402")
     assert "in the test file" in told.action
     assert max(row[0] for row in told.table["rows"]) < 300
+
+
+def test_rows_in_the_order_of_time_are_drawn_in_blocks() -> None:
+    """A slow wave of errors is a few events, not hundreds, and rows of one day are never divided."""
+    case = case_of(Task.REGRESSION)
+    ordered = replace(case, plan=replace(case.plan, split=replace(case.plan.split, kind="time", column="day")))
+    blocks = judged_groups(ordered)
+    assert blocks is not None and len(np.unique(blocks)) == BLOCKS
+    assert (np.diff(blocks) >= 0).all()
+    shuffled = np.random.default_rng(0).permutation(300)
+    mixed = replace(ordered, judged=ordered.judged.iloc[shuffled].reset_index(drop=True))
+    assert np.array_equal(judged_groups(mixed), blocks[shuffled])
+    days = replace(ordered, judged=ordered.judged.assign(day=case.judged["day"].to_numpy()[np.arange(300) // 10 * 10]))
+    whole = judged_groups(days)
+    assert len(np.unique(whole)) == 30 and all(len(set(part)) == 1 for part in np.split(whole, 30))
+    few = replace(ordered, judged=ordered.judged.assign(day=case.judged["day"].to_numpy()[np.arange(300) // 30 * 30]))
+    assert judged_groups(few) is None, "ten blocks say nothing"
+    wave = 30 * np.sin(np.arange(300) / 15)
+    widths = []
+    for each in (ordered, case):
+        number = found(replace(each, prediction=case.truth + np.abs(wave)), "AML201").numbers["score"]
+        widths.append(number.high - number.low)
+    assert widths[0] > 1.3 * widths[1]
+    assert "blocks of time" in found(ordered, "AML201").sentence

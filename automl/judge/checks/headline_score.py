@@ -7,7 +7,7 @@ import numpy as np
 from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.core.tasks import Task
-from automl.judge.bootstrap import compare, headline
+from automl.judge.bootstrap import compare, drawn_units, headline
 from automl.judge.curves import MOST_DOTS, plain, precision_recall_series, roc_series, sampled
 from automl.judge.scoring import headline_metric, is_nested, judged_on, not_applicable, ships_baseline, title_of
 from automl.judge.wording import called, interval_text, number, score_text, unit_of
@@ -28,7 +28,9 @@ def run(case: Case) -> list[Finding]:
         return not_applicable("AML201", TITLE, Section.SCORES, sentence)
     better = "higher" if metric.greater_is_better else "lower"
     champion = title_of(case, case.evidence.champion) if case.evidence else "The model"
-    method = "corrected resampled t over the folds of the nested cross-validation" if nested else "bootstrap over the judged rows"
+    method = (
+        "corrected resampled t over the folds of the nested cross-validation" if nested else f"bootstrap over {drawn_units(case)}"
+    )
     beside = "" if ships_baseline(case) else f"; the baseline reaches {score_text(metric, compared.baseline.value)}"
     opening = "The baseline is shipped, as no other model is; it" if ships_baseline(case) else champion
     sentence = (
