@@ -6,7 +6,7 @@ import numpy as np
 
 from automl.core.case import Case, Check, Turn
 from automl.core.finding import Finding, Section, Severity
-from automl.judge.examples import class_name, table_of_rows
+from automl.judge.examples import MOST_EXPLAINED, class_name, table_of_rows
 from automl.judge.scoring import not_applicable
 from automl.judge.wording import figures_text, number, percent_text
 
@@ -40,7 +40,8 @@ def run(case: Case) -> list[Finding]:
             f"The largest error is {figures_text(abs(float(case.prediction[worst] - case.truth[worst])))}: predicted "
             f"{figures_text(float(case.prediction[worst]))} where {figures_text(float(case.truth[worst]))} is true"
         )
-    shown = case.plan.samples
+    shown, many = case.plan.samples, case.profile.modality == "tabular" and len(case.profile.features) > MOST_EXPLAINED
+    unexplained = f" Of more than {MOST_EXPLAINED} columns no reasons are told here; `automl explain` finds them." if many else ""
     return [
         Finding(
             code="AML402",
@@ -56,7 +57,8 @@ def run(case: Case) -> list[Finding]:
             ),
             table=table_of_rows(case, order[:MOST_ROWS]) if shown else {},
             action=(
-                f"Look at these rows: wrong labels, rare situations and broken values stand out here first. {case.counting}"
+                "Look at these rows: wrong labels, rare situations and broken values stand out here first."
+                f" {case.counting}{unexplained}"
                 if shown
                 else ""
             ),
