@@ -164,6 +164,8 @@ def _difference(name: str, runs: tuple[Run, Run], sides: tuple[dict[str, Array],
     truth, weight, groups = ours["truth"], ours.get("weight"), ours.get("groups")
     plain = with_scale(METRICS[name], [ours["error_scale"]]) if "error_scale" in ours else METRICS[name]
     positive = profile.classes.index(profile.positive) if profile.positive in profile.classes else 1
+    if plain.calls and not all(_knows_threshold(run, side) for run, side in zip(runs, sides, strict=True)):
+        return None
     metrics = [with_threshold(plain, _threshold(run, side)) for run, side in zip(runs, sides, strict=True)]
     judged = list(zip(metrics, (side["prediction"] for side in sides), strict=True))
     scores = [metric.score(truth, prediction, weight, positive) for metric, prediction in judged]
@@ -184,6 +186,12 @@ def _difference(name: str, runs: tuple[Run, Run], sides: tuple[dict[str, Array],
         told = f"the {'second' if gain.value > 0 else 'first'} is better"
     sentence = f"On the {len(truth):,} rows that both judged: {told} (p = {p_value:.3f}, paired bootstrap)."
     return Paired(name, len(truth), scores[0], scores[1], gain, p_value, sentence)
+
+
+def _knows_threshold(run: Run, side: dict[str, Array]) -> bool:
+    """Runs of earlier versions did not keep from where on each row is called, where that differs by group."""
+    found = run.evidence.readout.threshold
+    return "limits" in side or found is None or found.groups is None or not found.groups.own
 
 
 def _threshold(run: Run, side: dict[str, Array]) -> float | Array | None:

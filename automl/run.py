@@ -20,7 +20,7 @@ from automl.core.clock import Deadline
 from automl.core.dataset import Dataset
 from automl.core.errors import InputError, StoppedByCheck, TrainingError
 from automl.core.events import Event, Listener, silent
-from automl.core.evidence import Evidence
+from automl.core.evidence import Evidence, Trial
 from automl.core.files import decode, read_json, write_json
 from automl.core.finding import Finding, Section, Severity
 from automl.core.memory import memory_of
@@ -236,6 +236,11 @@ def inspect(source: Any, options: Options = Options(), listener: Listener = sile
     return profile, judge(Case(dataset, profile, recommend(profile, options)), listener)
 
 
+def _nets_of(trial: Trial) -> dict[str, int]:
+    """How many nets a fit of a single trial trains, where that is a setting."""
+    return {"fit_nets": trial.settings["fit_nets"]} if "fit_nets" in trial.settings and not trial.members else {}
+
+
 def _as_shipped(evidence: Evidence, evaluated: Any) -> Evidence:
     """The evidence with the trial that is shipped for a champion, which the export or the gate may have refused."""
     trial = evaluated.trial
@@ -401,6 +406,7 @@ class Sitting:
         context = prepared.context
         rows = np.arange(len(context.target))
         copy = {**evaluated.facts, "refitted": False, "rows": learned, "seeds": fitted_seeds(evaluated.trial), "more_nets": False}
+        copy |= _nets_of(evaluated.trial)
         source, destination = folder.path / "evaluated", folder.path / "model"
         shutil.rmtree(destination, ignore_errors=True)
         shutil.copytree(source, destination)
@@ -423,7 +429,7 @@ class Sitting:
                 self.notes.append(Finding("AML307", "Refit refused", Severity.ISSUE, Section.DEPLOY, sentence, "shipped"))
                 return copy
         told = {"seeds": fitted_seeds(shipped.trial), "more_nets": has_more_nets(shipped.trial, evaluated.trial)}
-        return {**shipped.facts, "refitted": True, "rows": len(rows), **told}
+        return {**shipped.facts, "refitted": True, "rows": len(rows), **told, **_nets_of(shipped.trial)}
 
     def probe(self, context: Any, evidence: Evidence, climb: Any, workshop: Any) -> Evidence:
         """Small experiments with the champion's form, in the time that judging may take."""

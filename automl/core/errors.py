@@ -48,6 +48,10 @@ class TrainingError(AutomlError):
     """An architecture could not be trained with these settings on this data."""
 
 
+class BeyondMemoryError(TrainingError):
+    """An architecture needed more memory than the user allows."""
+
+
 class OutOfTimeError(TrainingError):
     """An architecture was left out because the budget leaves too little time for it."""
 

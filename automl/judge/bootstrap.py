@@ -223,11 +223,17 @@ def judged_groups(case: Case) -> Array | None:
     was in time order, a window of a forecast; None where rows are drawn one by one."""
     if case.groups is not None:
         return case.groups
-    key = "drawn together", id(case.judged)
+    key = "drawn together", case.plan.split.folds_kind, case.plan.split.column, id(case.judged)
     if key not in case.compared:
         case.compared[key] = groups_in(case, case.judged), case.judged  # kept, so that no other rows can be taken for them
     found: Array | None = case.compared[key][0]
     return found
+
+
+def clusters(case: Case) -> Array | None:
+    """The same where rows are no rows of their own at all: of a group, of a window. Blocks of time are too few to test by; tests
+    of rows in the order of time take these as independent."""
+    return judged_groups(case) if case.groups is not None or case.plan.split.folds_kind == "grouped" else None
 
 
 def groups_in(case: Case, frame: pd.DataFrame) -> Array | None:

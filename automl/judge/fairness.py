@@ -7,7 +7,7 @@ class, equal opportunity how often they are given it where it is true, equalised
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +18,7 @@ from automl.core.groups import Grouping, grouping, intersection
 from automl.core.readout import called
 from automl.core.statistics import Interval, percentile_interval
 from automl.core.tasks import Task
-from automl.judge.bootstrap import HURRY_SECONDS, count_blocks, judged_groups
+from automl.judge.bootstrap import HURRY_SECONDS, clusters, count_blocks, judged_groups
 
 Array = np.ndarray[Any, Any]
 
@@ -82,8 +82,10 @@ def sensitive_groupings(case: Case) -> list[Grouping]:
     """The judged rows by each sensitive column, by every two of them, and by all at once."""
     whole = case.dataset.frame
     single = [grouping(case.profile.column(name), whole, case.judged) for name in case.plan.sensitive]
-    sizes = dict.fromkeys((2, len(single))) if len(single) > 1 else {}
-    return [*single, *(intersection(list(part)) for size in sizes for part in combinations(single, size))]
+    if len(single) < 3:
+        return [*single, intersection(single)] if len(single) > 1 else single
+    crossed = [intersection(part) for size in dict.fromkeys((2, len(single))) for part in combinations(single, size)]
+    return [*single, *(replace(each, joint=False) for each in crossed)]  # told with the names of their columns, as they differ
 
 
 def rates_of(case: Case, prediction: Array | None = None) -> list[Rate]:
@@ -145,7 +147,7 @@ def _gap(case: Case, rate: Rate, by: Grouping, replicates: Array, least: int) ->
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
     draws = replicates[:, high] - replicates[:, low]
     ends = percentile_interval(draws)
-    p = None if judged_groups(case) is not None else homogeneity(rate, by, np.isfinite(values), case.weight)
+    p = None if clusters(case) is not None else homogeneity(rate, by, np.isfinite(values), case.weight)
     ratio = float(values[low] / values[high]) if values[high] > 0 and values[low] >= 0 else float("nan")
     value = float(values[high] - values[low])
     return Gap(rate, by, values, high, low, Interval(value, *around(value, *ends), p), ratio, draws)

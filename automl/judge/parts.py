@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.core.case import Case
 from automl.core.statistics import holm, percentile_interval, wilson_interval
-from automl.judge.bootstrap import count_blocks, judged_groups, resamples_for
+from automl.judge.bootstrap import clusters, count_blocks, judged_groups, resamples_for
 from automl.judge.fairness import around, sensitive_groupings
 from automl.judge.slices import conditions
 
@@ -128,7 +128,7 @@ def below(case: Case, held: Array, level: float, parts: list[tuple[str, Array]])
     """
     from scipy.special import bdtr
 
-    grouped, p_values = judged_groups(case), []
+    grouped, p_values = clusters(case), []
     parts = [each for each in parts if each[1].sum() >= FEWEST_TESTED]
     for _, part in parts:
         count, share = int(part.sum()), float(np.average(held[part], weights=None if case.weight is None else case.weight[part]))

@@ -168,10 +168,10 @@ def what_to_watch(opened: Report) -> list[tuple[str, str]]:
     headline = opened.content["headline"]
     if headline:
         interval = measured(files.decode(Number, headline["score"]))[1]
-        where = f"{interval}, the interval of the judged rows" if interval else "near that of the judged rows"
+        where = f"within {interval}, the interval of the judged rows" if interval else "near that of the judged rows"
         side = "below" if headline["greater_is_better"] else "above"
         sentence = (
-            f"The score once the truth is known: {headline['title']} within {where}. When that of many new rows is {side} it,"
+            f"The score once the truth is known: {headline['title']} {where}. When that of many new rows is {side} it,"
             " train again on newer data."
         )
         found.append((sentence, f"automl score {quoted} {new}" if folder else ""))
@@ -231,7 +231,7 @@ def _model(plan: Plan, evidence: Evidence | None, facts: dict[str, Any]) -> dict
     return {
         "architecture": name,
         "title": title,
-        "settings": trial.settings if trial else {},
+        "settings": {**trial.settings, **{each: shipped[each] for each in ("fit_nets",) if each in shipped}} if trial else {},
         "pool": trial.pool if trial and trial.members else None,
         "thresholds_by": _thresholds_by(evidence),
         "rounds": evidence.rounds if evidence else 0,

@@ -12,7 +12,7 @@ from automl.core.plan import Plan
 from automl.search import budget, sampling
 from automl.search.ensembling import Fits
 from automl.search.prospect import Prospect
-from automl.search.seeding import fitted_seeds, most_seeds, with_seeds, with_whole_nets
+from automl.search.seeding import fitted_seeds, most_seeds, nets_against, with_seeds, with_whole_nets
 from automl.search.standing import Standing
 from automl.search.trial import Outcome, cost_of
 from automl.search.workshop import Workshop
@@ -72,7 +72,7 @@ class Reserve:
 
     def after_finals(self, outcome: Outcome) -> float:
         """For shipping one trial, and judging."""
-        return self.judging() + self.shipping([outcome])
+        return self.judging() + self.shipping([outcome], lean=self.prefers_lean)
 
     def together(self, members: Sequence[Outcome], fits: Fits) -> float:
         """For fresh folds of all contenders and of these trials, such fits of them as one graph, and judging."""
@@ -146,13 +146,14 @@ class Reserve:
             for count in range(most_seeds(context), 0, -1):
                 seeded = with_seeds(context, trial, count)
                 seconds, times = slower * self._fit([replace(outcome, trial=seeded)], 1), fitted_seeds(seeded)
-                if seconds <= left_seconds and (times == 1 or _within_limits(context.plan, measured or {}, times)):
+                larger = times * (nets_against(trial, outcome.trial) if _is_limited(context.plan) else 1)
+                if seconds <= left_seconds and (larger == 1 or _within_limits(context.plan, measured or {}, larger)):
                     return seeded
         return outcome.trial
 
     @property
     def prefers_lean(self) -> bool:
-        """Whether what is judged has thrifty nets, as it has one seed, so that the search has the time of the others."""
+        """Whether time is kept for whole nets in the last fit alone: the search has that of the first one."""
         return most_seeds(self.standing.context) > 1
 
     @property
@@ -208,7 +209,11 @@ class Reserve:
         return self.standing.context.architecture(outcome.trial.architecture).needs_tensorflow
 
 
-def _within_limits(plan: Plan, measured: dict[str, Any], count: int) -> bool:
+def _is_limited(plan: Plan) -> bool:
+    return plan.max_latency_ms is not None or plan.max_size_mb is not None
+
+
+def _within_limits(plan: Plan, measured: dict[str, Any], count: float) -> bool:
     """Whether so many times the bytes and milliseconds of a model are allowed; where trials are counted the clock is asked only
     for a limit that was given."""
     usual = MOST_MILLISECONDS if plan.trials is None else math.inf

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, OutOfTimeError
+from automl.core.errors import AutomlError, BeyondMemoryError, OutOfTimeError
 from automl.core.evidence import Evidence, Trial
 from automl.core.metrics import log_losses
 from automl.core.probes import NO_TIME, Memorised, Probes, RateTest, Repeated, Shuffled
@@ -89,6 +89,8 @@ def probed(context: Context, evidence: Evidence, workshop: Any, spent: Callable[
             found[probe.name] = run_probe(context, probe.name, trial) if here else workshop.sanity(probe.name, trial, deadline)
         except OutOfTimeError:
             left_out[probe.name] = NO_TIME
+        except BeyondMemoryError as error:
+            left_out[probe.name] = str(error)
         except AutomlError as error:  # beside the run, which goes on: the check says so
             failed[probe.name] = str(error)
     return Probes(

@@ -40,8 +40,13 @@ def with_whole_nets(trial: Trial, settings: Mapping[str, Settings]) -> Trial:
 
 def has_more_nets(trial: Trial, other: Trial) -> bool:
     """Whether a fit of one of its parts trains more nets than that of the same part of the other."""
+    return nets_against(trial, other) > 1
+
+
+def nets_against(trial: Trial, other: Trial) -> float:
+    """The most times as many nets as a fit of the other's that a fit of one of its parts trains."""
     known = {part.id: part.settings.get("fit_nets", 1) for part in other.parts}
-    return any(part.settings.get("fit_nets", 1) > known[part.id] for part in trial.parts if part.id in known)
+    return max((part.settings.get("fit_nets", 1) / known[part.id] for part in trial.parts if part.id in known), default=1.0)
 
 
 def fitted_seeds(trial: Trial) -> int:

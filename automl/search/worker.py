@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from automl.core.clock import INNER_FRACTION, Deadline
-from automl.core.errors import AutomlError, OutOfTimeError, TrainingError
+from automl.core.errors import AutomlError, BeyondMemoryError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
 from automl.core.memory import GIB, resident_bytes
@@ -118,7 +118,7 @@ class Worker:
                 if self._takes_too_much():
                     self.stop()
                     assert self.limit_bytes is not None
-                    raise TrainingError(f"it needed more than the {self.limit_bytes / GIB:.3g} GB of --memory") from None
+                    raise BeyondMemoryError(f"it needed more than the {self.limit_bytes / GIB:.3g} GB of --memory") from None
                 if time.monotonic() > until:
                     self.stop()
                     raise OutOfTimeError("the training worker ran out of time and was ended") from None

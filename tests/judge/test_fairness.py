@@ -304,5 +304,7 @@ def test_what_cannot_be_done_is_one_sentence(choices: dict[str, object], sentenc
 def test_of_three_sensitive_columns_every_two_are_crossed_and_all_of_them() -> None:
     three = judged(("sex", "race", "wife"))
     assert [len(by.groups) for by in sensitive_groupings(three)[:3]] == [2, 4, 2]
+    labels = [by.label(code) for by in sensitive_groupings(three) for code in range(len(by.groups))]
+    assert len(set(labels)) == len(labels)
     assert [each.label(0).count(",") for each in sensitive_groupings(three)] == [0, 0, 0, 1, 1, 1, 2]
     assert len(sensitive_groupings(judged())) == 3

@@ -48,7 +48,8 @@ def run(case: Case) -> list[Finding]:
             curves.append(found)
     case.deadline.short |= limit.expired
     if not curves:
-        return not_applicable("AML506", TITLE, Section.WHY, "No column moves the predictions by itself.")
+        hidden = "" if case.plan.samples else ", or only columns whose values --no-samples keeps out of the report"
+        return not_applicable("AML506", TITLE, Section.WHY, f"No column moves the predictions by itself{hidden}.")
     together = [] if limit.expired else _pairs(case, model, order, rows, output)
     return [_curves(case, curves, output), *_together(case, together, output)]
 

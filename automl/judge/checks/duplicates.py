@@ -10,10 +10,10 @@ from automl.core.case import Array, Case, Check
 from automl.core.discovery import declarations
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric
-from automl.core.profile import Role
+from automl.core.profile import Kind, Role
 from automl.judge.bootstrap import HURRY_SECONDS
 from automl.judge.probe import affordable, sample_of
-from automl.judge.scoring import headline_metric, score_on
+from automl.judge.scoring import headline_metric, not_run, score_on
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
@@ -24,9 +24,12 @@ FEWEST_ROWS = 50
 
 def run(case: Case) -> list[Finding]:
     duplicates, split = case.profile.duplicates, case.plan.split
-    copies = _copies(case)
-    shared = int(copies.sum()) if copies is not None and split.kind == "given" else 0
+    given = split.kind == "given" and case.trained and len(case.truth) > 0
+    copies = _copies(case) if duplicates.rows or given else None
+    shared = int(copies.sum()) if copies is not None and given else 0
     if not duplicates.rows and not shared:
+        if given and copies is None:
+            return _not_compared(case)
         return [Finding("AML101", TITLE, Severity.PASSED, Section.DATA, "No duplicate rows.")]
     sentence = (
         f"{count_text(duplicates.rows, 'row')} ({percent_text(duplicates.fraction)}) "
@@ -82,6 +85,17 @@ def run(case: Case) -> list[Finding]:
     return [Finding("AML101", TITLE, severity, Section.DATA, f"{sentence}.", numbers=numbers, action=action)]
 
 
+def _not_compared(case: Case) -> list[Finding]:
+    sentence = "No row of the data has an exact copy in it; the rows of the test file were not compared with them"
+    if _holds_files(case):
+        return [Finding("AML101", TITLE, Severity.PASSED, Section.DATA, f"{sentence}, as they name files.")]
+    return not_run("AML101", TITLE, Section.DATA, f"{sentence}, for lack of time.")
+
+
+def _holds_files(case: Case) -> bool:
+    return any(column.kind in (Kind.IMAGE, Kind.AUDIO) for column in case.profile.features)
+
+
 def _keeps_alike_together(case: Case) -> bool:
     """Whether the splits go by what the modality itself says must not be divided, such as near-duplicate texts."""
     if case.plan.split.folds_kind in ("grouped", "time"):
@@ -106,15 +120,25 @@ def _copies(case: Case) -> Array | None:
     frame, given = case.dataset.frame, case.dataset.test is not None
     if not case.trained or not len(case.truth) or len(case.judged) != len(case.truth) or case.deadline.lacks(HURRY_SECONDS):
         return None
+    if given and _holds_files(case):
+        return None
     if not given and (len(case.row_ids) != len(case.truth) or len(frame) <= len(case.truth) or case.row_ids.max() >= len(frame)):
         return None
     compared = [column.name for column in case.profile.columns if column.role is not Role.IDENTIFIER]
     judged = case.judged[compared] if given else frame[compared].iloc[case.row_ids]
     both = pd.concat([frame[compared], judged], ignore_index=True)  # with common types, as equal cells of others differ in hash
-    hashes = pd.util.hash_pandas_object(both, index=False).to_numpy()
+    cells = {name: _plain(both[name]) for name in compared}
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(cells), index=False).to_numpy()
     outside = np.ones(len(frame), dtype=bool)
     outside[[] if given else case.row_ids] = False
     return np.asarray(np.isin(hashes[len(frame) :], hashes[: len(frame)][outside]))
+
+
+def _plain(cells: pd.Series) -> pd.Series:
+    """Cells that can be hashed: of arrays, as those of series are, their bytes."""
+    if len(cells) and isinstance(cells.iloc[0], np.ndarray):
+        return cells.map(lambda cell: np.ascontiguousarray(cell).tobytes())
+    return cells
 
 
 def _score_without(case: Case, copies: Array) -> tuple[Metric, Number, Number, int] | None:

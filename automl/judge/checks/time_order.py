@@ -96,18 +96,21 @@ def _is_given(case: Case) -> bool:
 
 def _judged_as_given(case: Case, column: ColumnProfile) -> Finding:
     """Of a test file only the folds are at random, on which settings are chosen; whether it is later is told by its dates."""
+    grouped = case.plan.split.folds_kind == "grouped"
     sentence = (
-        f'"{column.name}" holds dates{_span(column)}; settings were chosen on folds drawn at random, so on rows of the same'
-        " period, and the score is that of the rows of the test file"
+        f'"{column.name}" holds dates{_span(column)}; settings were chosen on folds'
+        f" {'of groups' if grouped else 'drawn at random'}, so on rows of the same period, and the score is that of the rows of the"
+        " test file"
     )
     if column.name in case.judged.columns:
         first, last = (_seconds(frame, column) for frame in (case.judged, case.dataset.frame))
-        later = len(first) > 0 and len(last) > 0 and first.min() > last.max()
-        sentence += ", which are all later" if later else ", which are not all later than those learned from"
+        if len(first) and len(last):
+            later = first.min() > last.max()
+            sentence += ", which are all later" if later else ", which are not all later than those learned from"
     action = (
         f"If the model will predict later rows than these, choose its settings so too: `--time-column {quoted(column.name)}`."
     )
-    return Finding("AML112", TITLE, Severity.TIP, Section.DATA, f"{sentence}.", action=action)
+    return Finding("AML112", TITLE, Severity.TIP, Section.DATA, f"{sentence}.", action="" if grouped else action)
 
 
 def _seconds(frame: pd.DataFrame, column: ColumnProfile) -> np.ndarray:

@@ -52,7 +52,7 @@ def run(case: Case) -> list[Finding]:
             about="evaluated",
             numbers=numbers,
             table=_table(case, found, loss, name) if case.plan.samples else {},
-            action="Look whether the judged rows were drawn as the training rows were." if many else "",
+            action=f"Look whether the judged rows were drawn as the training rows were. {case.counting}" if many else "",
         )
     ]
 
