@@ -99,8 +99,8 @@ def _judged_as_given(case: Case, column: ColumnProfile) -> Finding:
     grouped = case.plan.split.folds_kind == "grouped"
     sentence = (
         f'"{column.name}" holds dates{_span(column)}; settings were chosen on folds'
-        f" {'of groups' if grouped else 'drawn at random'}, so on rows of the same period, and the score is that of the rows of the"
-        " test file"
+        f" {'of groups' if grouped else 'drawn at random'}, so on rows of the same period, and the score is that of the rows of"
+        " the test file"
     )
     if column.name in case.judged.columns:
         first, last = (_seconds(frame, column) for frame in (case.judged, case.dataset.frame))
