@@ -136,6 +136,23 @@ def latency_ratios(lines: list[Line]) -> dict[str, dict[str, float]]:
     return found
 
 
+def duels(lines: list[Line]) -> dict[str, dict[str, Any]]:
+    """Of each of our systems against the reference one: on how many data sets its mean over the shared splits is better."""
+    scores = {(line["data"], line["split"], line["system"]): line for line in lines if line["status"] == "ok"}
+    found: dict[str, dict[str, Any]] = {}
+    for system in sorted({line["system"] for line in lines if line["system"].startswith("ours")}):
+        by_set: dict[str, list[float]] = {}
+        for (data, split, name), line in scores.items():
+            theirs = scores.get((data, split, REFERENCE))
+            if name == system and theirs is not None:
+                by_set.setdefault(data, []).append(gain(line["metric"], line["score"], theirs["score"]))
+        means = {data: statistics.mean(gains) for data, gains in by_set.items()}
+        if means:
+            better, worse = (sorted(data for data, mean in means.items() if sign * mean > 0) for sign in (1, -1))
+            found[system] = {"data_sets": len(means), "better": better, "worse": worse}
+    return found
+
+
 def part_of(lines: list[Line]) -> dict[str, Any]:
     """Everything that is told about one budget and treatment of duplicates, as numbers."""
     systems = tuple(name for name in SYSTEMS if any(line["system"] == name for line in lines))
@@ -162,6 +179,7 @@ def part_of(lines: list[Line]) -> dict[str, Any]:
         "scores": dict(sorted(per_set.items(), key=lambda item: item[1]["rows"])),
         "losses": losses(lines),
         "latency_ratios": latency_ratios(lines),
+        "duels": duels(lines),
         "failures": [
             {name: line[name] for name in ("system", "data", "split", "status", "message")}
             for line in lines
@@ -264,6 +282,12 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
     header = ["system", "mean rank", "first on", "cells", "ready, s", "worst overrun, s", "peak, MB", "saved, MB", "one row, ms"]
     lines += _table([*header, "rows a second"], _cost_rows(part))
     lines += _table(["data", "rows", "splits", "metric", *part["systems"]], _score_rows(part))
+    for system, duel in part["duels"].items():
+        lines += [
+            f"{system} beside {REFERENCE} on the {duel['data_sets']} data sets that both have: better on {len(duel['better'])}, "
+            f"worse on {len(duel['worse'])} ({', '.join(duel['worse']) or 'none'}).",
+            "",
+        ]
     for system, ratio in part["latency_ratios"].items():
         lines += [
             f"One row, {system} beside {REFERENCE} on the same {ratio['cells']} cells: {ratio['frame_median']:,.0f} times faster "

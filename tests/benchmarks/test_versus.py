@@ -199,6 +199,16 @@ def test_scores_are_means_over_the_splits_that_all_systems_have():
     assert {each["splits"] for each in apart["systems"].values()} == {0}
 
 
+def test_ours_are_held_against_the_reference_on_the_sets_that_both_have():
+    lines = [result("ours-best", "won", 0, 0.9), result("autogluon-best", "won", 0, 0.8), result("ours-best", "alone", 0, 0.9)]
+    lines += [result("ours-best", "low", split, 0.3, "log_loss") for split in (0, 1)]
+    lines += [result("autogluon-best", "low", split, each, "log_loss") for split, each in ((0, 0.2), (1, 0.35), (2, 0.9))]
+    lines += [result("ours-best", "even", 0, 0.5), result("autogluon-best", "even", 0, 0.5)]
+    duel = part_of(lines)["duels"]["ours-best"]
+    assert duel == {"data_sets": 3, "better": ["won"], "worse": ["low"]}
+    assert "on the 3 data sets that both have: better on 1, worse on 1 (low)" in "\n".join(_markdown(part_of(lines), "", ""))
+
+
 def test_the_report_tells_ranks_failures_and_latency_and_draws_the_picture(tmp_path):
     lines = [
         result(system, f"set{number}", split, None if (system, number) == ("mljar", 2) else 0.9 - 0.01 * place)
