@@ -31,7 +31,7 @@ PROBING_SHARE = 0.15
 COMBINED_SHARE, COMBINED_SECONDS, COMBINED_LEAST_SHARE = 0.3, 50.0, 0.15
 """The most of the budget that is kept while searching so that an ensemble can be shipped with several seeds: a share, but no more
 than so many seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
-SHIPPED_SHARE, SHIPPED_SECONDS, SHIPPED_LEAST_SHARE = 0.4, 60.0, 0.2
+SHIPPED_SHARE, SHIPPED_SECONDS, SHIPPED_LEAST_SHARE = 0.4, 60.0, 0.25
 """The most that is kept so that it can be shipped at all, twice, as fitting once more on all rows is worth more than most trials:
 a share, seconds and a least share as above. What would take longer is made with fewer nets."""
 NESTED_SHARE = 0.3

@@ -52,6 +52,8 @@ FIT_SHARE = 0.5
 """A fit of as many nets as all folds had may take this share of what their training was allowed to take, ..."""
 COMPILING_SECONDS = 2.5
 """... or as much as fitting one net with the program that has to be compiled for it: where it is not known, so much."""
+ALONE = 1.25
+"""What a net of its own takes against its share of a pack (benchmarks/packed_step.py)."""
 CAPACITY_FACTOR = 1.6
 """Room for the rows of every fit: the folds lack a validation part, and both lack the sealed fifth of the last one."""
 
@@ -145,7 +147,7 @@ class PackedLearner:
         settings = {**settings, **{name: used[name] for name in taken if name in used}}
         compiling = sum(each.compile_seconds for each in self.made)
         assert result.fit_seconds is not None
-        apart = result.fit_seconds / len(folds) + (compiling or COMPILING_SECONDS)
+        apart = ALONE * result.fit_seconds / len(folds) + (compiling or COMPILING_SECONDS)
         several = not problem.compact and result.fit_seconds <= max(apart, FIT_SHARE * allowed)
         settings = {**settings, **(result.settings or {}), "fit_nets": int(used["nets"]) * (len(folds) if several else 1)}
         seconds = result.fit_seconds if several else apart
