@@ -28,6 +28,8 @@ TIGHT_SHARE = 0.25
 
 PROBING_SHARE = 0.15
 """Of the budget, the most that the probes of sanity take; it counts as judging."""
+KEPT_FOR_PROBES, LEAST_BUDGET_FOR_PROBES = 0.03, 120.0
+"""The share of a budget that long that is kept for them while searching and fitting; of a shorter one they get what is left."""
 COMBINED_SHARE, COMBINED_SECONDS, COMBINED_LEAST_SHARE = 0.3, 50.0, 0.15
 """The most of the budget that is kept while searching so that an ensemble can be shipped with several seeds: a share, but no more
 than so many seconds, which nearly all ensembles of tables are content with, unless these are less than the least share."""
@@ -42,6 +44,11 @@ def judging_seconds(preparing: float, budget: float | None) -> float:
     """Time kept for scores, importance, findings and pages. preparing: seconds that profiling and splitting took."""
     wanted = JUDGING_SECONDS + JUDGING_SHARE * preparing
     return wanted if budget is None else min(wanted + JUDGING_SHARE_OF_BUDGET * budget, TIGHT_SHARE * budget)
+
+
+def probing_seconds(budget: float | None) -> float:
+    """Time kept for the probes of sanity."""
+    return KEPT_FOR_PROBES * budget if budget is not None and budget >= LEAST_BUDGET_FOR_PROBES else 0.0
 
 
 SAMPLED_SHARE = 0.7

@@ -82,8 +82,9 @@ class Reserve:
         return self.testing(every) + nesting + CERTAIN * self.shipping(members, fits.times, lean=fits.lean) + self.judging()
 
     def judging(self) -> float:
-        """For judging and the report."""
-        return budget.judging_seconds(self.preparing_seconds, self.standing.context.plan.budget_seconds)
+        """For the probes of sanity, judging and the report."""
+        seconds = self.standing.context.plan.budget_seconds
+        return budget.judging_seconds(self.preparing_seconds, seconds) + budget.probing_seconds(seconds)
 
     def nesting(self, contenders: list[Outcome]) -> float:
         """For judging small data by nested cross-validation; none where that would take too much of the budget."""

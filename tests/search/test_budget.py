@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automl.core.evidence import Trial
-from automl.search.budget import EXPORT_SECONDS, Part, combining_seconds, shipping_seconds
+from automl.search.budget import EXPORT_SECONDS, Part, combining_seconds, probing_seconds, shipping_seconds
 from automl.search.trial import Outcome
 
 
@@ -51,3 +51,9 @@ def test_an_ensemble_of_one_seed_is_kept_more_time_for_than_its_further_seeds() 
     assert combining_seconds(60.0, 10.0, 30.0) == combining_seconds(60.0, 18.0, 18.0) == 18.0
     assert combining_seconds(60.0, 22.0, 40.0) == 22.0
     assert combining_seconds(60.0, 50.0, 90.0) == 24.0
+
+
+def test_time_is_kept_for_the_probes_of_sanity_where_a_run_is_long_enough() -> None:
+    kept = [probing_seconds(each) for each in (20.0, 60.0, 120.0, 300.0)]
+    assert kept[:2] == [0.0, 0.0] and kept[2] > 3.0 and kept[3] == 2.5 * kept[2]
+    assert probing_seconds(None) == 0.0

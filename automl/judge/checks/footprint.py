@@ -24,9 +24,12 @@ def run(case: Case) -> list[Finding]:
         parts.append(f"answers a row in {figures_text(float(milliseconds))} ms")
         numbers["milliseconds_a_row"] = number(float(milliseconds), unit="ms")
     large = size is not None and float(size) > LARGE_BYTES
+    again = case.plan.refit and len(case.training_rows) < case.profile.rows
     sentence = (
-        f"The model {' and '.join(parts)} on this machine; it runs wherever numpy, pandas and onnxruntime do, without TensorFlow."
+        f"The {'judged model' if again else 'model'} {' and '.join(parts)} on this machine; it runs wherever numpy, pandas and"
+        " onnxruntime do, without TensorFlow"
     )
+    sentence += "; what ships was fitted again, and is larger where it has more nets or seeds." if again else "."
     action = (
         "If this is too large, compare with a lower rung: `--only linear`."
         if large
