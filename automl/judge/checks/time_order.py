@@ -36,13 +36,7 @@ def run(case: Case) -> list[Finding]:
             )
         ]
     if case.plan.split.folds_kind == "time":
-        sentence = f'The rows were split in time order of "{column.name}": the model is judged on later rows than it has seen.'
-        if _is_given(case):
-            sentence = (
-                f'The folds follow the time order of "{column.name}": settings are chosen on later rows than those learned from;'
-                " which rows judge the model, the test file decides."
-            )
-        return [Finding("AML112", TITLE, Severity.PASSED, Section.DATA, sentence)]
+        return [_split_in_time(case, column)]
     if _is_given(case):
         return [_judged_as_given(case, column)]
     ordered = "the rows are sorted by it and" if profile.ordered_in_time == column.name else "the table"
@@ -88,6 +82,16 @@ def run(case: Case) -> list[Finding]:
             ),
         )
     ]
+
+
+def _split_in_time(case: Case, column: ColumnProfile) -> Finding:
+    sentence = f'The rows were split in time order of "{column.name}": the model is judged on later rows than it has seen.'
+    if _is_given(case):
+        sentence = (
+            f'The folds follow the time order of "{column.name}": settings are chosen on later rows than those learned from;'
+            " which rows judge the model, the test file decides."
+        )
+    return Finding("AML112", TITLE, Severity.PASSED, Section.DATA, sentence)
 
 
 def _is_given(case: Case) -> bool:
