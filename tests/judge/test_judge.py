@@ -598,7 +598,7 @@ def test_rows_in_the_order_of_time_are_drawn_in_blocks() -> None:
 def test_copies_beside_a_test_file_that_were_not_looked_for_are_not_said_to_be_none() -> None:
     case = case_of(Task.BINARY)
     case = given(replace(case, profile=replace(case.profile, duplicates=Duplicates())), copied=150)
-    late = found(replace(case, deadline=Deadline(1.0)), "AML101")
+    late = found(replace(case, deadline=Deadline(0.1)), "AML101")
     assert late.severity is Severity.NOT_RUN and "not compared" in late.sentence
     columns = [replace(each, kind=Kind.IMAGE) if each.name == "color" else each for each in case.profile.columns]
     files = found(replace(case, profile=replace(case.profile, columns=tuple(columns))), "AML101")

@@ -11,13 +11,14 @@ from automl.core.discovery import declarations
 from automl.core.finding import Finding, Number, Section, Severity
 from automl.core.metrics import Metric
 from automl.core.profile import Kind, Role
-from automl.judge.bootstrap import HURRY_SECONDS
 from automl.judge.probe import affordable, sample_of
 from automl.judge.scoring import headline_metric, not_run, score_on
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
 WORTH_MEASURING = 0.01
+LEAST_SECONDS = 0.5
+"""Comparing every row by its hash takes less, but for the largest tables."""
 FEWEST_ROWS = 50
 """A score on fewer rows without a copy would say nothing."""
 
@@ -118,7 +119,7 @@ def _remembered(case: Case) -> tuple[str, float, float] | None:
 def _copies(case: Case) -> Array | None:
     """(judged rows,) whether a row that the model learned from is the same; None where it cannot be told."""
     frame, given = case.dataset.frame, case.dataset.test is not None
-    if not case.trained or not len(case.truth) or len(case.judged) != len(case.truth) or case.deadline.lacks(HURRY_SECONDS):
+    if not case.trained or not len(case.truth) or len(case.judged) != len(case.truth) or case.deadline.lacks(LEAST_SECONDS):
         return None
     if given and _holds_files(case):
         return None
