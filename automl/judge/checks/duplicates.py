@@ -17,6 +17,7 @@ from automl.judge.wording import called, count_text, figures_text, number, perce
 
 TITLE = "Duplicate rows"
 WORTH_MEASURING = 0.01
+_NOT_COMPARED = "the rows of the test file were not compared with them"
 LEAST_SECONDS = 0.5
 """Comparing every row by its hash takes less, but for the largest tables."""
 FEWEST_ROWS = 50
@@ -49,24 +50,12 @@ def run(case: Case) -> list[Finding]:
         "straddling_fraction": number(duplicates.straddling_fraction, unit="fraction"),
         "conflicting": number(duplicates.conflicting),
     }
-    severity, action = Severity.PASSED, ""
     if shared:
-        sentence += (
-            f"; of the {len(case.truth):,} rows of the test file {shared:,} {'has' if shared == 1 else 'have'} a copy in the data"
-        )
         numbers["rows_of_the_test_file"] = number(shared)
-        if duplicates.distinctive or not duplicates.rows:
-            severity = Severity.ISSUE if shared > WORTH_MEASURING * len(case.truth) else Severity.TIP
-            action = "Judge on rows that are not in the data: a model can remember a row that it learned from."
-    elif _keeps_alike_together(case):
-        sentence += "; rows of one origin, such as near-duplicates, were kept on one side of every split"
-    elif split.keep_together:
-        sentence += "; equal rows were kept on one side of every split, so they do not flatter the scores"
-    elif not duplicates.distinctive:
-        sentence += "; the rows are too plain to call them copies, so nothing was done"
-    else:
-        severity = Severity.ISSUE if duplicates.straddling_fraction > 0.01 else Severity.TIP
-        action = "Remove the copies from the data and fit again: a model can remember a row that it is tested on."
+    told, severity, action = _across(case, shared)
+    sentence += told
+    if given and copies is None:
+        sentence += f"; {_NOT_COMPARED}"
     without = None if copies is None else _score_without(case, copies)
     if without is not None:
         chosen, everything, alone, rows = without
@@ -86,8 +75,28 @@ def run(case: Case) -> list[Finding]:
     return [Finding("AML101", TITLE, severity, Section.DATA, f"{sentence}.", numbers=numbers, action=action)]
 
 
+def _across(case: Case, shared: int) -> tuple[str, Severity, str]:
+    """(words, severity, action) of what copies do to the scores. shared: rows of a test file that stand in the data, too."""
+    duplicates, split = case.profile.duplicates, case.plan.split
+    if shared:
+        verb = "has" if shared == 1 else "have"
+        told = f"; of the {len(case.truth):,} rows of the test file {shared:,} {verb} a copy in the data"
+        if duplicates.rows and not duplicates.distinctive:
+            return told, Severity.PASSED, ""
+        severity = Severity.ISSUE if shared > WORTH_MEASURING * len(case.truth) else Severity.TIP
+        return told, severity, "Judge on rows that are not in the data: a model can remember a row that it learned from."
+    if _keeps_alike_together(case):
+        return "; rows of one origin, such as near-duplicates, were kept on one side of every split", Severity.PASSED, ""
+    if split.keep_together:
+        return "; equal rows were kept on one side of every split, so they do not flatter the scores", Severity.PASSED, ""
+    if not duplicates.distinctive:
+        return "; the rows are too plain to call them copies, so nothing was done", Severity.PASSED, ""
+    severity = Severity.ISSUE if duplicates.straddling_fraction > WORTH_MEASURING else Severity.TIP
+    return "", severity, "Remove the copies from the data and fit again: a model can remember a row that it is tested on."
+
+
 def _not_compared(case: Case) -> list[Finding]:
-    sentence = "No row of the data has an exact copy in it; the rows of the test file were not compared with them"
+    sentence = f"No row of the data has an exact copy in it; {_NOT_COMPARED}"
     if _holds_files(case):
         return [Finding("AML101", TITLE, Severity.PASSED, Section.DATA, f"{sentence}, as they name files.")]
     return not_run("AML101", TITLE, Section.DATA, f"{sentence}, for lack of time.")
