@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import sys
 import textwrap
 import threading
@@ -127,24 +128,41 @@ class Interruption:
 
 @contextmanager
 def interruptible(deadline: Deadline, progress: Progress) -> Iterator[Interruption]:
-    """The first Ctrl-C ends the search and keeps the best model so far; the second leaves (KeyboardInterrupt)."""
+    """The first Ctrl-C ends the search and keeps the best model so far; the second leaves (KeyboardInterrupt).
+
+    Python calls a handler once for all signals that came during a long call into C (a fit, an export), so the second would
+    be lost there; every signal also leaves a byte in a pipe, and the bytes are what is counted.
+    """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
+    coming, going = socket.socketpair()
+    coming.setblocking(False)
+    going.setblocking(False)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if interruption.asked:
+        try:
+            pressed = coming.recv(64).count(number)
+        except BlockingIOError:
+            pressed = 0
+        if pressed == 0:
+            return  # the call before has counted it
+        if interruption.asked or pressed > 1:
             raise KeyboardInterrupt
         interruption.asked = True
         deadline.interrupt()
         progress.line("finishing with the best model so far; press Ctrl-C again to leave at once")
 
     earlier = signal.signal(signal.SIGINT, handle)
+    earlier_end = signal.set_wakeup_fd(going.fileno(), warn_on_full_buffer=False)
     try:
         yield interruption
     finally:
+        signal.set_wakeup_fd(earlier_end)
         signal.signal(signal.SIGINT, earlier)
+        coming.close()
+        going.close()
 
 
 def describe_findings(findings: Sequence[Finding]) -> str:

@@ -533,6 +533,26 @@ def test_ctrl_c_keeps_the_best_model_so_far(finished, tmp_path):
     assert json.loads((folder / "run.json").read_text())["state"] == "interrupted"
 
 
+@pytest.mark.parametrize(("presses", "code"), [(1, 0), (2, 130), (3, 130)])
+def test_every_ctrl_c_counts_that_comes_during_one_call_into_c(presses, code):
+    """While C code runs, Python notes that a signal came, not how many."""
+    script = (
+        "import itertools, os, subprocess, sys\n"
+        "from automl.core.clock import Deadline\n"
+        "from automl.terminal import Progress, interruptible\n"
+        f"press = 'sleep 0.2; ' + 'kill -INT $0; sleep 0.1; ' * {presses}\n"
+        "deadline = Deadline(60.0)\n"
+        "with interruptible(deadline, Progress(deadline, quiet=True)) as interruption:\n"
+        "    shell = subprocess.Popen(['sh', '-c', press, str(os.getpid())])\n"
+        "    sum(itertools.repeat(1.0, 300_000_000))\n"
+        "    shell.wait()\n"
+        "sys.exit(0 if deadline.interrupted else 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    left = 130 if "KeyboardInterrupt" in done.stderr else done.returncode
+    assert left == code, done.stderr
+
+
 @pytest.mark.parametrize(
     ("metric", "told", "found", "warns"),
     [

@@ -145,7 +145,9 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_go_on(tmp_path: Path) ->
     process = start("fit", "shop.csv", "--target", "outcome", "--time", 60, "--only", "linear,boosting", cwd=folder)
     until(lambda: len(lines(run)) >= 1, process)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
+    assert process.stderr is not None
+    told = iter(process.stderr.readline, "")
+    assert any("press Ctrl-C again" in line for line in told)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=5)
     assert process.returncode == 130, err
