@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,11 +30,16 @@ def modules_of(contract: Mapping[str, Any]) -> list[str]:
 
 def bundle(modules: Iterable[str] = ()) -> str:
     """The text of predict.py with these modules of automl.core in it."""
-    names = list(modules)
+    return _bundle(tuple(modules))
+
+
+@cache
+def _bundle(names: tuple[str, ...]) -> str:
     main, ending = _split(_source(predictor))
-    parts = [main, *(_split(_source(importlib.import_module(f"automl.core.{name}")))[0] for name in names)]
-    imports = dict.fromkeys(line for part in parts[1:] for line in _imports(part) if line not in _imports(main))
-    bodies = [parts[0], *(_without(part, _imports(part)) for part in parts[1:])]
+    parts = [_split(_source(importlib.import_module(f"automl.core.{name}")))[0] for name in names]
+    already = _imports(main)
+    imports = dict.fromkeys(line for part in parts for line in _imports(part) if line not in already)
+    bodies = [main, *(_without(part, _imports(part)) for part in parts)]
     if imports:
         future = "from __future__ import annotations\n"
         bodies[0] = bodies[0].replace(future, future + "\n" + "\n".join(imports) + "\n", 1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from automl.core.blas import blas_threads
 from automl.encoders.graph import GraphBuilder
 
 Array = np.ndarray[Any, Any]
@@ -118,7 +118,7 @@ class RandomConvolutionEncoder:
         rows = len(series)
         features = np.empty((rows, self.width), np.float32)
         step = max(1, CHUNK_CELLS // (KERNELS * self.length))
-        with threadpool_limits(1, "blas"):  # threads that spin between such small products cost more than they save
+        with blas_threads(1):
             for start in range(0, rows, step):
                 features[start : start + step] = self._transform(series[start : start + step])
         return features

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.blas import blas_threads
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.files import write_json
@@ -78,8 +79,6 @@ class LinearLearner:
         return max(LEAST_ROWS[settings["penalty"]], MOST_CELLS[settings["penalty"]] // width)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedLinear:
-        from threadpoolctl import threadpool_limits
-
         inputs, target = _block(training.inputs), np.asarray(training.target)
         weight = row_weights(training, problem, settings.get("class_weight") == "balanced")
         most_rows = self.most_rows(settings, inputs.shape[1])
@@ -88,7 +87,7 @@ class LinearLearner:
             inputs, target, weight = inputs[chosen], target[chosen], None if weight is None else weight[chosen]
         if inputs.size < SMALL_CELLS:
             inputs = inputs.astype(np.float64)
-        with threadpool_limits(1, "blas"):  # threads that spin between such small products cost up to 100 times the fit
+        with blas_threads(1):
             if problem.task.is_classification:
                 return _fit_classes(inputs, target, weight, problem.outputs, settings, seed)
             return _fit_values(inputs, target, weight, settings, seed)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.blas import blas_threads
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.files import write_json
@@ -169,14 +170,12 @@ def _factors(blocks: list[Array], share: float) -> list[float]:
 
 def _fitted(blocks: list[Array], wanted: Array, weight: Array, judge: _Judge, seed: int) -> tuple[Array, Array, float, float]:
     """Coefficients (features, outputs), offset (outputs,), penalty and temperature."""
-    from threadpoolctl import threadpool_limits
-
     root = np.sqrt(weight)[:, None]
     offset = np.average(wanted, axis=0, weights=weight)
     residual = (wanted - offset) * root
     blocks = [block * root.astype(np.float32) for block in blocks]
     few = len(root) <= EXACT_ROWS
-    with threadpool_limits(1 if few else judge.problem.jobs, "blas"):  # threads that spin cost small products dearly
+    with blas_threads(1 if few else judge.problem.jobs):
         if few:
             grams = [(block @ block.T).astype(np.float64) for block in blocks]
             shares = SHARES if len(blocks) == 2 else (USUAL_SHARE,)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.blas import blas_threads
 from automl.core.clock import Deadline
 from automl.core.errors import OutOfTimeError, TrainingError
 from automl.core.files import write_json
@@ -85,14 +86,12 @@ class SparseLinearLearner:
         return FoldsResult(validation, training)
 
     def fit(self, training: Training, problem: Problem, settings: Settings, rounds: int, seed: int) -> FittedSparseLinear:
-        from threadpoolctl import threadpool_limits
-
         names = _used(training.inputs, settings)
         widths = [training.inputs[name].shape[1] for name in names]
         inputs = _side_by_side([training.inputs[name] for name in names])
         target = np.asarray(training.target)
         weight = row_weights(training, problem, settings.get("class_weight") == "balanced")
-        with threadpool_limits(1, "blas"):
+        with blas_threads(1):
             if problem.task.is_classification:
                 coefficients, bias = _fit_classes(inputs, target, weight, problem.outputs, settings, seed)
             else:
