@@ -41,7 +41,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return automl.fit(str(digits), out=tmp_path_factory.mktemp("runs") / "run", trials=1, only=("cnn",), refit=False)
+    return automl.fit(str(digits), out=tmp_path_factory.mktemp("runs") / "run", trials=1, only=("cnn",), folds=3, refit=False)
 
 
 def test_the_run_reads_the_digits_and_says_what_it_left_out(run: Run) -> None:
