@@ -45,6 +45,22 @@ def test_every_net_starts_by_its_own_seed_and_rows(values: Array) -> None:
         assert all(np.abs(weight[0] - weight[1]).max() > 0 for weight in net.get_weights())
 
 
+def test_the_layers_behind_the_members_start_from_as_many_rows_as_those_before(values: Array) -> None:
+    seen: dict[str, int] = {}
+
+    class Counting(layers.PackedDense):
+        def start(self, inputs: Any) -> None:
+            seen[self.name] = inputs.shape[1]
+            super().start(inputs)
+
+    inputs = keras.Input((None, 5), name="numeric")
+    dense = Counting(2, 7, name="before")(inputs)
+    net = keras.Model({"numeric": inputs}, Counting(2, 4, name="behind")(layers.PackedMembers(2, 16, [3, 4])(dense)))
+    layers.start_nets(net, {"numeric": values}, SEEDS)
+    assert seen == {"before": 500, "behind": 512}, "the rows of 16 members would take 16 times the memory"
+    assert np.asarray(net({"numeric": values})).shape == (2, 8000, 4)
+
+
 def test_the_pieces_of_a_number_put_it_together_again(values: Array) -> None:
     """Each piece times the width of its bin, added to the lowest edge, is the number, beyond the edges as well."""
     layer = layers.PackedPiecewiseLinear(2, bins=6, width=3)

@@ -347,6 +347,13 @@ class PackedMembers(PackedLayer):
 
         self.view.assign(self.drawn(draw))
 
+    def call(self, inputs: Any) -> Any:
+        if self.generators is not None:
+            self.start(inputs)
+            # The layers behind start from as many rows as those before: each row becomes one a member.
+            inputs = inputs[:, : math.ceil(int(inputs.shape[1]) / self.members)]
+        return self.forward(inputs)
+
     def forward(self, inputs: Any) -> Any:
         views = inputs[:, :, None] * self.view[:, None]  # (nets, batch, members, features)
         return tf.reshape(views, (self.nets, tf.shape(inputs)[1] * self.members, inputs.shape[-1]))
