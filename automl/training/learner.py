@@ -233,6 +233,8 @@ class NetLearner:
             net, program = self._prepare(shapes, problem, used, seed + number, rows)
             data = program.data(training.inputs, training.target, training.sample_weight)
             trainer = _Trainer(program, net, used, data, seed + number, self._lengths(training))
+            if number == 0 and pace.limited:
+                program.compile_prediction(fold.validation.inputs)
             if number == 0 and pace.wants_rehearsal and not program.layout.jit:
                 pace.expect(trainer.rehearse(), trainer.steps)
                 program.load(net.get_weights())

@@ -6,6 +6,8 @@ from typing import Any
 
 OPTIMIZERS = ("adamw", "sgd")
 PER_STEP = ("learning_rate", "momentum", "weight_decay", "dropout", "correction_1", "correction_2")
+CORRECTIONS = slice(PER_STEP.index("correction_1"), len(PER_STEP))
+"""Of PER_STEP, what hangs on how many steps were made, not on the place in a schedule."""
 
 
 def slots(name: str) -> int:

@@ -50,10 +50,12 @@ class Pace:
     limit: epochs that each fold is trained, at most the length of the schedule. The first fold can still be started
     again on a shorter schedule; later folds can only stop earlier on the same one, as the mean curve ends with the
     shortest fold.
+    hastens: whether the learner goes through the rest of its schedule in whatever epochs are left until `limit`, which
+    then follows the time after every epoch; nothing is started again but on a part of the rows. For one fold.
     """
 
-    def __init__(self, deadline: Deadline, folds: int, epochs: int) -> None:
-        self.deadline, self.folds = deadline, folds
+    def __init__(self, deadline: Deadline, folds: int, epochs: int, hastens: bool = False) -> None:
+        self.deadline, self.folds, self.hastens = deadline, folds, hastens
         self.limited = self.wants_rehearsal = deadline.budget_seconds is not None
         self.compress(epochs)
 
@@ -88,6 +90,9 @@ class Pace:
                 raise self._too_slow(0)
             return
         seconds = SAFETY * (self.marks[-1] - self.marks[0]) / (len(self.marks) - 1)
+        if self.hastens:
+            self._follow(done, left / seconds - PREDICTING_EPOCHS)
+            return
         rest = self.limit - done + (self.folds - self.fold) * self.limit
         if rest * seconds <= left:
             return
@@ -107,8 +112,17 @@ class Pace:
         """Before the first epoch of all: what an epoch of so many steps will take. Raises as `epoch_done` does."""
         self.wants_rehearsal, self.steps = False, steps
         room = self.deadline.left_seconds() / (SAFETY * seconds * self.folds) - PREDICTING_EPOCHS
-        if room < self.limit:
+        if self.hastens:
+            self._follow(0, room)
+        elif room < self.limit:
             self._shorten(room)
+
+    def _follow(self, done: int, room: float) -> None:
+        """The limit for so many epochs more. Raises as `_shorten` does where the shortest schedule would not fit and little has
+        been learned."""
+        if done + room < self.least and self.steps * done < FEWEST_STEPS:
+            self._shorten(room)
+        self.limit = min(self.epochs, done + max(0, int(room)))
 
     def _shorten(self, room: float) -> None:
         """Raises _Compress to so many epochs a fold, on a part of the rows where these are too few; else TrainingError."""

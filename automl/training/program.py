@@ -187,6 +187,11 @@ class Program(Trainable):
             parts.append(outputs[: min(chunk, rows - start)])
         return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
 
+    def compile_prediction(self, inputs: Arrays) -> None:
+        """Now, where it is not yet compiled, so that the first evaluation of a training takes no longer than the others."""
+        if not self._predict.seconds:
+            self.predict({name: inputs[name][: self.chunk] for name in self.inputs})
+
     def _logits(self, inputs: dict[str, Any]) -> Any:
         return self.model(inputs, training=False)
 

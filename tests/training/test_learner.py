@@ -272,6 +272,22 @@ def test_a_machine_that_slows_down_later_shortens_all_folds_on_the_same_schedule
     assert clock.now <= 100.0
 
 
+def test_a_learner_that_hastens_follows_the_time_down_and_up_and_never_begins_again() -> None:
+    clock = Clock()
+    pace = Pace(Deadline(100.0, clock=clock), 1, 200, hastens=True)
+    pace.start_fold(20)
+    limits = []
+    for done in range(1, 201):
+        clock.now += 3.0 if done < 4 else 0.8  # a slow beginning, as where something is compiled once more
+        pace.epoch_done(done)
+        limits.append(pace.limit)
+        if done >= pace.limit:
+            break
+    assert min(limits) == limits[2] < 40
+    assert 90 <= pace.limit == done < 120, "the time that there was after all is used"
+    assert clock.now <= 97.0
+
+
 def test_too_little_time_is_an_error_with_a_sentence() -> None:
     clock = Clock()
     pace = Pace(Deadline(10.0, clock=clock), 5, 50)

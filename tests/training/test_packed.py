@@ -17,6 +17,7 @@ from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import realmlp, tabm
 from automl.training.packed.learner import ALONE, PackedLearner
+from automl.training.packed.program import PackedProgram
 from automl.training.rows import batch_size_for
 
 SHAPES = {"numeric": (4, "float32", None), "categorical": (3, "int32", (3, 5, 20))}
@@ -182,6 +183,44 @@ def test_a_compressed_training_tells_fit_its_schedule(learner: PackedLearner) ->
     assert result.settings is not None
     assert 5 <= result.settings["epochs"] < 200
     assert 1 <= result.rounds <= result.settings["epochs"]
+
+
+def test_a_hastened_schedule_ends_with_its_end_and_a_plain_one_is_gone_through_step_by_step(learner: PackedLearner) -> None:
+    training = rows(200)
+    used = learner._complete({**PLAIN, "epochs": 40}, 200, BINARY)
+    plain, hasty = (learner._trainer([training, training], SHAPES, BINARY, used, 0, 200)[1] for _ in range(2))
+    taken = []
+    for last in [40] * 10 + [20] * 5 + [26] * 11:
+        taken.append(hasty._next_steps(last))
+        hasty.done += 1
+    assert hasty.place == pytest.approx(len(hasty.per_step))
+    np.testing.assert_array_equal(np.concatenate(taken[:10]), plain.per_step[: 10 * plain.steps])
+    np.testing.assert_allclose(taken[-1][-1, 0], plain.per_step[-5:, 0].mean(), atol=0.2 * plain.per_step[:, 0].max())
+    rates = np.concatenate(taken)[:, 0]
+    assert rates[-1] < 0.1 * rates.max(), "compressed, not cut"
+    made = np.concatenate(taken)[:, 4:]
+    np.testing.assert_array_equal(made, plain.per_step[: len(made), 4:])
+
+
+def test_what_evaluating_compiles_is_not_taken_for_the_pace_of_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of its own an epoch takes a second and the first evaluation, where it compiles, 20."""
+    now = [0.0]
+    epoch, predict = PackedProgram.epoch, PackedProgram.predict_each
+
+    def timed_epoch(self: PackedProgram, *given: Any) -> Any:
+        now[0] += 1.0
+        return epoch(self, *given)
+
+    def timed_predict(self: PackedProgram, inputs: Any) -> Any:
+        now[0] += 0.0 if self._predict.seconds else 20.0
+        return predict(self, inputs)
+
+    monkeypatch.setattr(PackedProgram, "epoch", timed_epoch)
+    monkeypatch.setattr(PackedProgram, "predict_each", timed_predict)
+    settings = {**PLAIN, "epochs": 130, "patience_factor": 9.0}
+    result = realmlp.learner().fit_folds(folds(rows(60)), BINARY, settings, 0, Deadline(120.0, clock=lambda: now[0]))
+    assert result.settings is not None
+    assert result.settings["epochs"] > 70
 
 
 def test_little_time_makes_a_smaller_tabm() -> None:

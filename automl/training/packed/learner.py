@@ -25,7 +25,7 @@ from automl.training.learner import (
     NetFitted,
 )
 from automl.training.losses import check_loss
-from automl.training.optimizers import OPTIMIZERS
+from automl.training.optimizers import CORRECTIONS, OPTIMIZERS
 from automl.training.pace import Pace, within
 from automl.training.packed.program import Factors, PackedData, PackedProgram
 from automl.training.program import Layout, dropout_rates, structure
@@ -141,7 +141,7 @@ class PackedLearner:
         most = _most_rows(shapes, len(folds) * int(used["nets"]))
         if rows > most:
             used["most_rows"] = min(most, int(used.get("most_rows", most)))
-        pace = Pace(deadline, 1, int(used["epochs"]))
+        pace = Pace(deadline, 1, int(used["epochs"]), hastens=True)
         result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
         settings = {**settings, **{name: used[name] for name in taken if name in used}}
@@ -196,27 +196,28 @@ class PackedLearner:
         parts = [fold.training for fold in folds for _ in range(nets)]
         rows = max(len(fold.training.target) + len(fold.validation.target) for fold in folds)
         _, trainer = self._trainer(parts, shapes, problem, used, seed, rows)
+        validations = [fold.validation for fold in folds]
         if pace.wants_rehearsal:
+            trainer.program.compile_prediction([fold.inputs for fold in validations for _ in range(nets)])
             pace.expect(trainer.rehearse(), trainer.steps)
         pace.start_fold(trainer.steps)
-        validations = [fold.validation for fold in folds]
         every = -(-int(used["epochs"]) // MOST_EVALUATIONS)
         curve: list[tuple[float, float]] = []
         marks: list[float] = []
         best, weights, groups = (0, math.inf), trainer.program.state(), []
         while trainer.done < pace.limit:
-            trainer.epoch()
+            trainer.epoch(pace.limit)
             done = trainer.done
-            if done % every == 0 or done == pace.limit:
+            pace.epoch_done(done)
+            if done % every == 0 or done >= pace.limit:
                 found = _apart(trainer.program, validations, nets)
                 loss = refined_loss(found, folds, problem)
                 curve.append((float(done), loss))
                 if loss <= best[1]:
                     best, weights, groups = (done, loss), trainer.program.state(), found
-                if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
-                    pace.limit = done
-            pace.epoch_done(done)
             marks.append(time.monotonic())
+            if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
+                break
         trainer.program.load(weights)
         sharpness, of_others = chosen_sharpness(groups, folds) if problem.task.is_classification else (1.0, [1.0] * len(folds))
         predictions = [together(*each) for each in zip(groups, folds, repeat(problem), of_others, strict=False)]
@@ -224,7 +225,8 @@ class PackedLearner:
         seen = [together(group, fold, problem, sharpness) for group, fold in zip(apart, folds, strict=True)]
         growth = max((len(fold.training.target) + len(fold.validation.target)) / len(fold.training.target) for fold in folds)
         expected = growth * best[0] * (marks[-1] - marks[0]) / max(1, len(marks) - 1)
-        chosen = {"sharpness": sharpness} if problem.task.is_classification else {}
+        chosen: Settings = {"sharpness": sharpness} if problem.task.is_classification else {}
+        chosen["epochs"] = pace.limit
         return FoldsResult(predictions, seen, best[0], tuple(curve), chosen, fit_seconds=expected)
 
     def _complete(self, settings: Settings, rows: int, problem: Problem) -> Settings:
@@ -278,7 +280,9 @@ class _PackedTrainer:
         self.program, self.data, self.seeds, self.rates, self.factors = program, data, seeds, rates, factors
         self.done = 0
         self.steps = program.steps(max(data.rows))
-        self.per_step = per_step(settings, self.steps * int(settings["epochs"]))
+        self.epochs = int(settings["epochs"])
+        self.per_step = per_step(settings, self.steps * self.epochs)
+        self.place = 0.0  # in the schedule, in steps of it
         shape = settings["focal_gamma"] if program.layout.loss == "focal" else settings["huber_delta"]
         self.constants = np.asarray([settings["label_smoothing"], shape, settings["clip_norm"], settings["beta_2"]], np.float32)
 
@@ -291,23 +295,35 @@ class _PackedTrainer:
         few, taken = min(REHEARSED_STEPS, self.steps), []
         for steps in (1, 1, few):
             started = time.monotonic()
-            self._train(steps, [np.arange(rows) for rows in self.data.rows], 0)
+            self._train(self.per_step[:steps], [np.arange(rows) for rows in self.data.rows], 0)
             taken.append(time.monotonic() - started)
         self.program.load(weights)
         one, several = taken[1:]
         return max(several, one + (self.steps - 1) * max(0.0, several - one) / max(1, few - 1))
 
-    def epoch(self) -> None:
-        """Train one more epoch. Raises TrainingError where a loss is not finite."""
+    def epoch(self, last: int | None = None) -> None:
+        """Train one more epoch. Raises TrainingError where a loss is not finite.
+
+        last: the number of the last epoch, with which the schedule ends: where that is another than planned, what is left of
+        the schedule is gone through faster.
+        """
         generators = [np.random.default_rng([seed % 2**32, self.done]) for seed in self.seeds]
         orders = [generator.permutation(rows) for generator, rows in zip(generators, self.data.rows, strict=True)]
-        losses = self._train(self.steps, orders, int(generators[0].integers(2**31)))
+        losses = self._train(self._next_steps(last or self.epochs), orders, int(generators[0].integers(2**31)))
         if not np.isfinite(losses).all():
             raise TrainingError(f"the loss was not finite in epoch {self.done + 1}", "a lower learning rate may help")
         self.done += 1
 
-    def _train(self, steps: int, orders: list[Array], seed: int) -> Array:
-        now = self.per_step[self.done * self.steps : self.done * self.steps + steps]
+    def _next_steps(self, last: int) -> Array:
+        """The values of the steps of the next epoch; the corrections of Adam are those of the steps that were made."""
+        ahead = (len(self.per_step) - self.place) / (last - self.done)
+        rows = (self.place + ahead * np.arange(self.steps) / self.steps).astype(int)
+        now, made = self.per_step[np.minimum(rows, len(self.per_step) - 1)], self.done * self.steps
+        now[:, CORRECTIONS] = self.per_step[made : made + self.steps, CORRECTIONS]
+        self.place += ahead
+        return now
+
+    def _train(self, now: Array, orders: list[Array], seed: int) -> Array:
         return self.program.epoch(self.data, orders, now, self.constants, self.rates, self.factors, seed)
 
 

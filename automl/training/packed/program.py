@@ -103,6 +103,11 @@ class PackedProgram(Trainable):
         outputs = np.concatenate(parts, axis=1)
         return [outputs[net, :count] for net, count in enumerate(counts)]
 
+    def compile_prediction(self, inputs: Sequence[Arrays]) -> None:
+        """Now, where it is not yet compiled, so that the first evaluation of a training takes no longer than the others."""
+        if not self._predict.seconds:
+            self.predict_each([{name: rows[name][:1] for name in self.inputs} for rows in inputs])
+
     def predict(self, inputs: Arrays, sharpness: float = 1.0) -> Array:
         """What all nets together say of the same rows, (rows, outputs) float32: log-probabilities or values."""
         apart = np.stack(self.predict_each([inputs] * self.nets))
