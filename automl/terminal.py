@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -131,36 +131,39 @@ def interruptible(deadline: Deadline, progress: Progress) -> Iterator[Interrupti
     """The first Ctrl-C ends the search and keeps the best model so far; the second leaves (KeyboardInterrupt).
 
     Python calls a handler once for all signals that came during a long call into C (a fit, an export), so the second would
-    be lost there; every signal also leaves a byte in a pipe, and the bytes are what is counted.
+    be lost there; every signal also leaves a byte behind, and both calls and bytes are counted.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    coming, going = socket.socketpair()
+    coming, going = socket.socketpair()  # Windows takes no pipe here
     coming.setblocking(False)
     going.setblocking(False)
+    calls = seen = heeded = 0
 
     def handle(number: int, frame: FrameType | None) -> None:
-        try:
-            pressed = coming.recv(64).count(number)
-        except BlockingIOError:
-            pressed = 0
-        if pressed == 0:
-            return  # the call before has counted it
-        if interruption.asked or pressed > 1:
+        nonlocal calls, seen, heeded
+        calls += 1
+        with suppress(BlockingIOError):
+            seen += coming.recv(64).count(number)
+        pressed = max(calls, seen)
+        if pressed <= heeded:
+            return
+        heeded = pressed
+        if pressed > 1:
             raise KeyboardInterrupt
         interruption.asked = True
         deadline.interrupt()
         progress.line("finishing with the best model so far; press Ctrl-C again to leave at once")
 
-    earlier = signal.signal(signal.SIGINT, handle)
     earlier_end = signal.set_wakeup_fd(going.fileno(), warn_on_full_buffer=False)
+    earlier = signal.signal(signal.SIGINT, handle)
     try:
         yield interruption
     finally:
-        signal.set_wakeup_fd(earlier_end)
         signal.signal(signal.SIGINT, earlier)
+        signal.set_wakeup_fd(earlier_end)
         coming.close()
         going.close()
 

@@ -50,12 +50,13 @@ class Pace:
     limit: epochs that each fold is trained, at most the length of the schedule. The first fold can still be started
     again on a shorter schedule; later folds can only stop earlier on the same one, as the mean curve ends with the
     shortest fold.
-    hastens: whether the learner goes through the rest of its schedule in whatever epochs are left until `limit`, which
-    then follows the time after every epoch; nothing is started again but on a part of the rows. For one fold.
+    follows: whether the learner goes through the rest of its schedule in whatever epochs are left until `limit`, which then
+    follows the time after every epoch, down and up; nothing is started again but on a part of the rows. For one fold whose
+    first epoch compiles nothing.
     """
 
-    def __init__(self, deadline: Deadline, folds: int, epochs: int, hastens: bool = False) -> None:
-        self.deadline, self.folds, self.hastens = deadline, folds, hastens
+    def __init__(self, deadline: Deadline, folds: int, epochs: int, follows: bool = False) -> None:
+        self.deadline, self.folds, self.follows = deadline, folds, follows
         self.limited = self.wants_rehearsal = deadline.budget_seconds is not None
         self.compress(epochs)
 
@@ -69,7 +70,7 @@ class Pace:
         """steps: of one epoch."""
         self.fold += 1
         self.steps = steps
-        self.marks = []
+        self.marks = [self.deadline.clock()] if self.limited and self.follows else []
 
     @property
     def least(self) -> int:
@@ -90,7 +91,9 @@ class Pace:
                 raise self._too_slow(0)
             return
         seconds = SAFETY * (self.marks[-1] - self.marks[0]) / (len(self.marks) - 1)
-        if self.hastens:
+        if seconds <= 0:
+            return
+        if self.follows:
             self._follow(done, left / seconds - PREDICTING_EPOCHS)
             return
         rest = self.limit - done + (self.folds - self.fold) * self.limit
@@ -112,7 +115,7 @@ class Pace:
         """Before the first epoch of all: what an epoch of so many steps will take. Raises as `epoch_done` does."""
         self.wants_rehearsal, self.steps = False, steps
         room = self.deadline.left_seconds() / (SAFETY * seconds * self.folds) - PREDICTING_EPOCHS
-        if self.hastens:
+        if self.follows:
             self._follow(0, room)
         elif room < self.limit:
             self._shorten(room)
@@ -120,7 +123,7 @@ class Pace:
     def _follow(self, done: int, room: float) -> None:
         """The limit for so many epochs more. Raises as `_shorten` does where the shortest schedule would not fit and little has
         been learned."""
-        if done + room < self.least and self.steps * done < FEWEST_STEPS:
+        if done + room < min(self.least, self.epochs) and self.steps * done < FEWEST_STEPS and done < self.limit / 2:
             self._shorten(room)
         self.limit = min(self.epochs, done + max(0, int(room)))
 
@@ -130,7 +133,8 @@ class Pace:
             raise _Compress(min(int(room), self.limit - 1))
         if room * self.steps < FEWEST_STEPS:
             raise self._too_slow(int(max(0.0, room)))
-        raise _Compress(self.least, room / self.least)
+        epochs = min(self.least, self.epochs)
+        raise _Compress(epochs, room / epochs)
 
     def _too_slow(self, fitting: int) -> TrainingError:
         return OutOfTimeError(f"only {fitting} of {self.epochs} epochs on {self.folds} folds would have fitted the time left")

@@ -188,7 +188,7 @@ class Program(Trainable):
         return np.concatenate(parts) if parts else np.zeros((0, int(self.model.output_shape[-1])), np.float32)
 
     def compile_prediction(self, inputs: Arrays) -> None:
-        """Now, where it is not yet compiled, so that the first evaluation of a training takes no longer than the others."""
+        """Now, where that is still to be done, so that the first evaluation of a training takes about as long as the others."""
         if not self._predict.seconds:
             self.predict({name: inputs[name][: self.chunk] for name in self.inputs})
 

@@ -16,7 +16,8 @@ from automl.core.errors import TrainingError
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import realmlp, tabm
-from automl.training.packed.learner import ALONE, PackedLearner
+from automl.training.optimizers import CORRECTIONS
+from automl.training.packed.learner import ALONE, PackedLearner, _PackedTrainer
 from automl.training.packed.program import PackedProgram
 from automl.training.rows import batch_size_for
 
@@ -198,8 +199,8 @@ def test_a_hastened_schedule_ends_with_its_end_and_a_plain_one_is_gone_through_s
     np.testing.assert_allclose(taken[-1][-1, 0], plain.per_step[-5:, 0].mean(), atol=0.2 * plain.per_step[:, 0].max())
     rates = np.concatenate(taken)[:, 0]
     assert rates[-1] < 0.1 * rates.max(), "compressed, not cut"
-    made = np.concatenate(taken)[:, 4:]
-    np.testing.assert_array_equal(made, plain.per_step[: len(made), 4:])
+    made = np.concatenate(taken)[:, CORRECTIONS]
+    np.testing.assert_array_equal(made, plain.per_step[: len(made), CORRECTIONS])
 
 
 def test_what_evaluating_compiles_is_not_taken_for_the_pace_of_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,12 +216,38 @@ def test_what_evaluating_compiles_is_not_taken_for_the_pace_of_the_epochs(monkey
         now[0] += 0.0 if self._predict.seconds else 20.0
         return predict(self, inputs)
 
+    lasts: list[int] = []
+    train = _PackedTrainer.epoch
+
+    def noted(self: _PackedTrainer, last: int | None = None) -> None:
+        lasts.append(last or 0)
+        train(self, last)
+
+    monkeypatch.setattr(_PackedTrainer, "epoch", noted)
     monkeypatch.setattr(PackedProgram, "epoch", timed_epoch)
     monkeypatch.setattr(PackedProgram, "predict_each", timed_predict)
     settings = {**PLAIN, "epochs": 130, "patience_factor": 9.0}
     result = realmlp.learner().fit_folds(folds(rows(60)), BINARY, settings, 0, Deadline(120.0, clock=lambda: now[0]))
     assert result.settings is not None
+    assert min(lasts) > 70
     assert result.settings["epochs"] > 70
+    assert now[0] < 120.0
+
+
+def test_what_is_told_of_a_schedule_whose_pace_changed_is_where_its_best_epoch_stood(learner: PackedLearner) -> None:
+    used = learner._complete({**PLAIN, "epochs": 128}, 200, BINARY)
+    trainer = learner._trainer([rows(200)] * 2, SHAPES, BINARY, used, 0, 200)[1]
+    for last in [128] * 10 + [40] * 13:
+        trainer._next_steps(last)
+        trainer.done += 1
+    share = trainer.place / len(trainer.per_step)
+    assert 23 / trainer.epochs_at(trainer.place, 23) == pytest.approx(share, rel=0.02)
+    assert share < 0.5, "where 23 of 40 epochs at an even pace are"
+    assert trainer.epochs_at(float(7 * trainer.steps), 7) == 128
+    while not trainer.finished:
+        trainer._next_steps(40)
+        trainer.done += 1
+    assert trainer.done == trainer.epochs_at(trainer.place, trainer.done) == 40
 
 
 def test_little_time_makes_a_smaller_tabm() -> None:

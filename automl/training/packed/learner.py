@@ -141,7 +141,7 @@ class PackedLearner:
         most = _most_rows(shapes, len(folds) * int(used["nets"]))
         if rows > most:
             used["most_rows"] = min(most, int(used.get("most_rows", most)))
-        pace = Pace(deadline, 1, int(used["epochs"]), hastens=True)
+        pace = Pace(deadline, 1, int(used["epochs"]), follows=True)
         result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
         settings = {**settings, **{name: used[name] for name in taken if name in used}}
@@ -204,17 +204,17 @@ class PackedLearner:
         every = -(-int(used["epochs"]) // MOST_EVALUATIONS)
         curve: list[tuple[float, float]] = []
         marks: list[float] = []
-        best, weights, groups = (0, math.inf), trainer.program.state(), []
-        while trainer.done < pace.limit:
+        best, place, weights, groups = (0, math.inf), 0.0, trainer.program.state(), []
+        while trainer.done < pace.limit and not trainer.finished:
             trainer.epoch(pace.limit)
             done = trainer.done
             pace.epoch_done(done)
-            if done % every == 0 or done >= pace.limit:
+            if done % every == 0 or done >= pace.limit or trainer.finished:
                 found = _apart(trainer.program, validations, nets)
                 loss = refined_loss(found, folds, problem)
                 curve.append((float(done), loss))
                 if loss <= best[1]:
-                    best, weights, groups = (done, loss), trainer.program.state(), found
+                    best, place, weights, groups = (done, loss), trainer.place, trainer.program.state(), found
             marks.append(time.monotonic())
             if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
                 break
@@ -226,7 +226,7 @@ class PackedLearner:
         growth = max((len(fold.training.target) + len(fold.validation.target)) / len(fold.training.target) for fold in folds)
         expected = growth * best[0] * (marks[-1] - marks[0]) / max(1, len(marks) - 1)
         chosen: Settings = {"sharpness": sharpness} if problem.task.is_classification else {}
-        chosen["epochs"] = pace.limit
+        chosen["epochs"] = trainer.epochs_at(place, best[0])
         return FoldsResult(predictions, seen, best[0], tuple(curve), chosen, fit_seconds=expected)
 
     def _complete(self, settings: Settings, rows: int, problem: Problem) -> Settings:
@@ -305,7 +305,7 @@ class _PackedTrainer:
         """Train one more epoch. Raises TrainingError where a loss is not finite.
 
         last: the number of the last epoch, with which the schedule ends: where that is another than planned, what is left of
-        the schedule is gone through faster.
+        the schedule goes faster, or slower.
         """
         generators = [np.random.default_rng([seed % 2**32, self.done]) for seed in self.seeds]
         orders = [generator.permutation(rows) for generator, rows in zip(generators, self.data.rows, strict=True)]
@@ -314,8 +314,18 @@ class _PackedTrainer:
             raise TrainingError(f"the loss was not finite in epoch {self.done + 1}", "a lower learning rate may help")
         self.done += 1
 
+    @property
+    def finished(self) -> bool:
+        """Whether the schedule has ended, however many epochs it took."""
+        return self.place > len(self.per_step) - 0.5
+
+    def epochs_at(self, place: float, done: int) -> int:
+        """Of a schedule at an even pace that is at this place after so many epochs."""
+        return max(done, round(done * len(self.per_step) / place)) if place else self.epochs
+
     def _next_steps(self, last: int) -> Array:
-        """The values of the steps of the next epoch; the corrections of Adam are those of the steps that were made."""
+        """The values of the steps of the next epoch, behind which `place` is then; the corrections of Adam are those of the
+        steps that were made."""
         ahead = (len(self.per_step) - self.place) / (last - self.done)
         rows = (self.place + ahead * np.arange(self.steps) / self.steps).astype(int)
         now, made = self.per_step[np.minimum(rows, len(self.per_step) - 1)], self.done * self.steps

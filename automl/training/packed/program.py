@@ -104,7 +104,7 @@ class PackedProgram(Trainable):
         return [outputs[net, :count] for net, count in enumerate(counts)]
 
     def compile_prediction(self, inputs: Sequence[Arrays]) -> None:
-        """Now, where it is not yet compiled, so that the first evaluation of a training takes no longer than the others."""
+        """Now, where that is still to be done, so that the first evaluation of a training takes about as long as the others."""
         if not self._predict.seconds:
             self.predict_each([{name: rows[name][:1] for name in self.inputs} for rows in inputs])
 
