@@ -30,7 +30,7 @@ import pandas as pd
 from benchmarks.peers import RANKED, SYSTEMS
 from benchmarks.versus import cells
 from benchmarks.versus.environments import python_of
-from benchmarks.versus.measuring import watch
+from benchmarks.versus.measuring import watch, yardstick_seconds
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "versus.jsonl"
@@ -90,6 +90,7 @@ def measure(cell: cells.Cell, table: cells.Table, data: Path, python: Path, fold
     train, test, job = prepare(cell, table, data, cores, folder)
     command = [str(python), "-m", f"benchmarks.peers.{SYSTEMS[cell.system].module}", str(folder / "job.json")]
     limit = max(KILL_FACTOR * cell.budget_seconds, KILL_FLOOR_SECONDS)
+    yardstick = yardstick_seconds()
     measured = watch(command, folder, environment_variables(), limit)
     line = {
         **asdict(cell),
@@ -102,6 +103,7 @@ def measure(cell: cells.Cell, table: cells.Table, data: Path, python: Path, fold
         "peak_bytes": measured.peak_bytes,
         "cores": cores,
         "machine": f"{platform.machine()} {platform.system()}",
+        "yardstick_seconds": round(yardstick, 4),
         "code": code_version(),
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

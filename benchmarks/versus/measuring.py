@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_SECONDS = 0.5
 
@@ -47,6 +49,18 @@ def descendants(root: int) -> list[int]:
         found += below
         waiting += below
     return found
+
+
+def yardstick_seconds() -> float:
+    """What a fixed piece of work on one core takes, the quickest of five: how fast this machine is now, beside other cells."""
+    codes = np.random.default_rng(0).integers(0, 256, 2_000_000)
+    weights, taken = codes.astype(np.float64), []
+    for _ in range(5):
+        started = time.perf_counter()
+        np.bincount(codes, weights, 256)
+        sum(range(2_000_000))
+        taken.append(time.perf_counter() - started)
+    return min(taken)
 
 
 def memory_bytes(process: int) -> int:

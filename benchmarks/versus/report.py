@@ -153,6 +153,21 @@ def duels(lines: list[Line]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def yardsticks(lines: list[Line]) -> dict[str, dict[str, Any]]:
+    """Of each system, the median seconds of the fixed piece of work before its cells, and how many of them tell it."""
+    known: dict[str, list[float]] = {line["system"]: [] for line in lines}
+    for line in lines:
+        known[line["system"]] += [line["yardstick_seconds"]] if "yardstick_seconds" in line else []
+    return {
+        name: {
+            "median": statistics.median(told) if told else None,
+            "told": len(told),
+            "cells": sum(each["system"] == name for each in lines),
+        }
+        for name, told in known.items()
+    }
+
+
 def part_of(lines: list[Line]) -> dict[str, Any]:
     """Everything that is told about one budget and treatment of duplicates, as numbers."""
     systems = tuple(name for name in SYSTEMS if any(line["system"] == name for line in lines))
@@ -180,6 +195,7 @@ def part_of(lines: list[Line]) -> dict[str, Any]:
         "losses": losses(lines),
         "latency_ratios": latency_ratios(lines),
         "duels": duels(lines),
+        "yardsticks": yardsticks(lines),
         "failures": [
             {name: line[name] for name in ("system", "data", "split", "status", "message")}
             for line in lines
@@ -293,6 +309,17 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
             f"One row, {system} beside {REFERENCE} on the same {ratio['cells']} cells: {ratio['frame_median']:,.0f} times faster "
             f"at the median from a data frame (least {ratio['frame_least']:,.0f}), {ratio['dict_median']:,.0f} times from a dict "
             f"(least {ratio['dict_least']:,.0f}).",
+            "",
+        ]
+    told = [
+        f"{name} {1000 * each['median']:.1f} ms ({each['told']} of {each['cells']})"
+        for name, each in part["yardsticks"].items()
+        if each["told"]
+    ]
+    if told:
+        lines += [
+            f"A fixed piece of work took, at the median before the cells that tell it: {', '.join(told)}. Others were measured "
+            "on another day, perhaps on a faster or slower machine.",
             "",
         ]
     if part["losses"]:

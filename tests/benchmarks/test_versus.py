@@ -20,6 +20,7 @@ from benchmarks.peers import RANKED, SYSTEMS
 from benchmarks.regret import regret_of, summary
 from benchmarks.versus import cells, ranks
 from benchmarks.versus.environments import REQUIREMENTS
+from benchmarks.versus.measuring import yardstick_seconds
 from benchmarks.versus.report import _markdown, complete_blocks, losses, part_of, write
 
 ROOT = Path(__file__).parents[2]
@@ -207,6 +208,15 @@ def test_ours_are_held_against_the_reference_on_the_sets_that_both_have():
     duel = part_of(lines)["duels"]["ours-best"]
     assert duel == {"data_sets": 3, "better": ["won"], "worse": ["low"]}
     assert "on the 3 data sets that both have: better on 1, worse on 1 (low)" in "\n".join(_markdown(part_of(lines), "", ""))
+
+
+def test_cells_of_slower_machines_are_told_apart():
+    lines = [result("ours-best", "one", 0, 0.9) | {"yardstick_seconds": 0.02}, result("ours-best", "two", 0, 0.9)]
+    lines += [result("mljar", "one", 0, 0.8)]
+    part = part_of(lines)
+    assert part["yardsticks"]["ours-best"] == {"median": 0.02, "told": 1, "cells": 2}
+    assert "ours-best 20.0 ms (1 of 2). Others" in "\n".join(_markdown(part, "", ""))
+    assert 0.001 < yardstick_seconds() < 5.0
 
 
 def test_the_report_tells_ranks_failures_and_latency_and_draws_the_picture(tmp_path):
