@@ -311,17 +311,7 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
             f"(least {ratio['dict_least']:,.0f}).",
             "",
         ]
-    told = [
-        f"{name} {1000 * each['median']:.1f} ms ({each['told']} of {each['cells']})"
-        for name, each in part["yardsticks"].items()
-        if each["told"]
-    ]
-    if told:
-        lines += [
-            f"A fixed piece of work took, at the median before the cells that tell it: {', '.join(told)}. Others were measured "
-            "on another day, perhaps on a faster or slower machine.",
-            "",
-        ]
+    lines += _yardstick_words(part["yardsticks"])
     if part["losses"]:
         lines += [f"{_lost(part)} The widest first (share: of the distance between the best and the worst system there):", ""]
         rows = [
@@ -342,6 +332,20 @@ def _markdown(part: dict[str, Any], title: str, picture: str | None) -> list[str
     lines += [""] if part["failures"] else []
     lines += [f"- {system}: {shown}" for system, own in part["versions"].items() for shown in own]
     return [*lines, ""]
+
+
+def _yardstick_words(yardsticks: dict[str, dict[str, Any]]) -> list[str]:
+    told = [
+        f"{name} {1000 * each['median']:.1f} ms ({each['told']} of {each['cells']})"
+        for name, each in yardsticks.items()
+        if each["told"]
+    ]
+    if not told:
+        return []
+    words = f"A fixed piece of work took, at the median before the cells that tell it: {', '.join(told)}."
+    if any(each["told"] < each["cells"] for each in yardsticks.values()):
+        words += " Others were measured on another day, perhaps on a faster or slower machine."
+    return [words, ""]
 
 
 def _lost(part: dict[str, Any]) -> str:
