@@ -27,7 +27,9 @@ import numpy as np
 FORMAT = 1
 """The newest contract.json that this file understands."""
 LEAST_ONNXRUNTIME = (1, 24)
-CHUNK_ROWS = 16_384
+CHUNK_ROWS = 1024
+"""Rows of plain cells that the graph takes at once: it holds what every node makes of them, which of the nets of an ensemble is
+some 100 kB a row. A contract names its own number where cells become large arrays."""
 MEDIA_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".wav", ".flac", ".ogg", ".aiff")
 """Files that are rows themselves and hold none."""
 MISSING_DATE = int(np.iinfo(np.int64).min)
@@ -438,6 +440,7 @@ class Predictor:
             for feed in column.get("feeds", [column])
         ]
         self._chunk_rows = int(self.contract.get("chunk_rows", CHUNK_ROWS))
+        self._large_cells = "chunk_rows" in self.contract
         graph_inputs = {node.name for node in self._session.get_inputs()}
         if graph_inputs != {name for _, name, _, _ in self._inputs}:
             raise PredictorError(f"{self.folder} is damaged: contract.json and model.onnx do not take the same columns")
@@ -523,7 +526,7 @@ class Predictor:
         if total <= chunk:
             return list(self._session.run(outputs, self._feeds(rows, unread)))
         starts = range(0, total, chunk)
-        if chunk < CHUNK_ROWS:  # cells that become large arrays are parsed a chunk at a time
+        if self._large_cells:  # parsed a chunk at a time
             columns = self._columns(rows)
             given = {name: columns[name] for name in dict.fromkeys(column for column, _, _, _ in self._inputs)}
             root = getattr(rows, "root", "")

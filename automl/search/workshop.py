@@ -39,7 +39,7 @@ from automl.training.learner import KEPT_PROGRAMS
 Array = np.ndarray[Any, Any]
 
 
-GROWN_BYTES = int(1.2 * GIB)
+GROWN_BYTES = int(0.7 * GIB)
 """A training worker that holds so much more than after its first trial, which had all the data, is ended after a trial, and a new
 one started: compiled nets are never given back."""
 
