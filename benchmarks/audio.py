@@ -1,6 +1,6 @@
 """Accuracy of `automl fit` on folders of sounds with a test part, by the whole command in a process of its own.
 
-    python benchmarks/audio.py DATA [--time 300] [--only spoken_digits] [--rungs linear,cnn]
+    python -m benchmarks.audio DATA [--time 300] [--only spoken_digits] [--rungs linear,cnn]
 
 DATA holds a folder a data set, with train/ and test/ and in them a folder a class. `--speakers` trains without one
 speaker of file names such as 0_george_0.wav and tests on that one, for each in turn.
@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measuring import automl_command, measured
+
+from benchmarks.measuring import automl_command, measured
 
 GOALS = {"spoken_digits": 0.95}
 

@@ -1,6 +1,6 @@
 """Planted bugs, false alarms and the time of judging.
 
-    python benchmarks/bugs.py DATA [--time 60] [--parts bugs,healthy,judging] [--only adult,credit-g] [--runs FOLDER]
+    python -m benchmarks.bugs DATA [--time 60] [--parts bugs,healthy,judging] [--only adult,credit-g] [--runs FOLDER]
 
 bugs: automl runs with a fault in it (planted/sitecustomize.py): each must stop the run (exit code 3) or be a finding of the
 report. healthy: the sound code: no check of sanity may say stop or issue. Both count trials, as what is found does not hang on
@@ -142,7 +142,7 @@ def judging(data: Path, names: list[str], seconds: float, runs: Path) -> None:
         target, options = JUDGING[name]
         place = runs / f"judging-{name.replace(', ', '-')}-{seconds:g}"
         outcome = run(data, name, target, ("--time", f"{seconds:g}", *options), place)
-        numbers = next((each["numbers"] for each in outcome["findings"] if each["code"] == "AML901"), {})
+        numbers: dict[str, Any] = next((each["numbers"] for each in outcome["findings"] if each["code"] == "AML901"), {})
         left = [int(numbers.get(key, {"value": 0})["value"]) for key in ("not_run", "cut_short")]
         took = outcome["timing"].get("seconds", {})
         parts = [took.get(key, float("nan")) for key in ("probe", "judge")]

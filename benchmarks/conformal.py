@@ -1,6 +1,6 @@
 """Coverage of conformal intervals and sets on the sealed rows of public tables, over several splits.
 
-    python benchmarks/conformal.py DATA [--rows 3000] [--seeds 5] [--only adult,abalone] [--level 0.9]
+    python -m benchmarks.conformal DATA [--rows 3000] [--seeds 5] [--only adult,abalone] [--level 0.9]
 
 Not whole runs of `automl fit`, which would take hours: for each table and seed the rows are sampled and split as a run does it,
 gradient boosting (its first start; or `--rung linear`) is trained on the search folds, the readout (calibrator and conformal
@@ -68,7 +68,7 @@ def cell(frame: pd.DataFrame, target: str, task: str, seed: int, rung: str, leve
     context, sealed = prepared.context, prepared.sealed
     architecture = context.architecture(rung)
     space = space_of(context, architecture)
-    outcome = run_trial(context, architecture, 0, space.starts[0] if space.starts else space.default(), Deadline(None))
+    outcome = run_trial(context, architecture, 0, space.start(0) if space.starts else space.default(), Deadline(None))
     assert outcome.predictions is not None, outcome.trial.message
     readout = fit_readout(context, outcome.predictions)
     assert readout.conformal is not None

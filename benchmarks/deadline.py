@@ -1,6 +1,6 @@
 """Wall-clock seconds of the whole `automl fit` command against its --time, start-up and report included.
 
-    python benchmarks/deadline.py DATA [--times 20,60,300] [--only adult,credit-g]
+    python -m benchmarks.deadline DATA [--times 20,60,300] [--only adult,credit-g]
 
 Bounds: 110 % at 20 s, 105 % from 60 s.
 """

@@ -1,6 +1,6 @@
 """Gaps between sensitive groups beside fairlearn's own figures, and what mitigation buys and costs.
 
-    python benchmarks/fairness.py DATA [--time 60] [--only adult,compas] [--how thresholds,equalised-odds,reweigh]
+    python -m benchmarks.fairness DATA [--time 60] [--only adult,compas] [--how thresholds,equalised-odds,reweigh]
 
 For each table, column (or pair) and way to mitigate: `automl fit --sensitive ... --mitigate ... --exclude-sensitive` on one half
 of the rows, judged on the other half (`--test`), in a process of its own; the largest difference of our gaps from fairlearn's on

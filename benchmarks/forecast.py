@@ -1,6 +1,6 @@
 """MASE on sealed windows after `automl fit`, by the whole command in a process of its own, beside the seasonal naive's.
 
-    python benchmarks/forecast.py FOLDER [--time 300] [--only etth1,m4_hourly]
+    python -m benchmarks.forecast FOLDER [--time 300] [--only etth1,m4_hourly]
 
 FOLDER holds a folder a data set: air_passengers, etth1, bike_sharing_hourly and vic_electricity_demand with data.csv,
 m4_hourly with train.csv and test.csv. The seasonal naive is scored on the same windows (on m4_hourly 1.193 is published).
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measuring import automl_command, measured
+from benchmarks.measuring import automl_command, measured
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Accuracy of `automl fit` on folders of images, by the whole command in a process of its own.
 
-    python benchmarks/image.py DATA [--time 300] [--only digits8x8] [--rungs cnn]
+    python -m benchmarks.image DATA [--time 300] [--only digits8x8] [--rungs cnn]
 
 DATA holds a folder a data set, and in it a folder a class, or train/ and test/ with a folder a class. Accuracy is that on
 the test part or, where there is none, on the sealed part.
@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from measuring import automl_command, measured
+
+from benchmarks.measuring import automl_command, measured
 
 GOALS = {"digits8x8": 0.985, "mnist15k": 0.98, "clothing_small": 0.5}
 

@@ -1,6 +1,6 @@
 """How often the interval of a score covers the score of the same model on many fresh rows.
 
-    python benchmarks/interval_coverage.py DATA [--repeats 100] [--rows 500,2000] [--only adult,diamonds] [--groups 40]
+    python -m benchmarks.interval_coverage DATA [--repeats 100] [--rows 500,2000] [--only adult,diamonds] [--groups 40]
 
 In each repeat a cheap model of our own pipeline learns from 1,500 rows of a large table, is judged on a few others by the code
 that makes the report's headline, and its score on at least 20,000 further rows is taken for the truth. Printed is the share of

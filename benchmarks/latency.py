@@ -1,6 +1,6 @@
 """How fast a shipped model predicts: one row, and the commands on 1,000 rows against importing their libraries.
 
-    python benchmarks/latency.py DATA
+    python -m benchmarks.latency DATA
 
 Fits adult for 60 seconds first. Bounds: one row 0.5 ms at the median; both commands at most twice
 `python -c "import pandas, onnxruntime"`, timed in turn.

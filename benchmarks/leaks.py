@@ -1,6 +1,6 @@
 """Leaks planted into public tables: how many the checks of the data find, and how many untouched columns they accuse.
 
-    python benchmarks/leaks.py DATA [--rows 4000] [--only adult,abalone]
+    python -m benchmarks.leaks DATA [--rows 4000] [--only adult,abalone]
 
 Planted one at a time: a copy of the target with noise (of a class: 1, 2 or 5 % of the labels drawn anew; of a number: noise of
 5, 10 or 20 % of its standard deviation), a column that is filled after the event only (in 95 % of its rows and 2 % of the

@@ -1,6 +1,6 @@
 """Runs a command and measures it: wall-clock seconds and the peak memory of the process with all its children.
 
-    python benchmarks/measuring.py COMMAND ...
+    python -m benchmarks.measuring COMMAND ...
 
 Memory is the proportional set size (PSS) of the whole process tree from /proc, read a few times a second: pages that
 processes share count once. Where there is no /proc it is the resident set of the largest process.

@@ -1,6 +1,6 @@
 """Texts, images and tables together against a part of them alone, on the same rows and in the same time.
 
-    python benchmarks/mixtures.py DATA [--time 300] [--only airbnb_amsterdam,fine_foods_reviews,driving_image_plus_table]
+    python -m benchmarks.mixtures DATA [--time 300] [--only airbnb_amsterdam,fine_foods_reviews,driving_image_plus_table]
 
 DATA holds a folder a name, as listed in CASES, with data.csv or train.csv and test.csv. Prices are compared on the scale of
 their logarithm: on their own scale a handful of palaces decides.
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import Measured, automl_command, measured
 
 from automl.core.metrics import metric
 from automl.core.model import load
 from automl.core.predictor import Columns, encode_target
+from benchmarks.measuring import Measured, automl_command, measured
 
 
 @dataclass(frozen=True)

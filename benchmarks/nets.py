@@ -1,6 +1,6 @@
 """The rungs of a table side by side: each one's first trial on the same five folds of all rows, in one process.
 
-    python benchmarks/nets.py DATA [--only car,yeast] [--rungs boosting,mlp,realmlp] [--time SECONDS] [--start 0]
+    python -m benchmarks.nets DATA [--only car,yeast] [--rungs boosting,mlp,realmlp] [--time SECONDS] [--start 0]
 
 DATA holds a folder a data set with data.csv; the targets are below. Prints score, seconds, CPU seconds of all threads and
 stopping round of every rung; they include compiling where it is the first net of its kind. --time is the deadline of one

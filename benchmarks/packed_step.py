@@ -1,6 +1,6 @@
 """What packing is worth: CPU and wall-clock milliseconds a step of five folds of a RealMLP, packed and one after another.
 
-    python benchmarks/packed_step.py [--columns 15] [--rounds 5]
+    python -m benchmarks.packed_step [--columns 15] [--rounds 5]
 
 Prints both ways at three batch sizes and their ratio; packing pays where it is above 1.
 """

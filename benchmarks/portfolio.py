@@ -4,7 +4,7 @@
     python -m benchmarks.portfolio --order [--rung boosting] [--most 8]
 
 The first form appends to benchmarks/results/portfolio-RUNG.jsonl, one line a configuration and data set, and goes on
-where it was stopped: what is in the file is not run again. The configurations are those of benchmarks/portfolio/RUNG.json
+where it was stopped: what is in the file is not run again. The configurations are those of benchmarks/configurations/RUNG.json
 (name: settings) and `--drawn` points of the rung's search space, the same ones for every data set. With `--best N` only
 those go on that are among the N best on average so far; `--named "one;two"` takes some by name. One thread; large tables
 are cut to `--rows` rows drawn at random, so that a configuration costs seconds. Other cuts than the usual one are lines
@@ -87,7 +87,7 @@ def context_of(source: Path, name: str, rows: int) -> Context:
 
 def configurations(rung: str, drawn: int) -> Iterator[tuple[str, Settings | int]]:
     """Names with settings, then names with the number of a point to draw."""
-    path = HERE / "portfolio" / f"{rung}.json"
+    path = HERE / "configurations" / f"{rung}.json"
     named = json.loads(path.read_text()) if path.exists() else {}
     yield from named.items()
     for number in range(drawn):
@@ -165,13 +165,13 @@ def normalised(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 def ordered(scores: pd.DataFrame, most: int) -> list[tuple[str, float]]:
     """Greedy: (configuration, mean over the data sets of the best score up to and with it)."""
-    best = pd.Series(LEAST, index=scores.columns)
+    best = np.full(len(scores.columns), LEAST)
     chosen: list[tuple[str, float]] = []
     left = scores
     while len(left) and len(chosen) < most:
-        means = left.clip(lower=best, axis=1).mean(axis=1)
+        means = pd.DataFrame(np.maximum(left.to_numpy(), best), index=left.index).mean(axis=1)
         name = str(means.idxmax())
-        best = left.loc[name].clip(lower=best)
+        best = np.maximum(left.loc[name].to_numpy(), best)
         chosen.append((name, float(means[name])))
         left = left.drop(index=name)
     return chosen

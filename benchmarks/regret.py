@@ -1,6 +1,6 @@
 """How often the ladder stopped below its best rung, and what that cost and saved.
 
-    python benchmarks/regret.py RUNS... [--json]
+    python -m benchmarks.regret RUNS... [--json]
 
 RUNS are run folders, or folders that hold some (`python -m benchmarks.versus --keep FOLDER` leaves them). The rungs are compared
 by the scores that the decisions rest on, those on fresh folds (or on the search folds, where there was no time for fresh ones):

@@ -1,6 +1,6 @@
 """The report of a wide and long table in a real browser: its size, its DOM, requests, accessibility, scripts off, print, bytes.
 
-    python benchmarks/report_bounds.py [--columns 300] [--rows 200000] [--time 60] [--run FOLDER]
+    python -m benchmarks.report_bounds [--columns 300] [--rows 200000] [--time 60] [--run FOLDER]
 
 Makes a table, runs `automl fit` on it (or takes the finished run of --run), and holds report.html against its bounds: at most
 1 MB and 5,000 elements, no request, no violation of WCAG 2.1 A and AA by axe-core, the same document with scripts turned off, no
@@ -74,10 +74,12 @@ def table(columns: int, rows: int) -> pd.DataFrame:
         elif kind == 3:
             found[f"flag_{place}"] = generator.random(rows) < 0.3
         elif kind == 4:
-            found[f"group{place}"] = pd.Categorical.from_codes(generator.integers(0, 8, rows), [f"level {k}" for k in range(8)])
+            found[f"group{place}"] = pd.Categorical.from_codes(
+                generator.integers(0, 8, rows), pd.Index([f"level {k}" for k in range(8)])
+            )
         else:
             codes = np.minimum(generator.zipf(1.5, rows), 200) - 1
-            found[f"code_{place}"] = pd.Categorical.from_codes(codes, [f"c{k:03}" for k in range(200)])
+            found[f"code_{place}"] = pd.Categorical.from_codes(codes, pd.Index([f"c{k:03}" for k in range(200)]))
     frame = pd.DataFrame(found)
     odds = 0.8 * frame.iloc[:, 0] - 0.6 * frame.iloc[:, 1] + (frame["group4"].cat.codes > 3) - 1.5
     frame["outcome"] = np.where(generator.random(rows) < 1 / (1 + np.exp(-odds)), "yes", "no")

@@ -1,6 +1,6 @@
 """Series against their targets: fits folders of data as a user would, and prints accuracy on the official test parts.
 
-    python benchmarks/series.py DATA [--time 300] [--only gunpoint ...]
+    python -m benchmarks.series DATA [--time 300] [--only gunpoint ...]
 
 DATA holds a folder a data set: gunpoint, italypowerdemand, japanesevowels and basicmotions with train.csv and test.csv (and
 labels beside them), weight_lifting_har with data.csv, occupancy with train.csv and test.csv. None of it is part of this
@@ -14,12 +14,14 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from measuring import Measured, automl_command, measured
 
-import automl
+from automl.run import Run
+from benchmarks.measuring import Measured, automl_command, measured
 
 TARGETS = {"gunpoint": 0.98, "italypowerdemand": 0.95, "japanesevowels": 0.97, "basicmotions": 1.0}
 
@@ -43,13 +45,12 @@ def stream(data: Path, target: str, options: list[str], seconds: float, scratch:
     run = scratch / "run"
     given = ["fit", data, "--target", target, "--time", seconds, "--metric", "accuracy", "--out", run, "--quiet", *options]
     spent = measured(automl_command(*given))
-    judged = automl.load(run)
-    scores = next(each for each in judged.findings if each.code == "AML201")
+    scores = next(each for each in Run(run).findings if each.code == "AML201")
     return float(next(iter(scores.numbers.values())).value), champion(run), spent
 
 
 def champion(run: Path) -> str:
-    return str(automl.load(run).model.contract["architecture"])
+    return str(Run(run).model.contract["architecture"])
 
 
 def main() -> None:
@@ -58,19 +59,19 @@ def main() -> None:
     parser.add_argument("--time", type=float, default=300.0)
     parser.add_argument("--only", nargs="*", default=[])
     chosen = parser.parse_args()
-    cases = [(name, lambda scratch, name=name: official(chosen.data / name, chosen.time, scratch)) for name in TARGETS]
+    cases: list[tuple[str, Callable[[Path], tuple[float, str, Measured]]]] = [
+        (name, partial(official, chosen.data / name, chosen.time)) for name in TARGETS
+    ]
     har, rooms = chosen.data / "weight_lifting_har" / "data.csv", chosen.data / "occupancy" / "train.csv"
     blocks, other = ["--modality", "series"], ["--test", str(rooms.with_name("test.csv"))]
-    cases += [
-        ("weight_lifting_har, rows at random", lambda scratch: stream(har, "classe", [], chosen.time, scratch)),
-        ("weight_lifting_har, windows by blocks", lambda scratch: stream(har, "classe", blocks, chosen.time, scratch)),
-        ("occupancy, rows at random", lambda scratch: stream(rooms, "Occupancy", [], chosen.time, scratch)),
-        ("occupancy, another period", lambda scratch: stream(rooms, "Occupancy", other, chosen.time, scratch)),
-        (
-            "occupancy, windows, another period",
-            lambda scratch: stream(rooms, "Occupancy", [*blocks, *other], chosen.time, scratch),
-        ),
+    streams: list[tuple[str, Path, str, list[str]]] = [
+        ("weight_lifting_har, rows at random", har, "classe", []),
+        ("weight_lifting_har, windows by blocks", har, "classe", blocks),
+        ("occupancy, rows at random", rooms, "Occupancy", []),
+        ("occupancy, another period", rooms, "Occupancy", other),
+        ("occupancy, windows, another period", rooms, "Occupancy", [*blocks, *other]),
     ]
+    cases += [(name, partial(stream, data, target, given, chosen.time)) for name, data, target, given in streams]
     for name, run in cases:
         if chosen.only and not any(name.startswith(wanted) for wanted in chosen.only):
             continue

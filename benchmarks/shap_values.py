@@ -1,6 +1,6 @@
 """Our sampled Shapley values beside shap's exact interventional ones and the time of shap's PermutationExplainer.
 
-    python benchmarks/shap_values.py DATA [--rows 50] [--only adult,diamonds] [--peer-rows 5]
+    python -m benchmarks.shap_values DATA [--rows 50] [--only adult,diamonds] [--peer-rows 5]
 
 For each table a boosted model is fitted (`automl fit --only boosting --trials 1`, whose features are the raw columns), and rows
 are explained by what ships, the graph from raw columns, against 100 training rows on the margin (log-odds; of a regression the
@@ -160,8 +160,7 @@ def per_row(first: Array, second: Array) -> Array:
 def measure(data: Path, name: str, target: str, how: argparse.Namespace) -> str:
     frame = pd.read_csv(data / name / "data.csv")
     with tempfile.TemporaryDirectory() as scratch:
-        given = {"target": target} if target else {}
-        run = automl.fit(data / name / "data.csv", out=Path(scratch) / "run", trials=1, only=["boosting"], **given)
+        run = automl.fit(data / name / "data.csv", target=target or None, out=Path(scratch) / "run", trials=1, only=["boosting"])
         folder = run.folder / "model"
         predictor = open_predictor(folder)
         binary = len(run.profile.classes) == 2

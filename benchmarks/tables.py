@@ -1,6 +1,6 @@
 """Scores on an outer test part after `automl fit`, by the whole command in a process of its own.
 
-    python benchmarks/tables.py DATA [--time 120] [--only adult,car] [--splits N]
+    python -m benchmarks.tables DATA [--time 120] [--only adult,car] [--splits N]
 
 Published ten-fold results of default LightGBM for comparison: adult ROC-AUC .930, credit-g .741, diamonds RMSE 534,
 car log loss .036 (AutoML Benchmark 2023).

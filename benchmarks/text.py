@@ -1,6 +1,6 @@
 """Scores on a test part after `automl fit` on texts, by the whole command in a process of its own.
 
-    python benchmarks/text.py DATA [--time 300] [--only sst2,trec6] [--splits N] [--rungs tfidf_linear]
+    python -m benchmarks.text DATA [--time 300] [--only sst2,trec6] [--splits N] [--rungs tfidf_linear]
 
 DATA/NAME holds train.csv and test.csv, or data.csv of which a stratified quarter is kept for testing. For comparison:
 on sst2 a CNN from scratch has .827 and on trec6 .912 (Kim, 2014); on the 2,000 long movie reviews NBSVM has .895 by
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import Measured, automl_command, measured
 
 from automl.core.metrics import metric
 from automl.core.model import load
 from automl.core.predictor import encode_target
+from benchmarks.measuring import Measured, automl_command, measured
 
 GOALS = {
     "sms_spam": ("f1", 0.96, ()),

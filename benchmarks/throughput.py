@@ -14,11 +14,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from automl.core.readout import Readout
 from automl.encoders.graph import GraphBuilder
 from automl.learners.trees import joined
 from automl.search.pipeline import build_graph, fit_pipeline
@@ -66,7 +68,7 @@ def main() -> None:
     tensors = {name: builder.input(name, "float32", block.shape[1]) for name, block in blocks.items()}
     output = pipeline.fitted.graph(builder, tensors)
     builder.output(output, "probabilities", "float32", ("batch", 2))
-    whole, trees = session_of(build_graph(pipeline, context), options.jobs), session_of(builder.build(), options.jobs)
+    whole, trees = session_of(build_graph(pipeline, context, Readout()), options.jobs), session_of(builder.build(), options.jobs)
     matrix, _ = joined(blocks)
     booster = pipeline.fitted.booster  # type: ignore[attr-defined]
     ways: dict[str, Callable[[], Any]] = {
@@ -85,8 +87,11 @@ def main() -> None:
         best = min(times)
         print(f"{name:28} {options.rows / best:10,.0f} rows a CPU second, {theirs / best:.2f} of LightGBM")
     print(f"largest difference of a probability {difference:.1e}")
-    rows = [{name: values[place : place + 1] for name, values in inputs.items()} for place in range(1000)]
-    one = statistics.median(1000 * seconds(lambda row=row: whole.run(["probabilities"], row)) for row in rows)
+    taken = []
+    for place in range(1000):
+        row = {name: values[place : place + 1] for name, values in inputs.items()}
+        taken.append(1000 * seconds(partial(whole.run, ["probabilities"], row)))
+    one = statistics.median(taken)
     print(f"one row through the graph: median {one:.3f} ms")
 
 

@@ -1,6 +1,6 @@
 """Microseconds a training step: our compiled epoch against keras.Model.fit on the same net, data and batch size.
 
-    python benchmarks/training_step.py [--rows 10000] [--features 30] [--width 128] [--batch 256] [--epochs 5]
+    python -m benchmarks.training_step [--rows 10000] [--features 30] [--width 128] [--batch 256] [--epochs 5]
 
 Prints one line a way of training and the ratio; the aim is a ratio of at least 3. Exit code 1 below it.
 """
@@ -97,7 +97,9 @@ def main() -> int:
     features = generator.normal(size=(options.rows, options.features)).astype(np.float32)
     target = (features[:, 0] * features[:, 1] + features[:, 2] > 0).astype(np.int64)
     steps = -(-options.rows // options.batch)
-    ways, first, later = {"compiled epoch": compiled_epochs, "model.fit": keras_epochs}, {}, {}
+    ways = {"compiled epoch": compiled_epochs, "model.fit": keras_epochs}
+    first: dict[str, float] = {}
+    later: dict[str, list[float]] = {}
     trainers = {
         name: way(make_net(options.features, options.width), features, target, options.batch) for name, way in ways.items()
     }

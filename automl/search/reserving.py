@@ -23,7 +23,7 @@ LIKELY_SEEDS = 3
 """Seeds of the last fit that time is kept for; a net is tried first rather than that there are more than one."""
 CERTAIN = 1.1
 """Of what shipping trials together is expected to take: without a second fit what ships has not learned from the sealed rows."""
-MOST_MILLISECONDS = 1.0
+MOST_MILLISECONDS, MOST_OF_AN_ENSEMBLE = 0.3, 1.0
 """Further seeds are fitted only as long as so many times what a row takes stays below this, or the limit that is given."""
 FRESH_SHARE_OF_BEST = 0.1
 LEFT_OUT = "fresh ones would have taken more than a tenth of the time, and the preset best leaves them out then"
@@ -142,13 +142,14 @@ class Reserve:
         """
         context, expected = self.standing.context, self._fit([outcome], 1)
         slower = CERTAIN if measured is None or not expected else (measured["seconds"] + measured["export_seconds"]) / expected
+        usual = MOST_OF_AN_ENSEMBLE if outcome.trial.members else MOST_MILLISECONDS
         whole = with_whole_nets(outcome.trial, {each.trial.id: each.trial.settings for each in self.standing.outcomes})
         for trial in (whole, outcome.trial) if whole != outcome.trial else (whole,):
             for count in range(most_seeds(context), 0, -1):
                 seeded = with_seeds(context, trial, count)
                 seconds, times = slower * self._fit([replace(outcome, trial=seeded)], 1), fitted_seeds(seeded)
                 larger = times * (nets_against(trial, outcome.trial) if _is_limited(context.plan) else 1)
-                if seconds <= left_seconds and (larger == 1 or _within_limits(context.plan, measured or {}, larger)):
+                if seconds <= left_seconds and (larger == 1 or _within_limits(context.plan, measured or {}, larger, usual)):
                     return seeded
         return outcome.trial
 
@@ -214,9 +215,9 @@ def _is_limited(plan: Plan) -> bool:
     return plan.max_latency_ms is not None or plan.max_size_mb is not None
 
 
-def _within_limits(plan: Plan, measured: dict[str, Any], count: float) -> bool:
-    """Whether so many times the bytes and milliseconds of a model are allowed; where trials are counted the clock is asked only
-    for a limit that was given."""
-    usual = MOST_MILLISECONDS if plan.trials is None else math.inf
+def _within_limits(plan: Plan, measured: dict[str, Any], count: float, usual: float) -> bool:
+    """Whether so many times the bytes and milliseconds of a model are allowed: `usual` ones where the plan names no limit. Where
+    trials are counted the clock is asked only for a limit that was given."""
+    usual = usual if plan.trials is None else math.inf
     latency, size = plan.max_latency_ms or usual, 1e6 * (plan.max_size_mb or math.inf)
     return count * measured.get("milliseconds_a_row", 0.0) <= latency and count * measured.get("bytes", 0) <= size
