@@ -354,7 +354,7 @@ def describe_verification(found: Verification) -> str:
     """What holds and what differs, a line a part; then what was left aside."""
     lines = []
     for part in found.parts:
-        count = f"{part.values:,}" if part.holds else f"{len(part.differences):,} of {part.values:,}"
+        count = f"{part.values:,}" if part.holds else f"{len(part.differences):,} of {max(part.values, len(part.differences)):,}"
         lines.append(f"{'holds' if part.holds else 'DIFFERS':<8} {part.name:<12} {count:>12}  {part.sentence}")
         lines += [_wrapped(str(each), 9) for each in part.differences[:MOST_DIFFERENCES]]
         more = len(part.differences) - MOST_DIFFERENCES

@@ -59,7 +59,7 @@ def parts_of_target(case: Case) -> list[tuple[str, Array]]:
     edges = np.unique(np.quantile(case.prediction, np.linspace(0, 1, FIFTHS + 1)[1:-1]))
     place = np.searchsorted(edges, case.prediction, side="right")
     names = ["lowest", *["second", "third", "fourth"][: len(edges) - 1], "highest"] if len(edges) == FIFTHS - 1 else []
-    found = [(f"{name} fifth of the predictions", place == at) for at, name in enumerate(names)]
+    found = [(f"the prediction is in the {name} fifth", place == at) for at, name in enumerate(names)]
     return [(text, rows) for text, rows in found if rows.sum() >= FEWEST_ROWS]
 
 
