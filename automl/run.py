@@ -369,7 +369,7 @@ class Sitting:
         shipped = self.refit(folder, dataset, prepared, evaluated, climb, len(rows))
         evidence = self.probe(context, evidence, climb, workshop)
         evidence = self.learning_curve(context, evidence, climb)
-        workshop.close()  # nothing is trained any more: judging has the memory for itself
+        workshop.close()  # it has nothing more to train: judging has the memory for itself
         with self.stage("evaluate", "predicting the judged rows"):
             case = search.evaluate(folder.path / "evaluated", dataset, prepared, evidence, evaluated, climb, self.deadline)
             folder.keep(case, prepared, search.out_of_fold_of(climb, evidence))

@@ -68,7 +68,7 @@ def cell(frame: pd.DataFrame, target: str, task: str, seed: int, rung: str, leve
     context, sealed = prepared.context, prepared.sealed
     architecture = context.architecture(rung)
     space = space_of(context, architecture)
-    outcome = run_trial(context, architecture, 0, space.start(0) if space.starts else space.default(), Deadline(None))
+    outcome = run_trial(context, architecture, 0, space.start(0), Deadline(None))
     assert outcome.predictions is not None, outcome.trial.message
     readout = fit_readout(context, outcome.predictions)
     assert readout.conformal is not None

@@ -29,7 +29,7 @@ FORMAT = 1
 LEAST_ONNXRUNTIME = (1, 24)
 CHUNK_ROWS = 1024
 """Rows of plain cells that the graph takes at once: it holds what every node makes of them, which of the nets of an ensemble is
-some 100 kB a row. A contract names its own number where cells become large arrays."""
+hundreds of kB a row. A contract names its own number where cells become large arrays."""
 MEDIA_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".wav", ".flac", ".ogg", ".aiff")
 """Files that are rows themselves and hold none."""
 MISSING_DATE = int(np.iinfo(np.int64).min)

@@ -241,7 +241,7 @@ def test_the_last_fit_has_as_many_seeds_as_time_and_limits_allow(prepared: Prepa
         climb.deadline = Deadline(left + climb.reserve.judging())
         fits = climb.last_fits(outcome.trial, measured)
         assert fits[-1] == outcome.trial
-        assert len(fits) == (2 if fits[0] != outcome.trial else 1)
+        assert len(fits) == (2 if fitted_seeds(fits[0]) > 1 else 1)
         assert sum(each.weight for each in fits[0].members) in (0, pytest.approx(1.0))
         return fitted_seeds(fits[0])
 
