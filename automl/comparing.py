@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,16 @@ Array = np.ndarray[Any, Any]
 FEWEST_ROWS = 20
 """Rows judged by both, below which their difference says nothing."""
 RESAMPLES, SIGNIFICANT = 1000, 0.05
-_SCORES = "AML202"
+_SCORES, _GAPS = "AML202", "AML411"
 _OF_THE_PLACE = ("out", "jobs", "memory")
 
 
 @dataclass(frozen=True)
 class Side:
-    """One run: where it is, what came of it, and its scores by metric."""
+    """One run: where it is, what came of it, its scores by metric, and the gaps between its sensitive groups, where it has any.
+
+    gaps: such as "sex: equalised odds" to the largest difference between two groups, with its interval.
+    """
 
     run: str
     source: str
@@ -40,6 +43,7 @@ class Side:
     scores: dict[str, Number]
     bytes: int | None
     milliseconds_a_row: float | None
+    gaps: dict[str, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def compare(first: Run, second: Run) -> Comparison:
 
 def _side(run: Run) -> Side:
     report, facts = run.report, run.report["facts"]
-    found = next((finding.numbers for finding in run.findings if finding.code == _SCORES), {})
+    found, gaps = (next((each.numbers for each in run.findings if each.code == code), {}) for code in (_SCORES, _GAPS))
     return Side(
         run=str(run.folder),
         source=str(read_json(run.folder / "dataset.json")["source"]),
@@ -105,6 +109,7 @@ def _side(run: Run) -> Side:
         scores={name: value for name, value in found.items() if name in METRICS},
         bytes=report["model"]["bytes"],
         milliseconds_a_row=report["model"]["milliseconds_a_row"],
+        gaps=gaps,
     )
 
 

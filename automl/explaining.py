@@ -70,7 +70,8 @@ class RowExplanation:
     about: the class whose log-odds are explained, or the target. base + all that is added = output; of classes these are
     log-odds, and the probabilities beside them the same as shares. start: what base is, in words. called_from: the
     probability of the positive class from which on it is called for this row, where a threshold decides and not which class
-    is more probable. note: why there is no counterfactual.
+    is more probable. note: why there is no counterfactual. unusual: why the row is unlike the training data; empty where it
+    is like it.
     """
 
     row: int
@@ -86,6 +87,7 @@ class RowExplanation:
     counterfactuals: tuple[Counterfactual, ...] = ()
     note: str = ""
     start: str = ""
+    unusual: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,10 @@ def explain(
     contract, model = read_json(folder / "model" / "contract.json"), load(folder)
     profile = read_json(folder / "profile.json")
     if profile["modality"] != "tabular":
-        raise InputError(ELSEWHERE.format(profile["modality"], folder / "report.html"), "open it in a browser")
+        hint = "open it in a browser"
+        if profile["modality"] == "mixture":
+            hint += ", or fit again with `--modality tabular`: the rows of a model without the texts and files can be explained"
+        raise InputError(ELSEWHERE.format(profile["modality"], folder / "report.html"), hint)
     names = [column["name"] for column in contract["columns"]]
     held = _held(folder, hold, names)
     frame = _chosen(model.table(rows), row)
@@ -243,11 +248,13 @@ class _Explainer:
         model = strongest(self.margins, cells, compared, MOST_PLAYERS, 0)
         found = attribute(model, cells, compared, 0, rounds=ROUNDS)
         predicted = self.model.predict(frame)
+        unusual = self.model.unusual(frame) if self.contract.get("guardrail") else {}
         chances = self.model.predict_proba(frame) if self.classes else None
         rows = []
         for at in range(len(frame)):
             chance = None if chances is None else np.asarray(chances[at], np.float64)
             row = self._row(frame, cells, found, at, (_plain(predicted[at]), chance, start + at))
+            row = replace(row, unusual=tuple(unusual.get(at, ())))
             rows.append(row if limits is None else replace(row, called_from=float(limits[at])))
         compared_rows = len(next(iter(compared.values()), ()))
         facts = (str(self.folder), str(self.contract["target"]), bool(self.classes), compared_rows, self.held)
@@ -270,7 +277,7 @@ class _Explainer:
         )
         base, end = float(found.base[output]), float(found.output[at, output])
         answers, note = self._counterfactuals(frame, cells, at, prediction)
-        shares = {}
+        shares: dict[str, Any] = {}
         if chance is not None:
             shares = {
                 "probability": float(chance[called]),

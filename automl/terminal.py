@@ -265,9 +265,12 @@ def describe_comparison(found: Comparison) -> str:
         ("a row", milliseconds(first.milliseconds_a_row), milliseconds(second.milliseconds_a_row)),
         ("judged on", first.judged_on, second.judged_on),
     ]
-    for name in dict.fromkeys([*first.scores, *second.scores]):
-        told = [measured(side.scores[name]) if name in side.scores else ("-", "") for side in (first, second)]
-        rows.append((METRICS[name].title, *(f"{value}{f' ({interval})' if interval else ''}" for value, interval in told)))
+    kinds = (("", (first.scores, second.scores)), ("gap in ", (first.gaps, second.gaps)))
+    for kind, sides in kinds:
+        for name in dict.fromkeys([*sides[0], *sides[1]]):
+            told = [measured(side[name]) if name in side else ("-", "") for side in sides]
+            title = f"{kind}{name}" if kind else METRICS[name].title
+            rows.append((title, *(f"{value}{f' ({interval})' if interval else ''}" for value, interval in told)))
     lines = [table(("", first.run, second.run), rows)]
     if found.settings:
         settings = [(name, *map(_setting, values)) for name, values in found.settings.items()]
@@ -304,10 +307,14 @@ def describe_explanations(found: Explanations) -> str:
     lines += [f"... and {left_out:,} more row{'s' * (left_out != 1)}: see --row, --html or --json", ""] if left_out > 0 else []
     how = f"Compared with {found.background_rows} training rows"
     how += f"; held: {', '.join(found.held)}" if found.held else ""
-    return "\n".join([*lines, f"{how}. What a column adds is no cause: changing it in the world need not have this effect."])
+    how += ". What a column adds is no cause: changing it in the world need not have this effect."
+    if found.classification:
+        how += " The share at the start belongs to the mean of the log-odds; it is not how frequent the class is."
+    return "\n".join([*lines, _wrapped(how, 0)])
 
 
 def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator[str]:
+    from automl.report.explanation import unlike
     from automl.report.numbers import number, percent
 
     from_on = "" if each.called_from is None else f'; "{each.about}" is called from {percent(each.called_from)} on'
@@ -336,6 +343,8 @@ def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator
         yield line(name, bar, f"{'+' if adds > 0 else ''}{number(adds, 3)}")
     yield line(about, "", number(each.output, 3), each.output_probability)
     yield ""
+    if each.unusual:
+        yield _wrapped(unlike(each.unusual), 2)
     for answer in each.counterfactuals:
         changes = " and ".join(f"{part.column} = {part.instead} (now {part.value})" for part in answer.changes)
         would = number(answer.prediction) if isinstance(answer.prediction, float) else answer.prediction

@@ -531,15 +531,18 @@ def _named(findings: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _report(kept: _Kept) -> Part:
     """report.json put together again from the profile, the plan, the evidence and the findings of the folder."""
-    from automl.report import report
-
-    content = kept.word("report.json")
-    findings = [decode(Finding, each) for each in kept.word("findings.json")]
-    own = _facts(kept)
-    again = encode(report(kept.profile, kept.plan, kept.evidence, findings, {**kept.facts, **own}))
-    values = _count({**again, "facts": own})
+    content, again = kept.word("report.json"), _report_again(kept)
+    values = _count({**again, "facts": _facts(kept)})
     said = "verdict, headline, ladder, actions and every word in it made again from the other files"
     return Part("report", said, values, tuple(_differences("report.json", "", content, again)))
+
+
+def _report_again(kept: _Kept) -> dict[str, Any]:
+    from automl.report import report
+
+    findings = [decode(Finding, each) for each in kept.word("findings.json")]
+    again: dict[str, Any] = encode(report(kept.profile, kept.plan, kept.evidence, findings, {**kept.facts, **_facts(kept)}))
+    return again
 
 
 def _facts(kept: _Kept) -> dict[str, Any]:
@@ -555,15 +558,17 @@ def _facts(kept: _Kept) -> dict[str, Any]:
 
 
 def _pages(kept: _Kept) -> Part:
+    """The pages made again from report.json, or, where that was changed, from the report that the other files give."""
     from automl.report import card, render
 
-    content = kept.word("report.json")
-    pages = {"report.html": render(content), "MODEL_CARD.md": card(content)}
-    differences = [
-        Difference(name, "is not the page that report.json gives")
-        for name, text in pages.items()
-        if not (kept.folder / name).is_file() or (kept.folder / name).read_bytes() != text.encode("utf-8", "replace")
-    ]
+    content, again = kept.word("report.json"), _report_again(kept)
+    pages: dict[str, Callable[[dict[str, Any]], str]] = {"report.html": render, "MODEL_CARD.md": card}
+    differences = []
+    for name, made in pages.items():
+        held = (kept.folder / name).read_bytes() if (kept.folder / name).is_file() else None
+        if all(held != made(each).encode("utf-8", "replace") for each in (content, again)):
+            told = "is missing" if held is None else "and report.json do not say the same: one of the two was changed"
+            differences.append(Difference(name, told))
     return Part("pages", "report.html and MODEL_CARD.md made again from report.json", len(pages), tuple(differences))
 
 

@@ -5,7 +5,9 @@
 Planted one at a time: a copy of the target with noise (of a class: 1, 2 or 5 % of the labels drawn anew; of a number: noise of
 5, 10 or 20 % of its standard deviation), a column that is filled after the event only (in 95 % of its rows and 2 % of the
 others), 10 % duplicate rows, identifiers shared by three near-copies of a row (named as one, and named neutrally), and dates
-along which the target drifts, with the rows shuffled. Nothing is trained but the small models of the checks.
+along which the target drifts, with the rows shuffled. Told apart and not counted: a copy that is mostly noise (20 % of the
+labels drawn anew; 70 % of the standard deviation, a correlation of .82), which only the other columns can give away. Nothing
+is trained but the small models of the checks.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ TABLES: dict[str, tuple[str, str, list[str]]] = {
 """Name to target, task, and columns that are known to leak and are dropped first."""
 TRUE_ALARMS = {("bank-marketing", "duration")}
 CODES = ("AML101", "AML102", "AML112", "AML118", "AML119")
-NOISE = {"classes": (0.01, 0.02, 0.05), "numbers": (0.05, 0.1, 0.2)}
+NOISE = {"classes": (0.01, 0.02, 0.05, 0.2), "numbers": (0.05, 0.1, 0.2, 0.7)}
 PLANTED = "planted"
 
 Plant = Callable[[pd.DataFrame, str, bool, np.random.Generator], pd.DataFrame]
@@ -111,6 +113,7 @@ def shuffled_time(frame: pd.DataFrame, target: str, numbers: bool, generator: np
     return frame.assign(**{PLANTED: days.strftime("%Y-%m-%d")})
 
 
+HEAVY = "copy, mostly noise"
 PLANTS: dict[str, Plant] = {
     "copy, least noise": copy_with_noise(0),
     "copy, more noise": copy_with_noise(1),
@@ -120,6 +123,7 @@ PLANTS: dict[str, Plant] = {
     "shared ids, named patient_id": shared_ids("patient_id", "P"),
     "shared ids, named planted": shared_ids(PLANTED, "K"),
     "shuffled time": shuffled_time,
+    HEAVY: copy_with_noise(3),
 }
 
 
@@ -184,8 +188,9 @@ def main() -> None:
         print(f"{name}: {said}; untouched: accused {sorted(alarms) or 'none'}, {copies}, {seconds:.1f} s", flush=True)
     for plant, names in found.items():
         print(f"{plant:30} {len(names)} of {len(tables)}")
-    hits = sum(map(len, found.values()))
-    print(f"found {hits} of {len(tables) * len(PLANTS)} ({hits / len(tables) / len(PLANTS):.0%})")
+    counted = [names for plant, names in found.items() if plant != HEAVY]
+    hits, total = sum(map(len, counted)), len(tables) * len(counted)
+    print(f"found {hits} of {total} ({hits / total:.0%}), without the copies that are mostly noise")
     print(f"falsely accused {len(false_alarms)} of {columns} columns ({len(false_alarms) / columns:.1%}): {false_alarms}")
 
 

@@ -81,7 +81,7 @@ def group_column(column: ColumnProfile, whole: pd.DataFrame) -> GroupColumn:
         names = tuple(f"{level:g}" if spelling is None else str(spelling[numbers == level].iloc[0]) for level in levels)
     else:
         edges = np.unique(np.quantile(numbers[~np.isnan(numbers)], [0.25, 0.5, 0.75]))
-        middle = [f"above {low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+        middle = [f"above {low:g}, up to {high:g}" for low, high in itertools.pairwise(edges)]
         names = (f"up to {edges[0]:g}", *middle, f"above {edges[-1]:g}")
     return GroupColumn(column.name, names, tuple(edges.tolist()))
 

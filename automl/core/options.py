@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automl.core.errors import InputError, nearest
+from automl.core.metrics import metric
 from automl.core.profile import Kind
 from automl.core.tasks import Task
 
@@ -123,6 +124,8 @@ def _check_values(values: Mapping[str, Any]) -> None:
     _check_choice("preset", values.get("preset", "balanced"), list(PRESETS))
     _check_choice("task", values.get("task", Task.BINARY), [task.value for task in Task])
     _check_choice("way to mitigate", values.get("mitigate", MITIGATIONS[0]), list(MITIGATIONS))
+    if "metric" in values:
+        metric(values["metric"])
     _check_threshold(values)
     for option in ("exclude_sensitive", "mitigate"):
         if values.get(option) and not values.get("sensitive"):

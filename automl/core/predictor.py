@@ -932,29 +932,36 @@ def notes_on(rows: Any, contract: Mapping[str, Any]) -> list[str]:
     """One sentence each on what makes the predictions of these rows doubtful; empty where nothing does.
 
     rows: as for Predictor.predict. Told are columns that came out as missing in every row, which a column that is
-    written in another way does too, and categories of which the model knows none.
+    written in another way does too, words where numbers or dates are expected, and categories of which the model knows none.
     """
     told = list(getattr(rows, "notes", ()))
     if contract.get("arrangement") or contract.get("task") == "forecast":
         return told
     rows = as_table([rows] if isinstance(rows, Mapping) and not _holds_columns(rows) else rows)
     names = dict(zip(header_names(list(rows)), rows, strict=True))
-    missing, unseen = [], []
+    missing, unseen, unread = [], [], []
     for column in contract["columns"]:
         if "feeds" in column or column["parse"]["as"] not in _PLAIN or column["name"] not in names:
             continue
         values = rows[names[column["name"]]]
-        present, known = _told_by(values, make_parser(column["parse"]), column.get("levels"))
+        parser = make_parser(column["parse"])
+        present, known = _told_by(values, parser, column.get("levels"))
         if not present and column.get("missing_fraction", 0.0) ** max(1, len(values)) < _SURPRISING:
             missing.append(column["name"])
         elif present and not known:
             unseen.append(column["name"])
+        elif words := _unreadable(values, parser):
+            unread.append((column["name"], words))
     if missing:
         count = "1 column has" if len(missing) == 1 else f"{len(missing)} columns have"
         told.append(f"{count} no value that could be read in any row and count as missing: {_few(missing)}")
     if unseen:
         count = "1 column has" if len(unseen) == 1 else f"{len(unseen)} columns have"
         told.append(f"{count} only values that the training data does not have: {_few(unseen)}")
+    for name, words in unread[:_NOTE_NAMES]:
+        at, word = words[0]
+        others = ", and so do others" if len(words) > 1 else ""
+        told.append(f'"{word}" in column "{name}" (row {at + 1:,}) cannot be read and counts as missing{others}')
     if not missing and not unseen and "told" in EXTENSIONS:  # else that is why rows are unlike the training data
         told += EXTENSIONS["told"](contract, rows)
     return told
@@ -974,6 +981,24 @@ def _told_by(values: Any, parser: Parser, levels: Sequence[str] | None) -> tuple
         if len(found) and (known_levels is None or not known_levels.isdisjoint(found.tolist())):
             return True, True
     return present, False
+
+
+def _unreadable(values: Any, parser: Parser) -> list[tuple[int, str]]:
+    """(row, cell) of the different words that stand for no value, though the training data has no such word for missing."""
+    if isinstance(parser, Category):
+        return []
+    cells = list(values) if str(getattr(values, "dtype", "")) == "category" else plain_values(values)
+    first: dict[str, int] = {}
+    for row, cell in enumerate(cells if isinstance(cells, list) else ()):
+        if type(cell) is str:
+            first.setdefault(cell, row)
+    found = []
+    for cell, row in first.items():
+        value = parser.value(cell)
+        missing = value != value or value == parser.missing_value
+        if missing and canonical(cell).casefold() not in parser.missing:
+            found.append((row, cell))
+    return found
 
 
 def _few(names: list[str]) -> str:

@@ -131,6 +131,7 @@ class Profile:
     rows_without_target: int = 0
     duplicates: Duplicates = Duplicates()
     duplicate_columns: tuple[tuple[str, str], ...] = ()
+    renamed_columns: tuple[tuple[str, str], ...] = ()
     suspected_leaks: tuple[Suspicion, ...] = ()
     ordered_in_time: str | None = None
     notes: tuple[str, ...] = ()

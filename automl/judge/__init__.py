@@ -104,7 +104,9 @@ def judge(case: Case, listener: Listener = silent, clocks: Clocks | None = None)
         findings.append(_left_out(case, not_made, shortened))
     findings.sort(key=lambda finding: finding.code)
     issues = sum(finding.severity in (Severity.STOP, Severity.ISSUE) for finding in findings)
-    listener(Event("judge", f"{len(findings)} findings, {issues} to look at", "end", {"issues": issues}))
+    tips = sum(finding.severity is Severity.TIP for finding in findings)
+    told = f"{len(findings)} findings: {count_text(issues, 'issue')}, {count_text(tips, 'tip')}"
+    listener(Event("judge", told, "end", {"issues": issues}))
     return findings
 
 

@@ -124,7 +124,7 @@ def _conditions_of(column: ColumnProfile, values: Any) -> list[Condition]:
             found.append(Condition(name, f"{name} is above {_text(column, edge)}", numbers > edge))
         if at > 0:
             between = (numbers > edges[at - 1]) & (numbers <= edge)
-            found.append(Condition(name, f"{name} is above {_text(column, edges[at - 1])} to {_text(column, edge)}", between))
+            found.append(Condition(name, f"{name} is above {_text(column, edges[at - 1])}, up to {_text(column, edge)}", between))
     return found
 
 

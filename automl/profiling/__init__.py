@@ -21,7 +21,7 @@ from automl.core.tasks import Task
 from automl.profiling.association import MOST_ROWS, associations, binned
 from automl.profiling.cells import MISSING_DATE, Cells, cells_of
 from automl.profiling.describe import clean_column, describe
-from automl.profiling.duplicates import column_hash, duplicate_columns, find_duplicates
+from automl.profiling.duplicates import column_hash, duplicate_columns, find_duplicates, renamed_columns
 from automl.profiling.kinds import ALL_MISSING, FORCEABLE, Verdict, forced, kind_of
 from automl.profiling.leaks import hidden, suspicions
 from automl.profiling.numbers import number_text
@@ -39,6 +39,8 @@ _NOT_FEATURES = {
 FILES = (Kind.IMAGE, Kind.AUDIO)
 _ARRAYS = (*FILES, Kind.SERIES, Kind.TEXT)
 """Kinds whose cells are too rich to be compared value by value with the target."""
+_RENAMED = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY)
+"""Kinds that can say in other words what another column says."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,11 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
     modality, modality_evidence = _modality(dataset, examined.columns, options.modality)
     examined = _for_modality(examined, modality, dataset)
     same: tuple[tuple[str, str], ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     duplicates, leaks = Duplicates(), list[Suspicion]()
     if target.task is not Task.FORECAST:  # rows of a series do not stand for themselves: neither copies nor single columns tell
         examined, same = _without_copies(examined)
+        renamed = _renamed(examined)
         duplicates = _duplicates(examined, target)
         examined, leaks = _associated(examined, target)
     if options.drop_leaks:
@@ -96,6 +100,7 @@ def profile(dataset: Dataset, options: Options = Options(), listener: Listener =
         columns=examined.columns,
         duplicates=duplicates,
         duplicate_columns=same,
+        renamed_columns=renamed,
         suspected_leaks=tuple(leaks),
         ordered_in_time=dataset.reading["arrangement"]["time"] if target.task is Task.FORECAST else _ordered_in_time(examined),
         notes=(*_rows_not_read(dataset), *notes, *target.notes, *_reading_notes(dataset), *_ambiguous_dates(examined)),
@@ -247,6 +252,17 @@ def _without_copies(examined: Examined) -> tuple[Examined, tuple[tuple[str, str]
     )
     changes = {copy: {"role": Role.UNUSED, "reason": f'it equals "{first}" in every row'} for first, copy in same}
     return examined.replaced(changes), same
+
+
+def _renamed(examined: Examined) -> tuple[tuple[str, str], ...]:
+    """Pairs of features that say the same in other words; columns of nearly as many values as rows say that by chance."""
+    rows = len(next(iter(examined.clean.values())))
+    told = [
+        column.name
+        for column in examined.columns
+        if column.role is Role.FEATURE and column.kind in _RENAMED and 2 <= column.unique <= min(rows // 10, 1000)
+    ]
+    return renamed_columns(told, [column_hash(examined.clean[name]) for name in told])
 
 
 def _duplicates(examined: Examined, target: Target) -> Duplicates:

@@ -15,6 +15,7 @@ from automl.core.table import Category, Column
 Array = np.ndarray[Any, Any]
 _TEST_SHARE = 0.2
 _AGREEMENT = 0.8
+_FIRST_ROWS = 5_000
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -100,3 +101,22 @@ def duplicate_columns(names: Sequence[str], hashes: Sequence[Array]) -> tuple[tu
         else:
             first[key] = name
     return tuple(found)
+
+
+def renamed_columns(names: Sequence[str], hashes: Sequence[Array]) -> tuple[tuple[str, str], ...]:
+    """(first, second) of columns that say the same in other words: one value of the one goes with one value of the other.
+
+    hashes: (rows,) of columns with fewer values than rows. A few rows sort out most pairs before all are looked at.
+    """
+    first: dict[bytes, int] = {}
+    found = []
+    for at, each in enumerate(hashes):
+        other = first.setdefault(_in_order_of_appearance(each[:_FIRST_ROWS]).tobytes(), at)
+        if other != at and np.array_equal(_in_order_of_appearance(hashes[other]), _in_order_of_appearance(each)):
+            found.append((names[other], names[at]))
+    return tuple(found)
+
+
+def _in_order_of_appearance(values: Array) -> Array:
+    """(rows,) values numbered as they first appear: alike for columns that differ in names only."""
+    return np.asarray(pd.factorize(values)[0])

@@ -39,9 +39,11 @@ def card(content: dict[str, Any]) -> str:
 
 
 def _plain(text: Any) -> str:
-    """Text that Markdown and HTML leave alone."""
+    """Text that Markdown and HTML leave alone, and that reads well as it stands: ">" is one only where a line begins."""
     line = " ".join("".join(each if each.isprintable() else " " for each in str(text)).split())
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    line = re.sub(r"&(?=#?\w+;)", "&amp;", line).replace("<", "&lt;")
+    line = f"&gt;{line[1:]}" if line.startswith(">") else line
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", line)
 
 
 def _said(text: Any) -> str:

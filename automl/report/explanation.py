@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,6 +12,15 @@ from automl.report import html, svg
 from automl.report.numbers import is_number, number, percent
 
 MOST_ROWS, MOST_STEPS = 50, 12
+
+
+def unlike(reasons: Sequence[str]) -> str:
+    """What is said of a row that the guardrail flags for these reasons; "" without any."""
+    return (
+        f"This row is unlike the training data, so trust neither the prediction nor this: {'; '.join(reasons)}."
+        if reasons
+        else ""
+    )
 
 
 def page(content: dict[str, Any]) -> str:
@@ -24,6 +34,7 @@ def fragment(content: dict[str, Any]) -> str:
     parts = []
     for each in shown["rows"][:5]:
         told = "".join(f"<li>{svg.clean(answer)}</li>" for answer in each["answers"])
+        told += f"<li>{svg.clean(each['unusual'])}</li>" if each["unusual"] else ""
         steps = "".join(f"<tr><td>{svg.clean(name)}</td><td>{svg.clean(value)}</td></tr>" for name, value in each["steps"])
         parts.append(f"<h4>{svg.clean(each['title'])}</h4><table>{steps}</table><ul>{told}</ul>")
     return f"<div>{''.join(parts)}<p>{svg.clean(shown['how'])}</p></div>"
@@ -39,7 +50,8 @@ def _view(content: dict[str, Any]) -> dict[str, Any]:
         " have this effect."
     )
     if content["scale"] == "log-odds":
-        how += " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities."
+        how += " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities, nor how"
+        how += " frequent the class is."
         how += " 1 more in log-odds multiplies the odds by 2.7, which takes 50 % to 73 % and 90 % to 96 %."
     return {
         "run": content["run"],
@@ -73,6 +85,7 @@ def _row(each: dict[str, Any], content: dict[str, Any], at: int) -> dict[str, An
         "table": html._table(svg.table(figure), html._LIMITS[0]),
         "steps": [(name, number(adds, 3)) for name, adds in steps],
         "shares": shares,
+        "unusual": unlike(each["unusual"]),
         "answers": [_answer(answer) for answer in each["counterfactuals"]],
         "note": each["note"],
     }

@@ -282,22 +282,27 @@ def command_of(action: str, facts: dict[str, Any]) -> str:
 
 
 def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[str, str]]:
-    """What the findings ask for, the gravest and what makes the verdict first, with the command where an option does it."""
+    """What the findings ask for, the gravest and what makes the verdict first, with the command where an option does it.
+
+    What asks for the same, or for the same command, is told once, by its gravest finding; the others stand beside theirs.
+    """
     wanted = [each for each in by_severity(findings) if each.action and SEVERITY_ORDER.index(each.severity) < 3]
     wanted.sort(key=lambda each: (SEVERITY_ORDER.index(each.severity), each.code != NOT_BETTER_THAN_BASELINE))
     actions: list[dict[str, str]] = []
     for each in wanted:
-        if each.action not in [known["text"] for known in actions]:
-            actions.append(
-                {
-                    "severity": each.severity.value,
-                    "code": each.code,
-                    "title": each.title,
-                    "because": each.sentence,
-                    "text": each.action,
-                    "command": command_of(each.action, facts),
-                }
-            )
+        command = command_of(each.action, facts)
+        if any(each.action == known["text"] or (command and command == known["command"]) for known in actions):
+            continue
+        actions.append(
+            {
+                "severity": each.severity.value,
+                "code": each.code,
+                "title": each.title,
+                "because": each.sentence,
+                "text": each.action,
+                "command": command,
+            }
+        )
     return actions
 
 

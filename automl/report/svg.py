@@ -15,6 +15,8 @@ from automl.report.numbers import MINUS, fixed, is_number, number
 
 WIDTH = 460.0
 FONT = 12.0
+LABELS, LINE = 0.4, 13.0
+"""The share of a chart's width that labels of rows may take, and the height of a line of one."""
 MOST_POINTS, MOST_DOTS, MOST_BARS, MOST_CLASSES, STYLES = 160, 400, 25, 15, 6
 _NARROW, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/"), frozenset("mwMW@%—<>=+~−")
 
@@ -398,10 +400,10 @@ def _rows(
 
     above: what is drawn over them already.
     """
-    labels = list(dict.fromkeys(str(label) for each in figure.series for label in each.x))
+    labels = _row_labels(figure)
     left_out, labels = len(labels) - MOST_BARS, labels[:MOST_BARS]
     top = (above or _legend(canvas, figure.series, "fill")) + 6
-    left = 12 + min(0.4 * canvas.width, max(text_width(label) for label in labels))
+    left = 12 + min(LABELS * canvas.width, max(text_width(label) for label in labels))
     ticks, texts = _ticks(domain, 4)
     right = 14 + max(text_width(text) for text in _value_texts(figure.series).values())
     scale, bottom = Scale(ticks[0], ticks[-1], left, canvas.width - right), top + row * len(labels) + 4
@@ -409,7 +411,7 @@ def _rows(
         canvas.line(scale(tick), top, scale(tick), bottom, "axis" if tick == 0 else "grid")
         canvas.text(scale(tick), bottom + 15, text, "middle", "tick")
     for position, label in enumerate(labels):
-        canvas.text(left - 8, top + row * (position + 0.5) + 4, label, "end", room=left - 10)
+        _label(canvas, left - 8, top + row * (position + 0.5) + 4, label, left - 10)
     canvas.height = bottom + 22
     if figure.y_label:
         middle = (left + scale.end) / 2
@@ -422,18 +424,42 @@ def _rows(
     return scale, top, labels
 
 
+def _row_labels(figure: Figure) -> list[str]:
+    return list(dict.fromkeys(str(label) for each in figure.series for label in each.x))
+
+
+def _row_height(canvas: Canvas, figure: Figure, height: float) -> float:
+    """Of each row of bars or intervals: where a label needs two lines, room for them."""
+    longest = max(text_width(label) for label in _row_labels(figure)[:MOST_BARS])
+    return max(height, 2 * LINE + 6) if longest > LABELS * canvas.width + 2 else height
+
+
+def _label(canvas: Canvas, x: float, y: float, text: str, room: float) -> None:
+    """A label that ends at x, on two lines around y where it does not fit on one."""
+    words = text.split()
+    first = 0
+    while first < len(words) and text_width(" ".join(words[: first + 1])) <= room:
+        first += 1
+    if first in (0, len(words)):
+        canvas.text(x, y, text, "end", room=room)
+        return
+    canvas.text(x, y - LINE / 2, " ".join(words[:first]), "end", room=room)
+    canvas.text(x, y + LINE / 2, " ".join(words[first:]), "end", room=room)
+
+
 def _bar(canvas: Canvas, figure: Figure) -> None:
     values = [0.0, *_known(*(part for each in figure.series for part in (each.y, each.low, each.high)))]
     count = len(figure.series)
     thick = 13.0 if count == 1 else 10.0
-    row = count * (thick + 2) + 8
+    bars = count * (thick + 2) + 8
+    row = _row_height(canvas, figure, bars)
     scale, top, labels = _rows(canvas, figure, (min(values), max(values)), row)
     texts = _value_texts(figure.series)
     for position, each in enumerate(figure.series):
         for at, label in enumerate(each.x):
             if str(label) not in labels or not is_number(each.y[at]):
                 continue
-            middle = top + row * labels.index(str(label)) + 5 + position * (thick + 2) + thick / 2
+            middle = top + row * labels.index(str(label)) + (row - bars) / 2 + 5 + position * (thick + 2) + thick / 2
             value = float(each.y[at] or 0.0)
             start, end = sorted((scale(0.0), scale(value)))
             canvas.rect((start, middle - thick / 2, max(0.5, end - start), thick), f"bar {_style(figure, position)}")
@@ -459,7 +485,7 @@ def _interval(canvas: Canvas, figure: Figure) -> None:
     if figure.reference == "zero":
         values.append(0.0)
     count = len(figure.series)
-    row = 24.0 if count == 1 else 16.0 * count + 8
+    row = _row_height(canvas, figure, 24.0 if count == 1 else 16.0 * count + 8)
     scale, top, labels = _rows(canvas, figure, (min(values), max(values)), row)
     texts = _value_texts(figure.series)
     bottom = top + row * len(labels) + 4

@@ -12,7 +12,7 @@ import numpy as np
 from automl.core.evidence import FairTrial, Trial
 from automl.core.options import MOST_LOST
 from automl.search.context import Context
-from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, fit_group_thresholds
+from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, crossed_group_thresholds
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -59,7 +59,7 @@ class Fairness:
         return self._gap(rows, happened, probability >= 0.5)
 
     def measured(self, outcomes: Sequence[Outcome]) -> tuple[FairTrial, ...]:
-        """Those that are as good as the best, without and with thresholds by group."""
+        """Those that are as good as the best, without and with thresholds by group that were chosen on other rows."""
         return tuple(self._measured(outcome) for outcome in self.as_good(outcomes)[:MOST_TRIALS])
 
     def _measured(self, outcome: Outcome) -> FairTrial:
@@ -67,8 +67,8 @@ class Fairness:
         plan = self.context.plan
         weight = np.ones(len(rows)) if self.context.weight is None else self.context.weight[rows]
         lost = MOST_LOST if plan.max_accuracy_loss is None else plan.max_accuracy_loss
-        threshold = fit_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost)
-        fair = probability >= np.asarray(threshold.limits(self.by.table.columns))[rows]
+        _, limits = crossed_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost)
+        fair = probability >= limits
         trial, usual = outcome.trial, probability >= 0.5
         return FairTrial(
             trial.architecture,

@@ -7,7 +7,7 @@ group, of all that cost at most so much accuracy those with the smallest gap of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ instead of none, the gap of adult by sex and race together falls from .157 to .1
 CHANGED = 3.0
 """About so many rows are called otherwise for each that is lost, which tells how uncertain a loss of accuracy is: two standard
 errors of it are kept back, so that the price is kept on other rows too."""
+PARTS = 3
+"""What thresholds bring is told by the rows of each part, called from those that the other parts call for."""
 PLACES = 200
 """Thresholds of a group that are tried lie at so many quantiles of either class."""
 
@@ -52,6 +54,11 @@ class GroupedRows:
             return None
         return tuple(column.groups[place] for place, column in zip(places, self.columns, strict=True))
 
+    def code(self, names: Sequence[str]) -> int:
+        """The combination that these groups, one of each column, are."""
+        places = tuple(column.groups.index(name) for column, name in zip(self.columns, names, strict=True))
+        return int(np.ravel_multi_index(places, GroupThresholds(self.columns, ()).shape))
+
 
 def limits_of(readout: Readout, frame: pd.DataFrame, profile: Profile) -> float | Array | None:
     """From which probability on the positive class is called: one number, one a row of `frame`, or None without a threshold."""
@@ -71,12 +78,69 @@ def fit_group_thresholds(
     overall: float,
     most_lost: float,
 ) -> Threshold:
-    """The threshold by group that these rows call for.
+    """The threshold by group that these rows call for: what `crossed_group_thresholds` gives without its second part."""
+    return crossed_group_thresholds(by, rows, probability, happened, weight, overall, most_lost)[0]
+
+
+def crossed_group_thresholds(
+    by: GroupedRows,
+    rows: Array,
+    probability: Array,
+    happened: Array,
+    weight: Array,
+    overall: float,
+    most_lost: float,
+) -> tuple[Threshold, Array]:
+    """The threshold by group that these rows call for, and (rows,) from where on each would be called by those of other rows.
+
+    The second tells what such thresholds bring on rows that they were not chosen on. Where that is no smaller gap, the
+    threshold has no groups of its own and all rows are called from the overall one on.
 
     rows: positions in the table; probability, happened, weight: (rows,) of the positive class. overall: the threshold of all
     that have none of their own. most_lost: accuracy that may be given up against calling all groups from `overall` on.
     """
-    codes = by.codes(rows)
+    scored = _Scored(by.codes(rows), probability, happened, weight)
+    found = _fitted(by, scored, overall, most_lost)
+    assert found.groups is not None
+    if not found.groups.own:
+        return found, np.full(len(rows), overall)
+    crossed = np.full(len(rows), overall)
+    part = np.random.default_rng(0).permutation(len(rows)) % PARTS
+    for number in range(PARTS):
+        held = part == number
+        elsewhere = _fitted(by, scored.take(~held), overall, most_lost)
+        assert elsewhere.groups is not None
+        crossed[held] = elsewhere.groups.table(overall)[scored.codes[held]]
+    fair = probability >= crossed
+    groups = [each.groups for each in found.groups.own]
+    expected = {
+        **found.expected,
+        "gap_crossed": _gap_between(by, scored, groups, fair),
+        "accuracy_crossed": float(np.average(fair == happened, weights=weight)),
+    }
+    if expected["gap_crossed"] >= expected["gap_before"]:
+        expected |= {"gap": expected["gap_before"], "accuracy": expected["accuracy_before"]}
+        nothing = replace(found, expected=expected, met=False, groups=replace(found.groups, own=()))
+        return nothing, np.full(len(rows), overall)
+    return replace(found, expected=expected), crossed
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Rows with the combination of groups of each, the probability of the positive class, the truth and the weight; (rows,)."""
+
+    codes: Array
+    probability: Array
+    happened: Array
+    weight: Array
+
+    def take(self, rows: Array) -> _Scored:
+        return _Scored(self.codes[rows], self.probability[rows], self.happened[rows], self.weight[rows])
+
+
+def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) -> Threshold:
+    """The thresholds of these rows, judged on the same rows."""
+    codes, probability, happened, weight = scored.codes, scored.probability, scored.happened, scored.weight
     total = float(weight.sum())
     everyone = _Rates.of(probability, happened, weight / total)
     cells, few = [], []
@@ -91,7 +155,7 @@ def fit_group_thresholds(
         cells.append(_Curve.of(names, probability[held], happened[held], weight[held] / total, overall, everyone))
     kept = correct - sum(cell.correct[cell.usual] for cell in cells)
     usual = [cell.usual for cell in cells]
-    allowed = max(0.0, most_lost - 2.0 * float(np.sqrt(CHANGED * most_lost / len(rows))))
+    allowed = max(0.0, most_lost - 2.0 * float(np.sqrt(CHANGED * most_lost / len(codes))))
     chosen = _smallest(cells, _gap(cells, usual), correct - allowed - kept)
     places = usual if chosen is None else chosen
     own = () if chosen is None else tuple(cell.threshold(place) for cell, place in zip(cells, chosen, strict=True))
@@ -109,6 +173,16 @@ def fit_group_thresholds(
         met=chosen is not None,
         groups=GroupThresholds(by.columns, own, tuple(few)),
     )
+
+
+def _gap_between(by: GroupedRows, scored: _Scored, groups: Sequence[tuple[str, ...]], called: Array) -> float:
+    """The larger of the gaps of both rates between these groups."""
+    rates = []
+    for names in groups:
+        held = scored.codes == by.code(names)
+        of = [held & (scored.happened == truth) for truth in (False, True)]
+        rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
+    return float(np.ptp(rates, axis=0).max()) if len(rates) > 1 else 0.0
 
 
 @dataclass(frozen=True)

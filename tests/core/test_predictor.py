@@ -651,6 +651,17 @@ def test_columns_without_a_value_or_with_unknown_ones_only_are_told(container: A
     assert unseen == '1 column has only values that the training data does not have: "c"'
 
 
+@pytest.mark.parametrize("container", [pd.DataFrame, Columns, pl.DataFrame])
+def test_words_that_stand_for_no_value_are_told_with_their_row(container: Any) -> None:
+    contract = described(age=(NUMBER, None, 0.1), when=(DATE, None, 0.1), c=(CATEGORY, ["red"], 0.0))
+    rows = {"age": ["40", "?", "forty", ""], "when": ["1/2/2020", "", "soon", "later"], "c": ["red", "red", "blue", ""]}
+    age, when = notes_on(as_columns(container(rows)), contract)
+    assert age == '"forty" in column "age" (row 3) cannot be read and counts as missing'
+    assert when == '"soon" in column "when" (row 3) cannot be read and counts as missing, and so do others'
+    frame = pd.DataFrame({"age": pd.Categorical(["40", "forty"]), "when": pd.to_datetime(["2020-01-02"] * 2), "c": "red"})
+    assert notes_on(frame, contract) == ['"forty" in column "age" (row 2) cannot be read and counts as missing']
+
+
 def test_one_value_far_down_is_enough_to_be_silent() -> None:
     contract = described(x=(NUMBER, None, 0.0), c=(CATEGORY, ["red"], 0.0))
     rows = pd.DataFrame({"x": ["?"] * 4999 + ["1"], "c": ["green"] * 4999 + ["red"]})

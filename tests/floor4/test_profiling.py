@@ -304,6 +304,17 @@ def test_duplicate_columns_keep_the_first() -> None:
     assert [column.name for column in found.features] == ["a", "c"]
 
 
+def test_columns_that_say_the_same_in_other_words_are_told_and_kept() -> None:
+    level = generator().integers(0, 5, ROWS)
+    names = np.array(["none", "school", "college", "master", "doctor"])[level]
+    nearly = np.where(np.arange(ROWS) == ROWS - 1, "none", names)
+    frame = pd.DataFrame({"name": names, "number": 7 - level, "nearly": nearly, "x": generator().normal(size=ROWS)})
+    frame.loc[ROWS - 1, ["name", "number"]] = "doctor", 3
+    found = profile(dataset(frame.assign(target=generator().integers(0, 2, ROWS))))
+    assert found.renamed_columns == (("name", "number"),)
+    assert [column.name for column in found.features] == ["name", "number", "nearly", "x"]
+
+
 def test_order_in_time_is_seen() -> None:
     assert profile_of([str(day) for day in sorted(DAYS)]).ordered_in_time == "column"
     assert profile_of([str(day) for day in DAYS]).ordered_in_time is None

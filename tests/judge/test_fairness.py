@@ -111,6 +111,13 @@ def test_a_gap_that_is_there_is_an_issue_and_chance_is_not() -> None:
         assert finding(fair, "AML411").severity is Severity.PASSED
 
 
+def test_every_gap_that_matters_is_counted_not_only_those_that_are_faults_of_the_model() -> None:
+    found = finding(judged(), "AML411")
+    told = [row for row in found.table["rows"] if row[4] and (row[3] > 0.1 or (row[1] == "demographic parity" and row[11] < 0.8))]
+    assert {row[1] for row in told} >= {"demographic parity", "equal opportunity"}
+    assert f"; {len(told) - 1} more gaps in the table are large" in found.sentence
+
+
 def test_combinations_without_a_member_are_counted_and_break_nothing() -> None:
     case = judged()
     both = sensitive_groupings(case)[-1]
@@ -251,6 +258,11 @@ def test_mitigation_tells_before_and_after_with_its_price() -> None:
     assert found.severity is Severity.PASSED
     assert found.numbers["sex: demographic parity"].value < 0
     assert found.numbers["Accuracy"].low is not None
+    assert " grew " not in found.sentence
+    other = finding(replace(case, prediction=case.prediction, unmitigated=np.clip(fairer, 0.0, 1.0)), "AML414")
+    worst = max(other.numbers, key=lambda label: other.numbers[label].value if label.startswith("sex") else -1.0)
+    assert f"the gap in {worst} grew from" in other.sentence
+    assert other.severity is Severity.TIP
     same = finding(replace(case, unmitigated=case.prediction), "AML414")
     assert same.severity is Severity.TIP
 

@@ -85,6 +85,20 @@ def test_a_noisy_copy_outdoes_all_others_and_a_strong_honest_column_does_not() -
     assert finding(case_of(frame.drop(columns="target").assign(target=drive)), "AML118").severity is Severity.PASSED
 
 
+def test_a_copy_that_is_mostly_noise_is_told_from_causes_that_complete_each_other() -> None:
+    generator = np.random.default_rng(6)
+    frame = honest().drop(columns="target").rename(columns={"value": "target"})
+    frame["target"] += 1.5 * generator.normal(size=ROWS)
+    plain = finding(case_of(frame), "AML118")
+    assert plain.severity is Severity.PASSED
+    copy = frame["target"] + 0.7 * frame["target"].std() * generator.normal(size=ROWS)
+    found = finding(case_of(frame.assign(copy=copy)), "AML118")
+    assert found.severity is Severity.TIP
+    assert "--drop copy" in found.action
+    cause = frame["target"] - frame["a"]  # as strong a column, beside which the others say the more
+    assert finding(case_of(frame.assign(cause=cause)), "AML118").severity is Severity.PASSED
+
+
 def near_copies(name: str, seed: int = 0) -> pd.DataFrame:
     """Three noisy rows of each of 500 things."""
     generator = np.random.default_rng(seed)

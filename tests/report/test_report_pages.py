@@ -217,6 +217,15 @@ def test_an_action_is_the_command_again_with_its_option(command: str | None, opt
     assert again(command, options) == wanted
 
 
+def test_actions_with_one_command_are_told_once_by_the_gravest_finding() -> None:
+    sample = binary()
+    grave = dataclasses.replace(finding("AML102", Severity.ISSUE), action="Ask first: fit again with `--drop-leaks`.")
+    light = dataclasses.replace(finding("AML118", Severity.TIP), action="If it is late, use `--drop-leaks`.")
+    facts = {**sample.facts, "command": "automl fit a.csv"}
+    actions = report(sample.profile, sample.plan, sample.evidence, [light, grave], facts)["actions"]
+    assert [(each["code"], each["command"]) for each in actions] == [("AML102", "automl fit a.csv --drop-leaks")]
+
+
 def test_a_check_that_finds_two_things_is_one_check() -> None:
     twice = [finding("AML102", Severity.ISSUE), finding("AML102", Severity.ISSUE)]
     assert verdict(twice).reason.startswith("One check found an issue")

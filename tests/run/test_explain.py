@@ -74,6 +74,17 @@ def test_what_would_change_a_decision_does_and_leaves_alone_what_is_held(run: Ru
             assert bool(answer.unusual) == bool(run.model.unusual(changed))
 
 
+def test_a_row_unlike_the_training_data_is_told_before_it_is_explained(run: Run, table: pd.DataFrame) -> None:
+    from automl.terminal import describe_explanations
+
+    found = run.explain(pd.concat([table.head(1), table.head(1).assign(age=9000.0)]))
+    usual, odd = found.rows
+    assert usual.unusual == ()
+    assert any(reason.startswith("age 9000 is outside") for reason in odd.unusual)
+    for told in (describe_explanations(found), found.html(), found._repr_html_()):
+        assert told.count("unlike the training data, so trust neither") == 1
+
+
 def test_a_wanted_value_is_reached(tmp_path: Path) -> None:
     table = with_outcome("number")
     run = fit(table, tmp_path / "run")

@@ -76,6 +76,17 @@ def test_a_forged_score_is_named(copy: Path) -> None:
     found = verify(copy)
     assert [each.where for each in found.differences if each.file == "report.json"] == ["headline.score.value"]
     assert not next(part for part in found.parts if part.name == "report").holds
+    assert named(found) == {"report.json"}  # and not the pages, which nobody touched
+
+
+def test_a_forged_fact_that_only_the_pages_contradict_is_named_with_them(copy: Path) -> None:
+    def flatter(path: Path) -> None:
+        content = read(path)
+        content["facts"]["command"] = "automl fit other.csv"
+        write_json(path, content)
+
+    forge(copy, "report.json", flatter)
+    assert any("report.json do not say the same" in str(each) for each in verify(copy).differences)
 
 
 def test_a_forged_finding_is_named_though_the_report_agrees_with_it(copy: Path) -> None:

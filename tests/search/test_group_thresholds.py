@@ -13,12 +13,12 @@ from automl.core.readout import GroupThreshold, GroupThresholds, Readout, Thresh
 from automl.core.table import Category, Table
 from automl.encoders.graph import GraphBuilder
 from automl.encoders.readout import called as called_in_graph
-from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, fit_group_thresholds
+from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, crossed_group_thresholds, fit_group_thresholds
 from tests.encoders.made_up import run_graph
 
 Array = np.ndarray[Any, Any]
 SEX = GroupColumn("sex", ("Female", "Male"))
-AGE = GroupColumn("age", ("up to 30", "above 30 to 50", "above 50"), (30.0, 50.0))
+AGE = GroupColumn("age", ("up to 30", "above 30, up to 50", "above 50"), (30.0, 50.0))
 
 
 def people(rows: int, seed: int) -> tuple[Table, Array, Array, Array]:
@@ -70,6 +70,26 @@ def test_groups_of_few_rows_keep_the_overall_threshold_and_equal_groups_stay_equ
         GroupedRows((SEX,), Table({"sex": drawn}, 4000)), np.arange(4000), probability, happened, np.ones(4000), 0.5, 0.01
     )
     assert max(equal.expected["gap"], equal.expected["gap_before"]) < 0.05
+
+
+def test_thresholds_that_close_no_gap_on_other_rows_are_not_taken_and_what_is_promised_is_of_other_rows() -> None:
+    generator = np.random.default_rng(7)
+    promised, kept, seen = [], [], []
+    for seed in range(8):
+        table, group, happened, probability = people(1500, seed)
+        by = GroupedRows((SEX,), table)
+        found, limits = crossed_group_thresholds(by, np.arange(1500), probability, happened, np.ones(1500), 0.5, 0.05)
+        fresh, groups, truth, chance = people(20_000, 100 + seed)
+        promised.append(gap_of(group, happened, probability >= limits))
+        seen.append(found.expected["gap"])
+        kept.append(gap_of(groups, truth, chance >= np.asarray(found.limits(fresh.columns))))
+    assert np.mean(seen) < np.mean(promised)
+    assert abs(np.mean(promised) - np.mean(kept)) < abs(np.mean(seen) - np.mean(kept))
+    _, _, happened, probability = people(3000, 0)
+    drawn = Table({"sex": Category.from_strings(generator.choice(["Female", "Male"], 3000).astype(object))}, 3000)
+    alike = crossed_group_thresholds(GroupedRows((SEX,), drawn), np.arange(3000), probability, happened, np.ones(3000), 0.5, 0.05)
+    assert alike[0].groups is not None
+    assert bool(alike[0].groups.own) == (alike[0].expected.get("gap_crossed", 1.0) < alike[0].expected["gap_before"])
 
 
 def test_the_graph_calls_what_python_calls_with_unknown_missing_and_edges() -> None:

@@ -12,11 +12,15 @@ from automl.judge.wording import drop_command, figures_text, number
 
 TITLE = "One column against all others"
 MOST_LOOKED_AT = 2
-ALONE = {"ROC-AUC": 0.9, "R2": 0.85}
-"""Scores of a column alone from which it is worth a comparison."""
+ALONE = {"ROC-AUC": 0.85, "R2": 0.6}
+"""Scores of a column alone from which it is worth a comparison: a copy of a number with noise of three quarters of its standard
+deviation, or of two classes with three labels in ten drawn anew, has as much."""
+STRONG = {"ROC-AUC": 0.9, "R2": 0.85}
 NEARLY_ALL = 0.95
-SHARE_LEFT = 0.5
-"""A suspect leaves at most this share of the error that all other columns together leave."""
+SHARE_LEFT, OF_STRONG = 0.75, 0.5
+"""A suspect leaves at most this share of the error that all other columns together leave. Of 69 strong columns of 27 public
+tables the honest one that leaves least leaves 0.82 (T3 of sick; then hr of bike-sharing-hourly 0.84, titanic's Sex 0.96)."""
+SLACK = 0.05
 FEWEST_OTHERS = 3
 
 
@@ -25,13 +29,29 @@ class Compared:
     """Scores on rows that were not learned from, of a column alone, of all others together, and of all."""
 
     column: str
+    measure: str
     alone: float
     others: float
     together: float
 
     @property
     def suspicious(self) -> bool:
-        return (1 - self.alone) <= SHARE_LEFT * (1 - self.others)
+        """Far better than all others. One that is not nearly perfect must also look like a copy of the target with noise."""
+        left = (1 - self.alone) / max(1 - self.others, 1e-9)
+        if self.alone >= STRONG[self.measure] and left <= OF_STRONG:
+            return True
+        return self.alone >= ALONE[self.measure] and left <= SHARE_LEFT and not self.completed
+
+    @property
+    def completed(self) -> bool:
+        """Whether the others explain more of what the column leaves open than of the target itself.
+
+        Causes complete each other like that. Beside a copy with noise that has nothing to do with the other columns they
+        explain less: of a normal target, r2 / (1 + (1 - r2) / s2), where they explain r2 of it and the noise has variance s2.
+        """
+        floor = 0.5 if self.measure == "ROC-AUC" else 0.0
+        of_rest = (self.together - self.alone) / max(1 - self.alone, 1e-9)
+        return of_rest > (self.others - floor) / (1 - floor) + SLACK
 
 
 def run(case: Case) -> list[Finding]:
@@ -50,7 +70,7 @@ def run(case: Case) -> list[Finding]:
     if sample is None:
         return not_applicable("AML118", TITLE, Section.DATA, f"No column was compared with all others, {lacking(case)}.")
     found = _compared(sample, [column.name for column in strong if column.name in sample.columns.names], known)
-    suspects = [each for each in found if each.suspicious and each.alone >= ALONE[measure]]
+    suspects = [each for each in found if each.suspicious]
     if not found:
         return not_applicable("AML118", TITLE, Section.DATA, "No strong column can be read by a small model.")
     worst = max(suspects or found, key=lambda each: each.alone)
@@ -97,7 +117,7 @@ def _compared(sample: Sample, names: list[str], known: set[str]) -> list[Compare
         others = [each for each in sample.columns.names if each != name]
         alone = sample.score(sample.out_of_fold(fold, others))
         rest = sample.score(sample.out_of_fold(fold, (name, *known)))
-        found.append(Compared(name, alone, rest, together))
+        found.append(Compared(name, sample.measure, alone, rest, together))
     return found
 
 

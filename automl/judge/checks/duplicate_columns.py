@@ -1,4 +1,4 @@
-"""AML105: columns that repeat another column."""
+"""AML105: columns that repeat another column, or say the same in other words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ TITLE = "Duplicate columns"
 
 
 def run(case: Case) -> list[Finding]:
-    pairs = case.profile.duplicate_columns
+    pairs, renamed = case.profile.duplicate_columns, _renamed(case.profile.renamed_columns)
     if not pairs:
-        return [Finding("AML105", TITLE, Severity.PASSED, Section.DATA, "No column repeats another one.")]
+        return [Finding("AML105", TITLE, Severity.PASSED, Section.DATA, f"No column repeats another one{renamed}.")]
     first, second = pairs[0]
     more = f" and {len(pairs) - 1:,} more" if len(pairs) > 1 else ""
     used = {column.name for column in case.profile.features}
@@ -25,7 +25,7 @@ def run(case: Case) -> list[Finding]:
             section=Section.DATA,
             sentence=(
                 f'{len(pairs):,} {"column repeats" if len(pairs) == 1 else "columns repeat"} another one: "{first}" and'
-                f' "{second}"{more}.'
+                f' "{second}"{more}{renamed}.'
             ),
             numbers={"pairs": number(len(pairs))},
             table={"columns": ["column", "the same as"], "rows": [list(pair) for pair in pairs[:100]]},
@@ -34,6 +34,14 @@ def run(case: Case) -> list[Finding]:
             ),
         )
     ]
+
+
+def _renamed(pairs: tuple[tuple[str, str], ...]) -> str:
+    if not pairs:
+        return ""
+    first, second = pairs[0]
+    more = f", and so do {len(pairs) - 1:,} more {'pair' if len(pairs) == 2 else 'pairs'}" if len(pairs) > 1 else ""
+    return f'; "{first}" and "{second}" say the same in other words (value for value), so they share their importance{more}'
 
 
 CHECK = Check("AML105", TITLE, Section.DATA, run, needs_model=False, independent=True)

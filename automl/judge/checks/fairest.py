@@ -36,8 +36,8 @@ def run(case: Case) -> list[Finding]:
         other = f"{_name(case, best)}, has {figures_text(best.gap)} ({score_text(metric, best.score)})"
         told += f"; it is the {said} one" if fairest is best else f", where the {said} one, {other}"
     told += (
-        f"; with thresholds by group {_name(case, least)} comes to {figures_text(least.fair_gap)} at an accuracy of"
-        f" {figures_text(least.fair_accuracy)} instead of {figures_text(least.accuracy)}"
+        f"; with thresholds by group {_name(case, least)} comes to {figures_text(least.fair_gap)}, on rows that they were not"
+        f" chosen on, at an accuracy of {figures_text(least.fair_accuracy)} instead of {figures_text(least.accuracy)}"
     )
     named, action = quoted_list(case.plan.sensitive), ""
     if not taken and least.fair_gap < min(best.gap, fairest.gap) - SMALLER_BY:

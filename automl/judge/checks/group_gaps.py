@@ -54,7 +54,7 @@ def run(case: Case) -> list[Finding]:
             title=TITLE,
             severity=severity,
             section=Section.FAILURES,
-            sentence=f"{_sentence(case, found, issues or tips)}{unjudged}.",
+            sentence=f"{_sentence(case, found, issues, tips)}{unjudged}.",
             about="evaluated",
             numbers={_label(key): _number(gap, unit) for key, gap in found.items()},
             figures=(_figure(found, case),),
@@ -103,14 +103,15 @@ def _number(gap: Gap, unit: str) -> Number:
     return number(gap.interval.value, gap.interval.low, gap.interval.high, unit)
 
 
-def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
-    if not notable:
+def _sentence(case: Case, found: dict[Key, Gap], issues: list[Key], tips: list[Key]) -> str:
+    """The largest gap of those that matter most, and how many more are in the table."""
+    if not issues and not tips:
         largest = max(found, key=lambda key: found[key].interval.value)
         return (
             f"On {judged_on(case)} no gap between the groups of {names_text(case.plan.sensitive)} is both large and more than"
             f" chance; the largest is {figures_text(found[largest].interval.value)} ({_label(largest)})"
         )
-    first = max(notable, key=lambda key: found[key].interval.value)
+    first = max(issues or tips, key=lambda key: found[key].interval.value)
     gap = found[first]
     high, low = gap.by.label(gap.highest), gap.by.label(gap.lowest)
     of = f' of "{gap.rate.label}"' if gap.rate.label else ""
@@ -120,7 +121,7 @@ def _sentence(case: Case, found: dict[Key, Gap], notable: list[Key]) -> str:
         f" {figures_text(gap.interval.value)} (95 % interval {figures_text(gap.interval.low)} to"
     )
     told += f" {figures_text(gap.interval.high)}{'' if gap.p is None else f'; {p_text(gap.p)}'})"
-    more = len(notable) - 1
+    more = len(issues) + len(tips) - 1
     if not more:
         return told
     which = "large, or uneven by the four-fifths rule, and more than chance"

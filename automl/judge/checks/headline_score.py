@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from automl.core.case import Case, Check, Turn
-from automl.core.finding import Figure, Finding, Section, Series, Severity
+from automl.core.finding import Figure, Finding, Number, Section, Series, Severity
+from automl.core.metrics import Metric
 from automl.core.tasks import Task
 from automl.judge.bootstrap import compare, drawn_units, headline
 from automl.judge.curves import MOST_DOTS, plain, precision_recall_series, roc_series, sampled
@@ -37,15 +38,18 @@ def run(case: Case) -> list[Finding]:
         f"{opening} reaches {called(metric)} {interval_text(metric, model)} on {case.judged_on or judged_on(case)}, where"
         f" {better} is better{beside} (interval: {method})."
     )
-    gain = compared.gain
+    gain, wide = compared.gain, not ships_baseline(case) and _reaches_beyond(metric, model, compared.baseline.value)
+    if wide:
+        sentence += " The interval reaches as far beyond the baseline as the score is away from it: how good it is, is open."
     return [
         Finding(
             code="AML201",
             title=TITLE,
-            severity=Severity.PASSED,
+            severity=Severity.TIP if wide else Severity.PASSED,
             section=Section.SCORES,
             sentence=sentence,
             about="evaluated",
+            action="Judge it on more rows before anything depends on how good it is." if wide else "",
             numbers={
                 "score": model,
                 "baseline": compared.baseline,
@@ -55,6 +59,13 @@ def run(case: Case) -> list[Finding]:
             figures=_figures(case),
         )
     ]
+
+
+def _reaches_beyond(metric: Metric, model: Number, baseline: float) -> bool:
+    """Whether the model may by its interval be as much worse than the baseline as it is better by its score."""
+    better = metric.gain(model.value, baseline)
+    worst = model.low if metric.greater_is_better else model.high
+    return worst is not None and better > 0 and -metric.gain(worst, baseline) >= better
 
 
 def _figures(case: Case) -> tuple[Figure, ...]:

@@ -20,7 +20,9 @@ def run(case: Case) -> list[Finding]:
         if column.unique > MANY_LEVELS and rows < FEW_ROWS_A_LEVEL * column.unique
     ]
     if not found:
-        return [Finding("AML114", TITLE, Severity.PASSED, Section.DATA, "Every category has enough rows a level.")]
+        few = f"with fewer than {FEW_ROWS_A_LEVEL} rows each on average"
+        sentence = f"No column of categories has more than {MANY_LEVELS} levels {few}."
+        return [Finding("AML114", TITLE, Severity.PASSED, Section.DATA, sentence)]
     found.sort(key=lambda column: -column.unique)
     worst = found[0]
     each = figures_text(rows / worst.unique, 2)

@@ -57,7 +57,7 @@ def run(case: Case) -> list[Finding]:
             ),
             table=table_of_rows(case, order[:MOST_ROWS]) if shown else {},
             action=(
-                "Look at these rows: wrong labels, rare situations and broken values stand out here first."
+                "Look at the rows of the largest errors: wrong labels, rare situations and broken values stand out here first."
                 f" {case.counting}{unexplained}"
                 if shown
                 else ""

@@ -23,6 +23,8 @@ TITLE = "Before and after mitigation"
 SHOWN = ("selection", "equalised_odds")
 UNSURE = "Do not count on it: so few judged rows cannot tell it from chance. More of them would."
 MOST_NAMED = 4
+WORTH_TELLING = 0.005
+"""A gap that grew by less is not told in the sentence; the table has it."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,14 @@ def run(case: Case) -> list[Finding]:
     helped = [each for each in gaps if each.after < each.before]
     sure = [each for each in helped if each.by.high is not None and each.by.high < 0]
     price = next(each for each in scores if each.label == METRICS["accuracy"].title)
-    first = max((made[key] for key in aim), key=lambda each: each.before - each.after, default=None)
+    aimed = sorted((made[key] for key in aim), key=lambda each: each.after - each.before)
+    grown = [each for each in aimed if each.after - each.before >= WORTH_TELLING]
     done = "weighing the rows" if by_group is None else "a threshold for each group"
     told = f"On {judged_on(case)} {done} changed accuracy from {figures_text(price.before)} to {figures_text(price.after)}"
-    if first is not None:
-        told += f", and the gap in {first.label} from {figures_text(first.before)} to {figures_text(first.after)}"
+    if aimed and aimed[0].after < aimed[0].before:
+        told += f", and the gap in {aimed[0].label} {_from_to(aimed[0])}"
+    if grown:
+        told += f"; the gap in {grown[-1].label} grew {_from_to(grown[-1])}"
     if gaps:
         told += f"; {len(helped)} of {len(gaps)} gaps got smaller"
         told += f", {len(sure) or 'none'} of them beyond chance" if helped else ""
@@ -76,7 +81,7 @@ def run(case: Case) -> list[Finding]:
         Finding(
             code="AML414",
             title=TITLE,
-            severity=Severity.PASSED if sure else Severity.TIP,
+            severity=Severity.PASSED if sure and not grown else Severity.TIP,
             section=Section.FAILURES,
             sentence=f"{told}.",
             about="evaluated",
@@ -86,9 +91,21 @@ def run(case: Case) -> list[Finding]:
                 "columns": ["measure", "without", "with", "change", "low", "high"],
                 "rows": [[each.label, each.before, each.after, each.by.value, each.by.low, each.by.high] for each in changes],
             },
-            action="" if sure else UNSURE if helped or not gaps else "Fit again without --mitigate: it closes no gap here.",
+            action=_action(sure, helped, grown, gaps),
         )
     ]
+
+
+def _from_to(change: Change) -> str:
+    return f"from {figures_text(change.before)} to {figures_text(change.after)}"
+
+
+def _action(sure: list[Change], helped: list[Change], grown: list[Change], gaps: list[Change]) -> str:
+    if gaps and not helped:
+        return "Fit again without --mitigate: it closes no gap here."
+    if grown:
+        return f"Decide whether the gap in {grown[-1].label} may grow for the others; more rows would tell how far it does."
+    return "" if sure else UNSURE
 
 
 def _is_shown(key: tuple[str, str], found: Mapping[tuple[str, str], Gap]) -> bool:
