@@ -5,7 +5,8 @@
 In each repeat a cheap model of our own pipeline learns from 1,500 rows of a large table, is judged on a few others by the code
 that makes the report's headline, and its score on at least 20,000 further rows is taken for the truth. Printed is the share of
 repeats in which the 95 % interval held it, for every metric of the task: rows drawn one by one, and, for tables whose rows come
-in groups (flights of a day), whole groups drawn, judged by the bootstrap of groups. DATA/NAME/data.csv or data.parquet.
+in groups (flights of a day), whole groups drawn, judged by the bootstrap of groups, or by that of blocks of time where the split
+was by time and nobody named the groups. DATA/NAME/data.csv or data.parquet.
 """
 
 from __future__ import annotations
@@ -37,17 +38,22 @@ GROUP_ROWS = 60
 
 @dataclass(frozen=True)
 class Source:
-    """A table: its target, columns left out, the rung that learns, and the columns that tell groups."""
+    """A table: its target, columns left out, the rung that learns, and the columns that tell groups.
+
+    in_time: the groups are days of a year, and the run knows of their order in time only.
+    """
 
     name: str
     target: str
     dropped: tuple[str, ...] = ()
     rung: str = "linear"
     groups: tuple[str, ...] = ()
+    in_time: bool = False
 
 
 LATER = ("arr_time", "air_time", "dep_delay", "dep_time")
 """What is known only after the flight."""
+TIME = "when"
 SOURCES = {
     "adult": Source("adult", "class", (), "boosting"),
     "bank-marketing": Source("bank-marketing", "y"),
@@ -56,6 +62,7 @@ SOURCES = {
     "census-income-kdd": Source("census-income-kdd", "income", ("instance_weight",)),
     "nycflights13": Source("nycflights13", "arr_delay", LATER, "boosting"),
     "nycflights13 by day": Source("nycflights13", "arr_delay", LATER, "linear", ("month", "day")),
+    "nycflights13 in time": Source("nycflights13", "arr_delay", LATER, "linear", ("month", "day"), in_time=True),
 }
 
 
@@ -74,9 +81,13 @@ class Setting:
             frame = frame.sample(POOL, random_state=0)
         frame = frame.reset_index(drop=True)
         self.groups = frame.groupby(list(source.groups)).ngroup().to_numpy() if source.groups else None
+        if source.in_time:
+            frame[TIME] = pd.to_datetime(frame[list(source.groups)].assign(year=2013)).dt.strftime("%Y-%m-%d")
+        self.in_time = source.in_time
         dropped = [name for name in (*source.dropped, *source.groups) if name in frame.columns]
         self.dataset = read(frame.drop(columns=dropped))
-        options = make_options({"target": source.target, "jobs": 2, "time": 60})
+        told = {"time_column": TIME} if source.in_time else {}
+        options = make_options({"target": source.target, "jobs": 2, "time": 60, **told})
         facts = profile(self.dataset, options)
         self.plan = recommend(facts, options)
         prepared = prepare(self.dataset, facts, self.plan)
@@ -107,9 +118,10 @@ class Setting:
         if facts.task.is_classification:
             usual = np.bincount(truth[learned].astype(int), minlength=len(facts.classes)) / len(learned)
         baseline = np.tile(usual, (len(held), 1)) if facts.task.is_classification else np.full(len(held), usual)
+        named = None if self.in_time else self.groups
         case = Case(
             self.dataset, facts, replace(self.plan, seed=seed), truth=truth[held], prediction=ours, baseline=baseline,
-            judged=self.frame.iloc[held], row_ids=held, groups=None if self.groups is None else self.groups[held],
+            judged=self.frame.iloc[held], row_ids=held, groups=None if named is None else named[held],
         )  # fmt: skip
         found = {}
         for each in compare(case, metrics_for(facts.task)):

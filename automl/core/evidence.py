@@ -137,7 +137,7 @@ class Decision:
 @dataclass(frozen=True)
 class FairTrial:
     """A trial that is as good as the best, out of fold. gap: the largest in equalised odds over the sensitive columns;
-    fair_accuracy, fair_gap: with thresholds by group, each row called from those that were chosen on other rows."""
+    fair_accuracy, fair_gap: with thresholds by group, what they bring told by rows that they were not chosen on."""
 
     architecture: str
     number: int

@@ -15,7 +15,7 @@ from automl.report.numbers import MINUS, fixed, is_number, number
 
 WIDTH = 460.0
 FONT = 12.0
-LABELS, LINE = 0.4, 13.0
+LABELS, LINE, MOST_LINES = 0.4, 13.0, 3
 """The share of a chart's width that labels of rows may take, and the height of a line of one."""
 MOST_POINTS, MOST_DOTS, MOST_BARS, MOST_CLASSES, STYLES = 160, 400, 25, 15, 6
 _NARROW, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/"), frozenset("mwMW@%—<>=+~−")
@@ -429,22 +429,28 @@ def _row_labels(figure: Figure) -> list[str]:
 
 
 def _row_height(canvas: Canvas, figure: Figure, height: float) -> float:
-    """Of each row of bars or intervals: where a label needs two lines, room for them."""
-    longest = max(text_width(label) for label in _row_labels(figure)[:MOST_BARS])
-    return max(height, 2 * LINE + 6) if longest > LABELS * canvas.width + 2 else height
+    """Of each row of bars or intervals: where a label needs several lines, room for them."""
+    most = max(len(_lines(label, LABELS * canvas.width)) for label in _row_labels(figure)[:MOST_BARS])
+    return max(height, most * LINE + 6) if most > 1 else height
+
+
+def _lines(text: str, room: float) -> list[str]:
+    """A label broken at blanks into at most MOST_LINES lines, the last of which may be too long."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer) > room and len(lines) < MOST_LINES:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _label(canvas: Canvas, x: float, y: float, text: str, room: float) -> None:
-    """A label that ends at x, on two lines around y where it does not fit on one."""
-    words = text.split()
-    first = 0
-    while first < len(words) and text_width(" ".join(words[: first + 1])) <= room:
-        first += 1
-    if first in (0, len(words)):
-        canvas.text(x, y, text, "end", room=room)
-        return
-    canvas.text(x, y - LINE / 2, " ".join(words[:first]), "end", room=room)
-    canvas.text(x, y + LINE / 2, " ".join(words[first:]), "end", room=room)
+    """A label that ends at x, around y."""
+    lines = _lines(text, room)
+    for at, line in enumerate(lines if len(lines) > 1 else [text]):
+        canvas.text(x, y + LINE * (at - (len(lines) - 1) / 2), line, "end", room=room)
 
 
 def _bar(canvas: Canvas, figure: Figure) -> None:

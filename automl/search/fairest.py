@@ -12,7 +12,7 @@ import numpy as np
 from automl.core.evidence import FairTrial, Trial
 from automl.core.options import MOST_LOST
 from automl.search.context import Context
-from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, crossed_group_thresholds
+from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, cross_group_thresholds
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -67,8 +67,7 @@ class Fairness:
         plan = self.context.plan
         weight = np.ones(len(rows)) if self.context.weight is None else self.context.weight[rows]
         lost = MOST_LOST if plan.max_accuracy_loss is None else plan.max_accuracy_loss
-        _, limits = crossed_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost)
-        fair = probability >= limits
+        _, crossed = cross_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost)
         trial, usual = outcome.trial, probability >= 0.5
         return FairTrial(
             trial.architecture,
@@ -76,8 +75,8 @@ class Fairness:
             float(trial.score or 0.0),
             float(np.average(usual == happened, weights=weight)),
             self._gap(rows, happened, usual),
-            float(np.average(fair == happened, weights=weight)),
-            self._gap(rows, happened, fair),
+            float(np.average(crossed.fair == happened, weights=weight)),
+            crossed.gap(lambda chosen, called: self._gap(rows[chosen], happened[chosen], called[chosen])),
         )
 
     def _known(self, outcome: Outcome) -> tuple[Array, Array, Array]:

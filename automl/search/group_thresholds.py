@@ -6,7 +6,7 @@ group, of all that cost at most so much accuracy those with the smallest gap of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ instead of none, the gap of adult by sex and race together falls from .157 to .1
 CHANGED = 3.0
 """About so many rows are called otherwise for each that is lost, which tells how uncertain a loss of accuracy is: two standard
 errors of it are kept back, so that the price is kept on other rows too."""
+WORTH = 0.01
+"""Thresholds that close less of the gap, told on other rows, are not taken."""
 PARTS = 3
 """What thresholds bring is told by the rows of each part, called from those that the other parts call for."""
 PLACES = 200
@@ -78,11 +80,33 @@ def fit_group_thresholds(
     overall: float,
     most_lost: float,
 ) -> Threshold:
-    """The threshold by group that these rows call for: what `crossed_group_thresholds` gives without its second part."""
-    return crossed_group_thresholds(by, rows, probability, happened, weight, overall, most_lost)[0]
+    """The threshold by group that these rows call for: what `cross_group_thresholds` gives without its second part."""
+    return cross_group_thresholds(by, rows, probability, happened, weight, overall, most_lost)[0]
 
 
-def crossed_group_thresholds(
+@dataclass(frozen=True)
+class Crossed:
+    """How rows are called by thresholds that were chosen on others.
+
+    usual, fair: (rows,) whether each is called from the overall threshold on, and by those of the other parts. part: (rows,).
+    """
+
+    usual: Array
+    fair: Array
+    part: Array
+
+    def gap(self, gap_of: Callable[[Array, Array], float]) -> float:
+        """The gap of all rows, less what thresholds of other parts close of it in each part, on average.
+
+        gap_of: the gap of rows (positions) that are called so (rows of `usual`,). That of all rows called by the thresholds of
+        other parts would be too small: what a part has by chance, the others lack.
+        """
+        parts = [np.flatnonzero(self.part == number) for number in np.unique(self.part)]
+        closed = [gap_of(rows, self.usual) - gap_of(rows, self.fair) for rows in parts]
+        return max(0.0, gap_of(np.arange(len(self.part)), self.usual) - float(np.mean(closed)))
+
+
+def cross_group_thresholds(
     by: GroupedRows,
     rows: Array,
     probability: Array,
@@ -90,39 +114,39 @@ def crossed_group_thresholds(
     weight: Array,
     overall: float,
     most_lost: float,
-) -> tuple[Threshold, Array]:
-    """The threshold by group that these rows call for, and (rows,) from where on each would be called by those of other rows.
+) -> tuple[Threshold, Crossed]:
+    """The threshold by group that these rows call for, and how each row is called by thresholds that other rows call for.
 
-    The second tells what such thresholds bring on rows that they were not chosen on. Where that is no smaller gap, the
+    The second tells what such thresholds bring on rows that they were not chosen on. Where that is hardly a smaller gap, the
     threshold has no groups of its own and all rows are called from the overall one on.
 
     rows: positions in the table; probability, happened, weight: (rows,) of the positive class. overall: the threshold of all
     that have none of their own. most_lost: accuracy that may be given up against calling all groups from `overall` on.
     """
     scored = _Scored(by.codes(rows), probability, happened, weight)
-    found = _fitted(by, scored, overall, most_lost)
+    found, usual = _fitted(by, scored, overall, most_lost), probability >= overall
+    part = np.random.default_rng(0).permutation(len(rows)) % PARTS
     assert found.groups is not None
     if not found.groups.own:
-        return found, np.full(len(rows), overall)
-    crossed = np.full(len(rows), overall)
-    part = np.random.default_rng(0).permutation(len(rows)) % PARTS
+        return found, Crossed(usual, usual, part)
+    limits = np.full(len(rows), overall)
     for number in range(PARTS):
         held = part == number
         elsewhere = _fitted(by, scored.take(~held), overall, most_lost)
         assert elsewhere.groups is not None
-        crossed[held] = elsewhere.groups.table(overall)[scored.codes[held]]
-    fair = probability >= crossed
-    groups = [each.groups for each in found.groups.own]
+        limits[held] = elsewhere.groups.table(overall)[scored.codes[held]]
+    crossed = Crossed(usual, probability >= limits, part)
+    codes = [by.code(each.groups) for each in found.groups.own]
     expected = {
         **found.expected,
-        "gap_crossed": _gap_between(by, scored, groups, fair),
-        "accuracy_crossed": float(np.average(fair == happened, weights=weight)),
+        "gap_crossed": crossed.gap(lambda chosen, called: _gap_between(scored, codes, chosen, called)),
+        "accuracy_crossed": float(np.average(crossed.fair == happened, weights=weight)),
     }
-    if expected["gap_crossed"] >= expected["gap_before"]:
-        expected |= {"gap": expected["gap_before"], "accuracy": expected["accuracy_before"]}
-        nothing = replace(found, expected=expected, met=False, groups=replace(found.groups, own=()))
-        return nothing, np.full(len(rows), overall)
-    return replace(found, expected=expected), crossed
+    if expected["gap_crossed"] <= expected["gap_before"] - WORTH:
+        return replace(found, expected=expected), crossed
+    expected |= {"gap": expected["gap_before"], "accuracy": expected["accuracy_before"]}
+    nothing = replace(found, expected=expected, met=False, groups=replace(found.groups, own=()))
+    return nothing, Crossed(usual, usual, part)
 
 
 @dataclass(frozen=True)
@@ -175,13 +199,14 @@ def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) 
     )
 
 
-def _gap_between(by: GroupedRows, scored: _Scored, groups: Sequence[tuple[str, ...]], called: Array) -> float:
-    """The larger of the gaps of both rates between these groups."""
+def _gap_between(scored: _Scored, codes: Sequence[int], rows: Array, called: Array) -> float:
+    """The larger of the gaps of both rates between these combinations of groups, as far as they have rows enough there."""
     rates = []
-    for names in groups:
-        held = scored.codes == by.code(names)
-        of = [held & (scored.happened == truth) for truth in (False, True)]
-        rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
+    for code in codes:
+        held = rows[scored.codes[rows] == code]
+        of = [held[scored.happened[held] == truth] for truth in (False, True)]
+        if min(map(len, of)) >= FEWEST_ROWS // PARTS:
+            rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
     return float(np.ptp(rates, axis=0).max()) if len(rates) > 1 else 0.0
 
 

@@ -51,7 +51,7 @@ def run(case: Case) -> list[Finding]:
         sentence += "; the intervals follow that, and hold what they promise in every fifth" if met else ""
     action = "Predictions are shifted: look whether the judged rows are like the training rows." if biased else ""
     if funnel > FUNNEL and not (biased or met):
-        action = "One interval for all rows would mislead: expect larger errors for larger predictions."
+        action = _too_even(case)
     return [
         Finding(
             code="AML302",
@@ -75,6 +75,19 @@ def run(case: Case) -> list[Finding]:
             action=action,
         )
     ]
+
+
+def _too_even(case: Case) -> str:
+    """What to make of errors that grow with the prediction, where the intervals do not grow as much."""
+    conformal = None if case.evidence is None else case.evidence.readout.conformal
+    if conformal is None:
+        return "Expect larger errors for larger predictions: one error for all rows would mislead."
+    if conformal.knots:
+        return "Expect larger errors for larger predictions than the intervals (`--interval 0.9`) say."
+    return (
+        "Expect larger errors for larger predictions: the intervals (`--interval 0.9`) are equally wide for all rows, as wider"
+        " ones there held no more of the out-of-fold rows beyond chance."
+    )
 
 
 def _bias_interval(case: Case, residual: np.ndarray) -> tuple[float, float]:
