@@ -142,14 +142,16 @@ class _MeanLoss:
     root: bool
 
     def interval(self, means: Array, errors: Array) -> tuple[float, float] | None:
-        """The 95 % interval by the studentised bootstrap (Efron and Tibshirani, 1993, chapter 12.5); None where it has none."""
+        """The 95 % interval by the studentised bootstrap of the logarithm (Efron and Tibshirani, 1993, chapters 12.5 and 12.6),
+        whose errors are less skewed; None where it has none."""
         value, error = float(self.mean(self.observed)[0]), float(self.error(self.observed)[0])
-        known = np.isfinite(means) & (errors > 0)
-        if not (np.isfinite(value) and error > 0 and known.mean() > 0.99):
+        known = np.isfinite(means) & (means > 0) & (errors > 0)
+        if not (np.isfinite(value) and value > 0 and error > 0 and known.mean() > 0.99):
             return None
-        low, high = np.quantile((means[known] - value) / errors[known], [0.025, 0.975])
-        ends = max(0.0, value - max(float(high), 0.0) * error), value - min(float(low), 0.0) * error
-        return (float(np.sqrt(ends[0])), float(np.sqrt(ends[1]))) if self.root else ends
+        away = (np.log(means[known]) - np.log(value)) / (errors[known] / means[known])
+        low, high = np.quantile(away, [0.025, 0.975])
+        ends = [value * float(np.exp(-each * error / value)) for each in (max(high, 0.0), min(low, 0.0))]
+        return (float(np.sqrt(ends[0])), float(np.sqrt(ends[1]))) if self.root else (ends[0], ends[1])
 
 
 def _mean_loss(metric: Metric, case: Case, prediction: Array) -> _MeanLoss | None:
