@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,12 +28,16 @@ WORTH_TELLING = 0.005
 
 @dataclass(frozen=True)
 class Change:
-    """A number without and with the mitigation; `by` is the change with its interval, where it has one."""
+    """A number without and with the mitigation; `by` is the change with its interval, where it has one.
+
+    selection: it is a gap of demographic parity, which thresholds by group do not aim at.
+    """
 
     label: str
     before: float
     after: float
     by: Number
+    selection: bool = False
 
 
 def run(case: Case) -> list[Finding]:
@@ -54,63 +57,112 @@ def run(case: Case) -> list[Finding]:
         return [_nothing_gained(case, by_group)]
     plain = _plain(case)
     assert plain is not None
-    scores = [_score(case, plain, metric) for metric in _metrics(case)]
-    before, after = measured(plain), measured(case)
-    shown = [key for key in before if key in after and _is_shown(key, before)]
-    aim = [key for key in shown if key[1] != "selection"] if by_group is not None else shown
-    made = {key: _gap(key, before[key], after[key]) for key in shown}
-    gaps = list(made.values())
+    scores, gaps = [_score(case, plain, metric) for metric in _metrics(case)], _gaps(plain, case)
+    found = _Found(scores, gaps, [each for each in gaps if by_group is None or not each.selection], _out_of_fold(case))
     changes = [*gaps, *scores]
-    helped = [each for each in gaps if each.after < each.before]
-    sure = [each for each in helped if each.by.high is not None and each.by.high < 0]
-    price = next(each for each in scores if each.label == METRICS["accuracy"].title)
-    aimed = sorted((made[key] for key in aim), key=lambda each: each.after - each.before)
-    grown = [each for each in aimed if each.after - each.before >= WORTH_TELLING]
-    done = "weighing the rows" if by_group is None else "a threshold for each group"
-    told = f"On {judged_on(case)} {done} changed accuracy from {figures_text(price.before)} to {figures_text(price.after)}"
-    if aimed and aimed[0].after < aimed[0].before:
-        told += f", and the gap in {aimed[0].label} {_from_to(aimed[0])}"
-    if grown:
-        told += f"; the gap in {grown[-1].label} grew {_from_to(grown[-1])}"
-    if gaps:
-        told += f"; {len(helped)} of {len(gaps)} gaps got smaller"
-        told += f", {len(sure) or 'none'} of them beyond chance" if helped else ""
-    told += "" if by_group is None else f"; {_otherwise(case, plain)}"
-    told += "" if by_group is None else _inputs_text(case, by_group)
+    told = _sentence(case, plain, found)
     return [
         Finding(
             code="AML414",
             title=TITLE,
-            severity=Severity.PASSED if sure and not grown else Severity.TIP,
+            severity=Severity.PASSED if found.sure and not found.grown else Severity.TIP,
             section=Section.FAILURES,
             sentence=f"{told}.",
             about="evaluated",
-            numbers={each.label: each.by for each in changes},
+            numbers={each.label: each.by for each in (*changes, *found.out_of_fold)},
             figures=(_figure(changes),),
             table={
                 "columns": ["measure", "without", "with", "change", "low", "high"],
                 "rows": [[each.label, each.before, each.after, each.by.value, each.by.low, each.by.high] for each in changes],
             },
-            action=_action(sure, helped, grown, gaps),
+            action=_action(found),
         )
     ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Changes of scores and of gaps; of the gaps that the mitigation aims at; and, by thresholds, of that out of fold."""
+
+    scores: list[Change]
+    gaps: list[Change]
+    aim: list[Change]
+    out_of_fold: list[Change]
+
+    @property
+    def helped(self) -> list[Change]:
+        return [each for each in self.gaps if each.after < each.before]
+
+    @property
+    def sure(self) -> list[Change]:
+        return [each for each in self.helped if each.by.high is not None and each.by.high < 0]
+
+    @property
+    def grown(self) -> list[Change]:
+        """What it aimed at and made larger, the most last."""
+        grown = [each for each in self.aim if each.after - each.before >= WORTH_TELLING]
+        return sorted(grown, key=lambda each: each.after - each.before)
+
+
+def _sentence(case: Case, plain: Case, found: _Found) -> str:
+    by_group = _group_thresholds(case)
+    price = next(each for each in found.scores if each.label == METRICS["accuracy"].title)
+    done = "weighing the rows" if by_group is None else "a threshold for each group"
+    told = f"On {judged_on(case)} {done} changed accuracy {_from_to(price)}"
+    best = min(found.aim, key=lambda each: each.after - each.before, default=None)
+    if best is not None and best.after < best.before:
+        told += f", and the gap in {best.label} {_from_to(best)}"
+    if found.grown:
+        told += f"; the gap in {found.grown[-1].label} grew {_from_to(found.grown[-1])}"
+    if found.gaps:
+        told += f"; {len(found.helped)} of {len(found.gaps)} gaps got smaller"
+        told += f", {len(found.sure) or 'none'} of them beyond chance" if found.helped else ""
+    for each in found.out_of_fold:
+        rows = int(np.isfinite(case.out_of_fold).all(axis=1).sum())
+        told += f"; on {rows:,} out-of-fold rows, by thresholds that others of them call for, {each.label} goes {_from_to(each)}"
+    return told if by_group is None else f"{told}; {_otherwise(case, plain)}{_inputs_text(case, by_group)}"
+
+
+def _gaps(plain: Case, case: Case) -> list[Change]:
+    """Demographic parity and equalised odds; where a half of these has too few rows, the other half."""
+    before, after = measured(plain), measured(case)
+    shown = [key for key in before if key in after]
+    odds = [key for key in shown if key[1] in ODDS and (key[0], "equalised_odds") not in before]
+    return [_gap(key, before[key], after[key]) for key in shown if key[1] in SHOWN or key in odds]
+
+
+def _out_of_fold(case: Case) -> list[Change]:
+    """What thresholds by group bring to out-of-fold rows that they were not chosen on, which are more than the judged ones."""
+    threshold = None if case.evidence is None else case.evidence.readout.threshold
+    if threshold is None or "gap_crossed" not in threshold.expected:
+        return []
+    before, after = threshold.expected["gap_before"], threshold.expected["gap_crossed"]
+    return [Change("the gap between all groups", before, after, number(after - before))]
 
 
 def _from_to(change: Change) -> str:
     return f"from {figures_text(change.before)} to {figures_text(change.after)}"
 
 
-def _action(sure: list[Change], helped: list[Change], grown: list[Change], gaps: list[Change]) -> str:
-    if gaps and not helped:
+def _on_other_folds(case: Case) -> Change | None:
+    """What thresholds by group bring to out-of-fold rows that they were not chosen on, which are more than the judged ones."""
+    threshold = None if case.evidence is None else case.evidence.readout.threshold
+    if threshold is None or "gap_crossed" not in threshold.expected:
+        return None
+    before, after = threshold.expected["gap_before"], threshold.expected["gap_crossed"]
+    rows = int(np.isfinite(case.out_of_fold.reshape(len(case.out_of_fold), -1)).all(axis=1).sum())
+    label = f"on {rows:,} out-of-fold rows, by thresholds that others of them call for,"
+    return Change(label, before, after, number(after - before))
+
+
+def _action(found: _Found) -> str:
+    if found.grown and any(each.after < each.before for each in found.out_of_fold):
+        return "Have it judged on more rows: the gap falls out of fold, and one grew on the judged rows, which may be chance."
+    if found.gaps and not found.helped:
         return "Fit again without --mitigate: it closes no gap here."
-    if grown:
-        return f"Decide whether the gap in {grown[-1].label} may grow for the others; more rows would tell how far it does."
-    return "" if sure else UNSURE
-
-
-def _is_shown(key: tuple[str, str], found: Mapping[tuple[str, str], Gap]) -> bool:
-    """Demographic parity and equalised odds; where a half of these has too few rows, the other half."""
-    return key[1] in SHOWN or (key[1] in ODDS and (key[0], "equalised_odds") not in found)
+    if found.grown:
+        return f"Decide whether the gap in {found.grown[-1].label} may grow for the others; more rows would tell how far it does."
+    return "" if found.sure else UNSURE
 
 
 def _otherwise(case: Case, plain: Case) -> str:
@@ -186,7 +238,7 @@ def _gap(key: tuple[str, str], before: Gap, after: Gap) -> Change:
     label = f"{key[0]}: {MEASURES[key[1]]}"
     value = after.interval.value - before.interval.value
     ends = around(value, *percentile_interval(after.draws - before.draws))  # of the same resamples
-    return Change(label, before.interval.value, after.interval.value, number(value, *ends))
+    return Change(label, before.interval.value, after.interval.value, number(value, *ends), key[1] == "selection")
 
 
 def _figure(changes: list[Change]) -> Figure:
