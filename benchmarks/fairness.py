@@ -166,6 +166,7 @@ def halved(half: Half, sensitive: tuple[str, ...], out: Path) -> list[str]:
     from automl.core.profile import Profile
     from automl.core.readout import Readout
     from automl.core.table import tabulate
+    from automl.search.crossing import parts_of
     from automl.search.group_thresholds import GroupedRows, fit_group_thresholds
 
     profile = decode(Profile, json.loads((out / "profile.json").read_text()))
@@ -180,7 +181,9 @@ def halved(half: Half, sensitive: tuple[str, ...], out: Path) -> list[str]:
     known, found = np.flatnonzero(np.isfinite(probability)), []
     for seed in range(20):
         first, second = np.array_split(np.random.default_rng(seed).permutation(known), 2)
-        threshold = fit_group_thresholds(by, first, probability[first], truth[first], np.ones(len(first)), 0.5, 0.01)
+        part = parts_of(np.arange(len(first)), np.random.default_rng(seed))
+        asked = probability[first], truth[first], np.ones(len(first)), 0.5, 0.01, part
+        threshold, _ = fit_group_thresholds(by, first, *asked)
         called = [probability[second] >= limit for limit in (0.5, np.asarray(threshold.limits(by.table.columns))[second])]
         groups, yes = names_of(frame.iloc[second], sensitive), truth[second].astype(int)
         found.append([*(odds(yes, each.astype(int), groups) for each in called), *(np.mean(each == yes) for each in called)])

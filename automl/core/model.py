@@ -103,7 +103,8 @@ class Model:
 
     def notes(self, rows: Any) -> list[str]:
         """One sentence each on what makes the predictions of these rows doubtful: columns that came out as missing in every
-        row, categories of which none is known, numbers written in another way than in the training data."""
+        row, words where numbers or dates are expected, categories of which none is known, numbers written in another way than
+        in the training data."""
         with _told_as_input_error():
             return notes_on(self.rows(rows), self.contract)
 

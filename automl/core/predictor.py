@@ -923,7 +923,8 @@ def _restyled(cell: str, decimal: str, wanted: str) -> str:
 # --- what a reader should know -----------------------------------------------------------------------------------------
 
 _NOTE_ROWS = 1000
-_NOTE_NAMES = 3
+_NOTE_NAMES, _NOTE_CELL = 3, 40
+_WORD_ROWS = 100_000
 _SURPRISING = 0.01
 """A column is told to be missing where that was less probable than this, going by the training data."""
 
@@ -960,8 +961,12 @@ def notes_on(rows: Any, contract: Mapping[str, Any]) -> list[str]:
         told.append(f"{count} only values that the training data does not have: {_few(unseen)}")
     for name, words in unread[:_NOTE_NAMES]:
         at, word = words[0]
+        shown = "".join(each if each.isprintable() else " " for each in word)
+        shown = shown if len(shown) <= _NOTE_CELL else f"{shown[: _NOTE_CELL - 1]}…"
         others = ", and so do others" if len(words) > 1 else ""
-        told.append(f'"{word}" in column "{name}" (row {at + 1:,}) cannot be read and counts as missing{others}')
+        told.append(f'"{shown}" in column "{name}" (row {at + 1:,}) is no value there and counts as missing{others}')
+    if unread[_NOTE_NAMES:]:
+        told.append(f"words count as missing in further columns: {_few([name for name, _ in unread[_NOTE_NAMES:]])}")
     if not missing and not unseen and "told" in EXTENSIONS:  # else that is why rows are unlike the training data
         told += EXTENSIONS["told"](contract, rows)
     return told
@@ -984,21 +989,19 @@ def _told_by(values: Any, parser: Parser, levels: Sequence[str] | None) -> tuple
 
 
 def _unreadable(values: Any, parser: Parser) -> list[tuple[int, str]]:
-    """(row, cell) of the different words that stand for no value, though the training data has no such word for missing."""
-    if isinstance(parser, Category):
+    """(row, cell) of the different words that are read as missing, though the training data has no such word for it."""
+    if isinstance(parser, Category) or getattr(getattr(values, "dtype", None), "kind", "O") in "iufbM":
         return []
-    cells = list(values) if str(getattr(values, "dtype", "")) == "category" else plain_values(values)
-    first: dict[str, int] = {}
-    for row, cell in enumerate(cells if isinstance(cells, list) else ()):
-        if type(cell) is str:
-            first.setdefault(cell, row)
-    found = []
-    for cell, row in first.items():
-        value = parser.value(cell)
-        missing = value != value or value == parser.missing_value
-        if missing and canonical(cell).casefold() not in parser.missing:
-            found.append((row, cell))
-    return found
+    piece = getattr(values, "iloc", values)[:_WORD_ROWS]
+    clean = parser.column(piece)
+    missing = np.isnan(clean) if clean.dtype.kind == "f" else clean == parser.missing_value
+    if not missing.any():
+        return []
+    cells, first = list(piece), dict[str, int]()
+    for row in np.flatnonzero(missing).tolist():
+        if type(cells[row]) is str and canonical(cells[row]).casefold() not in parser.missing:
+            first.setdefault(cells[row], row)
+    return [(row, cell) for cell, row in first.items()]
 
 
 def _few(names: list[str]) -> str:

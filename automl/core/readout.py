@@ -85,7 +85,9 @@ class Threshold:
     """From which probability of the positive class on it is called.
 
     rule: in words, such as "the highest F1"; expected: what was reached on the out-of-fold predictions that it was chosen
-    on: {"precision", "recall", "f1", "cost"}; met: whether the floor that was asked for was reached there.
+    on: {"precision", "recall", "f1", "cost"}; by group {"gap", "gap_before", "accuracy", "accuracy_before"}, and by thresholds
+    that were chosen on other rows {"gap_cross_fitted", "accuracy_cross_fitted"}. met: whether the floor that was asked for was
+    reached there; by group whether there are any that close a gap.
     groups: where it differs by group; `value` is the overall threshold then.
     """
 

@@ -125,6 +125,9 @@ def intervals(
 
 FEWEST_UNITS = 20
 """Rows, or groups of rows, below which resamples are too alike to be studentised."""
+MOST_OF_A_LOGARITHM, MOST_ERROR = 0.25, 0.5
+"""Standard error of a mean loss, of itself, up to which its logarithm is studentised, and beyond which it is not studentised at
+all: where one row makes most of the mean the upper end would be any number."""
 BLOCKS = 50
 """Of rows in the order of time that are drawn whole: as many as give a steady interval, as long as that allows."""
 
@@ -142,15 +145,21 @@ class _MeanLoss:
     root: bool
 
     def interval(self, means: Array, errors: Array) -> tuple[float, float] | None:
-        """The 95 % interval by the studentised bootstrap of the logarithm (Efron and Tibshirani, 1993, chapters 12.5 and 12.6),
-        whose errors are less skewed; None where it has none."""
+        """The 95 % interval by the studentised bootstrap (Efron and Tibshirani, 1993, chapter 12.5); None where it has none.
+
+        Of the logarithm, whose errors are less skewed, unless the error is so large a part of the mean that few rows make it.
+        """
         value, error = float(self.mean(self.observed)[0]), float(self.error(self.observed)[0])
         known = np.isfinite(means) & (means > 0) & (errors > 0)
-        if not (np.isfinite(value) and value > 0 and error > 0 and known.mean() > 0.99):
+        if not (np.isfinite(value) and 0 < error <= MOST_ERROR * value and known.mean() > 0.99):
             return None
-        away = (np.log(means[known]) - np.log(value)) / (errors[known] / means[known])
-        low, high = np.quantile(away, [0.025, 0.975])
-        ends = [value * float(np.exp(-each * error / value)) for each in (max(high, 0.0), min(low, 0.0))]
+        means, errors = means[known], errors[known]
+        if error <= MOST_OF_A_LOGARITHM * value:
+            low, high = np.quantile((np.log(means) - np.log(value)) / (errors / means), [0.025, 0.975])
+            ends = [value * float(np.exp(-each * error / value)) for each in (max(high, 0.0), min(low, 0.0))]
+        else:
+            low, high = np.quantile((means - value) / errors, [0.025, 0.975])
+            ends = [max(0.0, value - each * error) for each in (max(high, 0.0), min(low, 0.0))]
         return (float(np.sqrt(ends[0])), float(np.sqrt(ends[1]))) if self.root else (ends[0], ends[1])
 
 

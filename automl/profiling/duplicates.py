@@ -15,7 +15,7 @@ from automl.core.table import Category, Column
 Array = np.ndarray[Any, Any]
 _TEST_SHARE = 0.2
 _AGREEMENT = 0.8
-_FIRST_ROWS = 5_000
+_SOME_ROWS = 5_000
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -106,14 +106,19 @@ def duplicate_columns(names: Sequence[str], hashes: Sequence[Array]) -> tuple[tu
 def renamed_columns(names: Sequence[str], hashes: Sequence[Array]) -> tuple[tuple[str, str], ...]:
     """(first, second) of columns that say the same in other words: one value of the one goes with one value of the other.
 
-    hashes: (rows,) of columns with fewer values than rows. A few rows sort out most pairs before all are looked at.
+    hashes: (rows,) of columns with fewer values than rows. Some rows sort out most pairs before all are looked at.
     """
-    first: dict[bytes, int] = {}
-    found = []
+    alike: dict[bytes, list[int]] = {}
     for at, each in enumerate(hashes):
-        other = first.setdefault(_in_order_of_appearance(each[:_FIRST_ROWS]).tobytes(), at)
-        if other != at and np.array_equal(_in_order_of_appearance(hashes[other]), _in_order_of_appearance(each)):
-            found.append((names[other], names[at]))
+        some = each[:: max(1, len(each) // _SOME_ROWS)]
+        alike.setdefault(_in_order_of_appearance(some).tobytes(), []).append(at)
+    found = []
+    for places in alike.values():
+        first: dict[bytes, str] = {}
+        for at in places if len(places) > 1 else ():
+            other = first.setdefault(hashlib.blake2b(_in_order_of_appearance(hashes[at]).tobytes()).digest(), names[at])
+            if other != names[at]:
+                found.append((other, names[at]))
     return tuple(found)
 
 

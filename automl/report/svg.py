@@ -15,8 +15,9 @@ from automl.report.numbers import MINUS, fixed, is_number, number
 
 WIDTH = 460.0
 FONT = 12.0
-LABELS, LINE, MOST_LINES = 0.4, 13.0, 3
-"""The share of a chart's width that labels of rows may take, and the height of a line of one."""
+LABELS, LINE, MOST_LINES, MANY_ROWS = 0.4, 13.0, 3, 10
+"""The share of a chart's width that labels of rows may take, the height of a line of one, how many lines it may have, and rows
+beyond which it may have two only."""
 MOST_POINTS, MOST_DOTS, MOST_BARS, MOST_CLASSES, STYLES = 160, 400, 25, 15, 6
 _NARROW, _BROAD = frozenset("iljtfrI.,:;'|!()[]{} -/"), frozenset("mwMW@%—<>=+~−")
 
@@ -76,10 +77,12 @@ class Canvas:
     height: float = 0.0
     parts: list[str] = field(default_factory=list)
 
-    def text(self, x: float, y: float, text: str, anchor: str = "", style: str = "", room: float = math.inf) -> None:
-        """Text at its base line, cut to `room` with the whole of it as a tooltip."""
+    def text(
+        self, x: float, y: float, text: str, anchor: str = "", style: str = "", room: float = math.inf, whole: str = ""
+    ) -> None:
+        """Text at its base line, cut to `room` with the whole of it as a tooltip. whole: what it is a line of."""
         short = shorten(text, room)
-        title = f"<title>{clean(text)}</title>" if short != text else ""
+        title = f"<title>{clean(whole or text)}</title>" if short != text else ""
         marks = (f' text-anchor="{anchor}"' if anchor else "") + (f' class="{style}"' if style else "")
         self.parts.append(f'<text x="{_n(x)}" y="{_n(y)}"{marks}>{clean(short)}{title}</text>')
 
@@ -411,7 +414,7 @@ def _rows(
         canvas.line(scale(tick), top, scale(tick), bottom, "axis" if tick == 0 else "grid")
         canvas.text(scale(tick), bottom + 15, text, "middle", "tick")
     for position, label in enumerate(labels):
-        _label(canvas, left - 8, top + row * (position + 0.5) + 4, label, left - 10)
+        _label(canvas, left - 8, top + row * (position + 0.5) + 4, label, left - 10, row)
     canvas.height = bottom + 22
     if figure.y_label:
         middle = (left + scale.end) / 2
@@ -429,28 +432,29 @@ def _row_labels(figure: Figure) -> list[str]:
 
 
 def _row_height(canvas: Canvas, figure: Figure, height: float) -> float:
-    """Of each row of bars or intervals: where a label needs several lines, room for them."""
-    most = max(len(_lines(label, LABELS * canvas.width)) for label in _row_labels(figure)[:MOST_BARS])
-    return max(height, most * LINE + 6) if most > 1 else height
+    """Of each row of bars or intervals: where a label needs several lines, room for them, less of it where rows are many."""
+    labels = _row_labels(figure)[:MOST_BARS]
+    most = max(len(_lines(label, LABELS * canvas.width)) for label in labels)
+    return max(height, min(most, MOST_LINES if len(labels) <= MANY_ROWS else 2) * LINE + 6) if most > 1 else height
 
 
-def _lines(text: str, room: float) -> list[str]:
-    """A label broken at blanks into at most MOST_LINES lines, the last of which may be too long."""
+def _lines(text: str, room: float, most: float = math.inf) -> list[str]:
+    """A label broken at blanks into lines, the last of which may be too long for the room."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer) > room and len(lines) < MOST_LINES:
+        if lines[-1] and text_width(longer) > room and len(lines) < most:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
 
 
-def _label(canvas: Canvas, x: float, y: float, text: str, room: float) -> None:
-    """A label that ends at x, around y."""
-    lines = _lines(text, room)
+def _label(canvas: Canvas, x: float, y: float, text: str, room: float, height: float) -> None:
+    """A label that ends at x, on as many lines around y as the height has room for; where it is cut, a tooltip holds it all."""
+    lines = _lines(text, room, max(1, int((height - 4) / LINE)))
     for at, line in enumerate(lines if len(lines) > 1 else [text]):
-        canvas.text(x, y + LINE * (at - (len(lines) - 1) / 2), line, "end", room=room)
+        canvas.text(x, y + LINE * (at - (len(lines) - 1) / 2), line, "end", room=room, whole=text)
 
 
 def _bar(canvas: Canvas, figure: Figure) -> None:

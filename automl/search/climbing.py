@@ -43,7 +43,7 @@ LEAST_NET_SECONDS = 7.0
 LEAST_PROBE_SECONDS = 1.0
 MOST_TIMES_THE_FIRST = 3.0
 MOST_SHARE_OF_SEARCH = 0.15
-GROUPS_SECONDS = 4.0
+GROUPS_SECONDS = 6.0
 """With less time left than this trials are not compared by sensitive groups."""
 
 

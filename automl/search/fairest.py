@@ -12,7 +12,8 @@ import numpy as np
 from automl.core.evidence import FairTrial, Trial
 from automl.core.options import MOST_LOST
 from automl.search.context import Context
-from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, cross_group_thresholds
+from automl.search.crossing import groups_of, parts_of
+from automl.search.group_thresholds import FEWEST_IN_A_PART, FEWEST_ROWS, GroupedRows, fit_group_thresholds
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -56,7 +57,7 @@ class Fairness:
     def gap(self, outcome: Outcome) -> float:
         """In equalised odds, the largest over the columns, out of fold, where the more probable class is called."""
         rows, probability, happened = self._known(outcome)
-        return self._gap(rows, happened, probability >= 0.5)
+        return _gap(self._compared(rows, happened), np.arange(len(rows)), probability >= 0.5, FEWEST_ROWS)
 
     def measured(self, outcomes: Sequence[Outcome]) -> tuple[FairTrial, ...]:
         """Those that are as good as the best, without and with thresholds by group that were chosen on other rows."""
@@ -67,16 +68,17 @@ class Fairness:
         plan = self.context.plan
         weight = np.ones(len(rows)) if self.context.weight is None else self.context.weight[rows]
         lost = MOST_LOST if plan.max_accuracy_loss is None else plan.max_accuracy_loss
-        _, crossed = cross_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost)
-        trial, usual = outcome.trial, probability >= 0.5
+        part = parts_of(groups_of(self.context, rows), np.random.default_rng(seeds(plan.seed)("thresholds by group")))
+        _, crossed = fit_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost, part)
+        trial, usual, compared = outcome.trial, probability >= 0.5, self._compared(rows, happened)
         return FairTrial(
             trial.architecture,
             trial.number,
             float(trial.score or 0.0),
             float(np.average(usual == happened, weights=weight)),
-            self._gap(rows, happened, usual),
+            _gap(compared, np.arange(len(rows)), usual, FEWEST_ROWS),
             float(np.average(crossed.fair == happened, weights=weight)),
-            crossed.gap(lambda chosen, called: self._gap(rows[chosen], happened[chosen], called[chosen])),
+            crossed.gap(lambda chosen, called: _gap(compared, chosen, called, FEWEST_IN_A_PART)),
         )
 
     def _known(self, outcome: Outcome) -> tuple[Array, Array, Array]:
@@ -87,14 +89,22 @@ class Fairness:
             rows = np.sort(generator.choice(rows, MOST_ROWS, replace=False))
         return rows, predictions[rows, self.context.positive], self.context.target[rows] == self.context.positive
 
-    def _gap(self, rows: Array, happened: Array, called: Array) -> float:
-        gaps = [0.0]
+    def _compared(self, rows: Array, happened: Array) -> list[list[Array]]:
+        """What is compared: of each column and class, (rows,) bool of every group that has rows enough."""
+        found = []
         for column in self.by.columns:
             groups = np.minimum(column.codes(self.by.table.columns[column.name])[rows], len(column.groups))
             for truth in (False, True):
-                base = happened == truth
-                size = np.bincount(groups[base], minlength=len(column.groups) + 1)
-                rate = np.bincount(groups[base], called[base].astype(np.float64), len(size)) / np.maximum(size, 1)
-                if (size >= FEWEST_ROWS).sum() > 1:
-                    gaps.append(float(np.ptp(rate[size >= FEWEST_ROWS])))
-        return max(gaps)
+                masks = [(groups == group) & (happened == truth) for group in range(len(column.groups) + 1)]
+                found.append([mask for mask in masks if mask.sum() >= FEWEST_ROWS])
+        return found
+
+
+def _gap(compared: Sequence[Sequence[Array]], rows: Array, called: Array, fewest: int) -> float:
+    """The largest gap, over columns and classes, of how often these rows (positions) are called; groups of fewer are left out."""
+    gaps = [0.0]
+    for masks in compared:
+        held = [rows[mask[rows]] for mask in masks]
+        rates = [float(called[each].mean()) for each in held if len(each) >= fewest]
+        gaps.append(float(np.ptp(rates)) if len(rates) > 1 else 0.0)
+    return max(gaps)

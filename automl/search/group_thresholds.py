@@ -32,8 +32,9 @@ CHANGED = 3.0
 errors of it are kept back, so that the price is kept on other rows too."""
 WORTH = 0.01
 """Thresholds that close less of the gap, told on other rows, are not taken."""
-PARTS = 3
-"""What thresholds bring is told by the rows of each part, called from those that the other parts call for."""
+FEWEST_IN_A_PART = 5
+"""The same within a part of the rows, whose gaps are averaged; thresholds that are chosen for a part ask for half as many as
+those for all rows, so that no group with thresholds lacks them there."""
 PLACES = 200
 """Thresholds of a group that are tried lie at so many quantiles of either class."""
 
@@ -71,21 +72,8 @@ def limits_of(readout: Readout, frame: pd.DataFrame, profile: Profile) -> float 
     return threshold.limits(tabulate(frame, [profile.column(column.name) for column in columns]).columns)
 
 
-def fit_group_thresholds(
-    by: GroupedRows,
-    rows: Array,
-    probability: Array,
-    happened: Array,
-    weight: Array,
-    overall: float,
-    most_lost: float,
-) -> Threshold:
-    """The threshold by group that these rows call for: what `cross_group_thresholds` gives without its second part."""
-    return cross_group_thresholds(by, rows, probability, happened, weight, overall, most_lost)[0]
-
-
 @dataclass(frozen=True)
-class Crossed:
+class CrossFitted:
     """How rows are called by thresholds that were chosen on others.
 
     usual, fair: (rows,) whether each is called from the overall threshold on, and by those of the other parts. part: (rows,).
@@ -106,7 +94,7 @@ class Crossed:
         return max(0.0, gap_of(np.arange(len(self.part)), self.usual) - float(np.mean(closed)))
 
 
-def cross_group_thresholds(
+def fit_group_thresholds(
     by: GroupedRows,
     rows: Array,
     probability: Array,
@@ -114,39 +102,41 @@ def cross_group_thresholds(
     weight: Array,
     overall: float,
     most_lost: float,
-) -> tuple[Threshold, Crossed]:
+    part: Array,
+) -> tuple[Threshold, CrossFitted]:
     """The threshold by group that these rows call for, and how each row is called by thresholds that other rows call for.
 
     The second tells what such thresholds bring on rows that they were not chosen on. Where that is hardly a smaller gap, the
     threshold has no groups of its own and all rows are called from the overall one on.
 
     rows: positions in the table; probability, happened, weight: (rows,) of the positive class. overall: the threshold of all
-    that have none of their own. most_lost: accuracy that may be given up against calling all groups from `overall` on.
+    that have none of their own. most_lost: accuracy that may be given up against calling all groups from `overall` on. part:
+    (rows,) the part that each row is held out with.
     """
     scored = _Scored(by.codes(rows), probability, happened, weight)
-    found, usual = _fitted(by, scored, overall, most_lost), probability >= overall
-    part = np.random.default_rng(0).permutation(len(rows)) % PARTS
+    found, usual = _fitted(by, scored, overall, most_lost, FEWEST_ROWS), probability >= overall
     assert found.groups is not None
     if not found.groups.own:
-        return found, Crossed(usual, usual, part)
-    limits = np.full(len(rows), overall)
-    for number in range(PARTS):
+        return found, CrossFitted(usual, usual, part)
+    limits, parts = np.full(len(rows), overall), np.unique(part)
+    for number in parts:
         held = part == number
-        elsewhere = _fitted(by, scored.take(~held), overall, most_lost)
+        elsewhere = _fitted(by, scored.take(~held), overall, most_lost, FEWEST_ROWS // 2)
         assert elsewhere.groups is not None
         limits[held] = elsewhere.groups.table(overall)[scored.codes[held]]
-    crossed = Crossed(usual, probability >= limits, part)
+    crossed = CrossFitted(usual, probability >= limits, part)
     codes = [by.code(each.groups) for each in found.groups.own]
-    expected = {
-        **found.expected,
-        "gap_crossed": crossed.gap(lambda chosen, called: _gap_between(scored, codes, chosen, called)),
-        "accuracy_crossed": float(np.average(crossed.fair == happened, weights=weight)),
-    }
-    if expected["gap_crossed"] <= expected["gap_before"] - WORTH:
-        return replace(found, expected=expected), crossed
-    expected |= {"gap": expected["gap_before"], "accuracy": expected["accuracy_before"]}
-    nothing = replace(found, expected=expected, met=False, groups=replace(found.groups, own=()))
-    return nothing, Crossed(usual, usual, part)
+    before = found.expected["gap_before"]
+    gap = crossed.gap(lambda chosen, called: _gap_between(scored, codes, chosen, called))
+    if gap > before - WORTH:
+        closed = f"close {max(0.0, before - gap):.3f} of a gap of {before:.3f} on rows that they were not chosen on"
+        kept = {"gap_before": before, "accuracy_before": found.expected["accuracy_before"], "gap_cross_fitted": gap}
+        nothing = replace(
+            found, rule=f"one for all, as those by group {closed}", expected=kept, met=False, groups=replace(found.groups, own=())
+        )
+        return nothing, CrossFitted(usual, usual, part)
+    told = {"gap_cross_fitted": gap, "accuracy_cross_fitted": float(np.average(crossed.fair == happened, weights=weight))}
+    return replace(found, expected=found.expected | told), crossed
 
 
 @dataclass(frozen=True)
@@ -162,8 +152,8 @@ class _Scored:
         return _Scored(self.codes[rows], self.probability[rows], self.happened[rows], self.weight[rows])
 
 
-def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) -> Threshold:
-    """The thresholds of these rows, judged on the same rows."""
+def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float, fewest: int) -> Threshold:
+    """The thresholds of these rows, judged on the same rows. fewest: rows of either class that a group needs."""
     codes, probability, happened, weight = scored.codes, scored.probability, scored.happened, scored.weight
     total = float(weight.sum())
     everyone = _Rates.of(probability, happened, weight / total)
@@ -173,7 +163,7 @@ def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) 
         names, held = by.combination(int(code)), codes == code
         if names is None:
             continue
-        if min(happened[held].sum(), (~happened[held]).sum()) < FEWEST_ROWS:
+        if min(_counts(happened[held], weight[held])) < fewest:
             few.append(names)
             continue
         cells.append(_Curve.of(names, probability[held], happened[held], weight[held] / total, overall, everyone))
@@ -184,10 +174,11 @@ def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) 
     places = usual if chosen is None else chosen
     own = () if chosen is None else tuple(cell.threshold(place) for cell, place in zip(cells, chosen, strict=True))
     reached = kept + sum(cell.correct[place] for cell, place in zip(cells, places, strict=True))
-    said = "the smallest gap in equalised odds between the groups that costs at most"
+    price = f"at most {100 * most_lost:g} {'point' if most_lost == 0.01 else 'points'} of accuracy"
+    rule = f"the smallest gap in equalised odds between the groups that costs {price}"
     return Threshold(
         overall,
-        f"{said} {100 * most_lost:g} {'point' if most_lost == 0.01 else 'points'} of accuracy",
+        rule if chosen is not None else f"one for all, as no thresholds by group have a smaller gap out of fold for {price}",
         {
             "gap": _gap(cells, places, "seen"),
             "gap_before": _gap(cells, usual, "seen"),
@@ -199,14 +190,20 @@ def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float) 
     )
 
 
+def _counts(happened: Array, weight: Array) -> tuple[int, int]:
+    """Rows of the negative and of the positive class that have a weight."""
+    return int((~happened & (weight > 0)).sum()), int((happened & (weight > 0)).sum())
+
+
 def _gap_between(scored: _Scored, codes: Sequence[int], rows: Array, called: Array) -> float:
     """The larger of the gaps of both rates between these combinations of groups, as far as they have rows enough there."""
     rates = []
     for code in codes:
         held = rows[scored.codes[rows] == code]
+        if min(_counts(scored.happened[held], scored.weight[held])) < FEWEST_IN_A_PART:
+            continue
         of = [held[scored.happened[held] == truth] for truth in (False, True)]
-        if min(map(len, of)) >= FEWEST_ROWS // PARTS:
-            rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
+        rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
     return float(np.ptp(rates, axis=0).max()) if len(rates) > 1 else 0.0
 
 

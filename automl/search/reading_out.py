@@ -56,7 +56,8 @@ def fit_readout(
         lost = MOST_LOST if context.plan.max_accuracy_loss is None else context.plan.max_accuracy_loss
         overall = 0.5 if threshold is None else threshold.value
         positive = read[:, context.positive], truth == context.positive
-        threshold = fit_group_thresholds(thresholds_by, rows, *positive, weight, overall, lost)
+        part = parts_of(groups_of(context, rows), np.random.default_rng(seeds(context.plan.seed)("thresholds by group")))
+        threshold, _ = fit_group_thresholds(thresholds_by, rows, *positive, weight, overall, lost, part)
     columns = {} if thresholds_by is None else thresholds_by.table.columns
     limits = None if threshold is None else threshold.limits(columns)
     limits = limits[rows] if isinstance(limits, np.ndarray) else limits

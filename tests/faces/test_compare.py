@@ -77,6 +77,26 @@ def test_the_command_tells_it_in_words_and_as_json(finished, command):
     assert document["same_data"] is True
 
 
+def test_gaps_between_groups_stand_side_by_side(finished, copy):
+    from automl.terminal import describe_comparison
+
+    findings = json.loads((copy / "findings.json").read_text())
+    report = json.loads((copy / "report.json").read_text())
+    for content in (findings, report["findings"]):
+        (gaps,) = [each for each in content if each["code"] == "AML411"]
+        gaps["numbers"] = {"sex: equalised odds": {"value": 0.25, "low": 0.125, "high": 0.5, "unit": "", "level": 0.95}}
+    (copy / "findings.json").write_text(json.dumps(findings))
+    (copy / "report.json").write_text(json.dumps(report))
+    record = json.loads((copy / "run.json").read_text())
+    record["files"] = {name: digest for name, digest in record["files"].items() if name not in ("report.json", "findings.json")}
+    (copy / "run.json").write_text(json.dumps(record))
+    found = automl.load(finished.folder).compare(automl.load(copy))
+    assert found.first.gaps == {}
+    assert found.second.gaps["sex: equalised odds"].value == 0.25
+    (line,) = [each for each in describe_comparison(found).splitlines() if "gap in sex: equalised odds" in each]
+    assert "0.250" in line
+
+
 def test_each_run_calls_its_classes_by_its_own_threshold(finished, copy):
     run = automl.load(finished.folder)
     path = copy / "evidence.json"

@@ -21,6 +21,7 @@ from automl.core.predictor import parse_column
 from automl.core.profile import Kind, Profile, Role
 from automl.core.tasks import Task
 from automl.profiling import profile
+from automl.profiling.duplicates import column_hash, renamed_columns
 
 ROWS = 300
 
@@ -313,6 +314,14 @@ def test_columns_that_say_the_same_in_other_words_are_told_and_kept() -> None:
     found = profile(dataset(frame.assign(target=generator().integers(0, 2, ROWS))))
     assert found.renamed_columns == (("name", "number"),)
     assert [column.name for column in found.features] == ["name", "number", "nearly", "x"]
+
+
+def test_columns_that_are_alike_for_long_are_compared_to_the_end() -> None:
+    late = np.r_[np.zeros(30_000, int), generator().integers(0, 4, 30_000)]
+    other = np.r_[np.zeros(30_000, int), generator().integers(0, 4, 30_000)[::-1]]
+    assert renamed_columns(["a", "b", "c"], [column_hash(each.astype(float)) for each in (late, other, 7.0 - late)]) == (
+        ("a", "c"),
+    )
 
 
 def test_order_in_time_is_seen() -> None:

@@ -296,6 +296,24 @@ def test_the_headline_of_nested_cross_validation_is_the_mean_over_its_folds() ->
     assert score.low is not None
     assert score.low < min(case.evidence.nested)
     assert found(case, "AML205").severity is Severity.NOT_APPLICABLE
+    alike = replace(case, evidence=replace(case.evidence, nested=(0.8, 0.82, 0.79, 0.81, 0.8)))
+    assert found(alike, "AML201").severity is Severity.PASSED
+    apart = replace(case, evidence=replace(case.evidence, nested=(0.99, 0.98, 0.05, 0.97, 0.99)))
+    open_end = found(apart, "AML201")
+    assert open_end.severity is Severity.TIP
+    assert "as far beyond the baseline" in open_end.sentence
+
+
+def test_columns_that_say_the_same_in_other_words_are_told_beside_equal_ones() -> None:
+    case = case_of(Task.BINARY)
+    both = replace(case, profile=replace(case.profile, renamed_columns=(("signal", "level"), ("a", "b"))))
+    told = found(both, "AML105")
+    assert told.severity is Severity.TIP
+    assert '"signal" and "level" say the same in other words' in told.sentence
+    assert [row[2] for row in told.table["rows"]] == ["equal in every row", "in other words", "in other words"]
+    alone = found(replace(both, profile=replace(both.profile, duplicate_columns=())), "AML105")
+    assert alone.severity is Severity.PASSED
+    assert alone.sentence.startswith("No column repeats another one;")
 
 
 @pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS])

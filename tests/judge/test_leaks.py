@@ -89,14 +89,25 @@ def test_a_copy_that_is_mostly_noise_is_told_from_causes_that_complete_each_othe
     generator = np.random.default_rng(6)
     frame = honest().drop(columns="target").rename(columns={"value": "target"})
     frame["target"] += 1.5 * generator.normal(size=ROWS)
-    plain = finding(case_of(frame), "AML118")
-    assert plain.severity is Severity.PASSED
+    assert finding(case_of(frame), "AML118").severity is Severity.PASSED
     copy = frame["target"] + 0.7 * frame["target"].std() * generator.normal(size=ROWS)
     found = finding(case_of(frame.assign(copy=copy)), "AML118")
     assert found.severity is Severity.TIP
     assert "--drop copy" in found.action
-    cause = frame["target"] - frame["a"]  # as strong a column, beside which the others say the more
-    assert finding(case_of(frame.assign(cause=cause)), "AML118").severity is Severity.PASSED
+    causes = honest().drop(columns=["target", "value"])  # as strong a column, beside which the others say all that is left
+    drive = 1.8 * causes["a"] + causes["b"] + 0.1 * generator.normal(size=ROWS)
+    honestly = finding(case_of(causes.assign(target=drive)), "AML118")
+    assert honestly.severity is Severity.PASSED
+    assert honestly.table["rows"][0][1] > 0.6
+    assert "does not look like a copy" in honestly.sentence
+
+
+def test_the_only_cause_that_there_is_is_not_accused_and_few_columns_are_not_compared() -> None:
+    frame = honest().drop(columns=["target", "value"])
+    lone = finding(case_of(frame.assign(target=2 * frame["d"] + np.random.default_rng(7).normal(size=ROWS))), "AML118")
+    assert lone.table["rows"][0][0] == "d"
+    assert lone.severity is Severity.PASSED
+    assert finding(case_of(frame[["a", "b"]].assign(target=frame["a"])), "AML118").severity is Severity.NOT_APPLICABLE
 
 
 def near_copies(name: str, seed: int = 0) -> pd.DataFrame:

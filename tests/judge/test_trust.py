@@ -138,5 +138,9 @@ def test_a_score_of_new_rows_has_the_interval_that_so_many_rows_allow() -> None:
         for name, (low, high) in intervals(metrics, *drawn(150), 1).items():
             held[name] += low <= true[name] <= high
     assert all(count >= 48 for count in held.values())
+    for outlier in (20.0, 100.0, 1e6):  # a row that makes most of a mean loss: its logarithm says nothing about the others
+        errors = np.r_[generator.standard_normal(499), outlier]
+        low, high = intervals([METRICS["rmse"]], np.zeros(500), errors, 0)["rmse"]
+        assert low < np.sqrt(np.mean(errors**2)) < high < 1.5 * outlier
     perfect = np.arange(60) % 2
     assert "roc_auc" not in intervals(metrics, perfect, np.eye(2)[perfect], 1)

@@ -86,7 +86,7 @@ def test_a_forged_fact_that_only_the_pages_contradict_is_named_with_them(copy: P
         write_json(path, content)
 
     forge(copy, "report.json", flatter)
-    assert any("report.json do not say the same" in str(each) for each in verify(copy).differences)
+    assert any("does not say what report.json says" in str(each) for each in verify(copy).differences)
 
 
 def test_a_forged_finding_is_named_though_the_report_agrees_with_it(copy: Path) -> None:

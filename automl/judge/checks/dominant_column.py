@@ -16,11 +16,15 @@ ALONE = {"ROC-AUC": 0.85, "R2": 0.6}
 """Scores of a column alone from which it is worth a comparison: a copy of a number with noise of three quarters of its standard
 deviation, or of two classes with three labels in ten drawn anew, has as much."""
 STRONG = {"ROC-AUC": 0.9, "R2": 0.85}
+"""Scores from which a column that leaves half of the error of all others is a suspect whatever it looks like."""
 NEARLY_ALL = 0.95
 SHARE_LEFT, OF_STRONG = 0.75, 0.5
 """A suspect leaves at most this share of the error that all other columns together leave. Of 51 strong columns of 34 public
 tables the honest one that leaves least leaves 0.82 (T3 of sick; then hr of bike-sharing-hourly 0.84, titanic's Sex 0.96)."""
+LEAST_KNOWN = 0.1
+"""What the others must explain of the target, so that a copy with noise can be told from the only cause that there is."""
 SLACK = 0.05
+"""Of chance, in how much more the others explain of what a column leaves open."""
 FEWEST_OTHERS = 3
 
 
@@ -30,6 +34,7 @@ class Compared:
 
     column: str
     measure: str
+    floor: float
     alone: float
     others: float
     together: float
@@ -40,7 +45,8 @@ class Compared:
         left = (1 - self.alone) / max(1 - self.others, 1e-9)
         if self.alone >= STRONG[self.measure] and left <= OF_STRONG:
             return True
-        return self.alone >= ALONE[self.measure] and left <= SHARE_LEFT and not self.completed
+        some = self.alone >= ALONE[self.measure] and left <= SHARE_LEFT and self.known >= LEAST_KNOWN
+        return some and not self.completed
 
     @property
     def completed(self) -> bool:
@@ -49,9 +55,13 @@ class Compared:
         Causes complete each other like that. Beside a copy with noise that has nothing to do with the other columns they
         explain less: of a normal target, r2 / (1 + (1 - r2) / s2), where they explain r2 of it and the noise has variance s2.
         """
-        floor = 0.5 if self.measure == "ROC-AUC" else 0.0
         of_rest = (self.together - self.alone) / max(1 - self.alone, 1e-9)
-        return of_rest > (self.others - floor) / (1 - floor) + SLACK
+        return of_rest > self.known + SLACK
+
+    @property
+    def known(self) -> float:
+        """What the others explain of the target, from 0 to 1."""
+        return max(0.0, (self.others - self.floor) / (1 - self.floor))
 
 
 def run(case: Case) -> list[Finding]:
@@ -63,7 +73,10 @@ def run(case: Case) -> list[Finding]:
         if column.association is not None and column.association >= ALONE[measure] - 0.1 and column.name not in known
     ]
     strong = sorted(strong, key=lambda column: -(column.association or 0.0))[:MOST_LOOKED_AT]
-    if not strong or len(case.profile.features) <= FEWEST_OTHERS:
+    if len(case.profile.features) <= FEWEST_OTHERS:
+        sentence = f"There are at most {FEWEST_OTHERS} columns, too few to hold one against all others."
+        return not_applicable("AML118", TITLE, Section.DATA, sentence)
+    if not strong:
         sentence = f"No column that is not suspected already predicts the target alone with a {measure} near {ALONE[measure]}."
         return [Finding("AML118", TITLE, Severity.PASSED, Section.DATA, sentence)]
     sample = sample_of(case) if affordable(case) else None
@@ -79,7 +92,12 @@ def run(case: Case) -> list[Finding]:
         " with"
         f" {figures_text(worst.others)}"
     )
-    told += ": it may not be known before the target is." if suspects else "; no single column outdoes the others by much."
+    if suspects:
+        told += ": it may not be known before the target is."
+    elif worst.alone > worst.others:
+        told += f", and both together {figures_text(worst.together)}: it does not look like a copy of the target."
+    else:
+        told += "; no single column outdoes the others."
     return [
         Finding(
             code="AML118",
@@ -117,7 +135,7 @@ def _compared(sample: Sample, names: list[str], known: set[str]) -> list[Compare
         others = [each for each in sample.columns.names if each != name]
         alone = sample.score(sample.out_of_fold(fold, others))
         rest = sample.score(sample.out_of_fold(fold, (name, *known)))
-        found.append(Compared(name, sample.measure, alone, rest, together))
+        found.append(Compared(name, sample.measure, sample.floor, alone, rest, together))
     return found
 
 

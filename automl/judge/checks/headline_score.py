@@ -38,7 +38,8 @@ def run(case: Case) -> list[Finding]:
         f"{opening} reaches {called(metric)} {interval_text(metric, model)} on {case.judged_on or judged_on(case)}, where"
         f" {better} is better{beside} (interval: {method})."
     )
-    gain, wide = compared.gain, not ships_baseline(case) and _reaches_beyond(metric, model, compared.baseline.value)
+    gain = compared.gain  # of rows of one test set the paired gain tells (AML203); of folds nothing else tells how unsure it is
+    wide = nested and not ships_baseline(case) and _reaches_beyond(metric, model, compared.baseline.value)
     if wide:
         sentence += " The interval reaches as far beyond the baseline as the score is away from it: how good it is, is open."
     return [

@@ -69,7 +69,7 @@ def run(case: Case) -> list[Finding]:
             section=Section.FAILURES,
             sentence=f"{told}.",
             about="evaluated",
-            numbers={each.label: each.by for each in (*changes, *found.out_of_fold)},
+            numbers={each.label: each.by for each in (*changes, found.out_of_fold) if each is not None},
             figures=(_figure(changes),),
             table={
                 "columns": ["measure", "without", "with", "change", "low", "high"],
@@ -87,7 +87,7 @@ class _Found:
     scores: list[Change]
     gaps: list[Change]
     aim: list[Change]
-    out_of_fold: list[Change]
+    out_of_fold: Change | None
 
     @property
     def helped(self) -> list[Change]:
@@ -117,9 +117,10 @@ def _sentence(case: Case, plain: Case, found: _Found) -> str:
     if found.gaps:
         told += f"; {len(found.helped)} of {len(found.gaps)} gaps got smaller"
         told += f", {len(found.sure) or 'none'} of them beyond chance" if found.helped else ""
-    for each in found.out_of_fold:
+    if found.out_of_fold is not None:
         rows = int(np.isfinite(case.out_of_fold).all(axis=1).sum())
-        told += f"; on {rows:,} out-of-fold rows, by thresholds that others of them call for, {each.label} goes {_from_to(each)}"
+        told += f"; on {rows:,} out-of-fold rows, by thresholds that others of them call for, the gap in equalised odds between"
+        told += f" all groups goes {_from_to(found.out_of_fold)}"
     return told if by_group is None else f"{told}; {_otherwise(case, plain)}{_inputs_text(case, by_group)}"
 
 
@@ -131,37 +132,30 @@ def _gaps(plain: Case, case: Case) -> list[Change]:
     return [_gap(key, before[key], after[key]) for key in shown if key[1] in SHOWN or key in odds]
 
 
-def _out_of_fold(case: Case) -> list[Change]:
-    """What thresholds by group bring to out-of-fold rows that they were not chosen on, which are more than the judged ones."""
+def _out_of_fold(case: Case) -> Change | None:
+    """What thresholds by group bring to out-of-fold rows that they were not chosen on."""
     threshold = None if case.evidence is None else case.evidence.readout.threshold
-    if threshold is None or "gap_crossed" not in threshold.expected:
-        return []
-    before, after = threshold.expected["gap_before"], threshold.expected["gap_crossed"]
-    return [Change("the gap between all groups", before, after, number(after - before))]
+    if threshold is None or "gap_cross_fitted" not in threshold.expected:
+        return None
+    before, after = threshold.expected["gap_before"], threshold.expected["gap_cross_fitted"]
+    return Change("equalised odds, out of fold", before, after, number(after - before))
 
 
 def _from_to(change: Change) -> str:
     return f"from {figures_text(change.before)} to {figures_text(change.after)}"
 
 
-def _on_other_folds(case: Case) -> Change | None:
-    """What thresholds by group bring to out-of-fold rows that they were not chosen on, which are more than the judged ones."""
-    threshold = None if case.evidence is None else case.evidence.readout.threshold
-    if threshold is None or "gap_crossed" not in threshold.expected:
-        return None
-    before, after = threshold.expected["gap_before"], threshold.expected["gap_crossed"]
-    rows = int(np.isfinite(case.out_of_fold.reshape(len(case.out_of_fold), -1)).all(axis=1).sum())
-    label = f"on {rows:,} out-of-fold rows, by thresholds that others of them call for,"
-    return Change(label, before, after, number(after - before))
-
-
 def _action(found: _Found) -> str:
-    if found.grown and any(each.after < each.before for each in found.out_of_fold):
-        return "Have it judged on more rows: the gap falls out of fold, and one grew on the judged rows, which may be chance."
     if found.gaps and not found.helped:
         return "Fit again without --mitigate: it closes no gap here."
     if found.grown:
-        return f"Decide whether the gap in {found.grown[-1].label} may grow for the others; more rows would tell how far it does."
+        worst, folds = found.grown[-1], found.out_of_fold
+        told = f"Decide whether the gap in {worst.label} may grow for the others; more rows would tell how far it does."
+        if folds is None or folds.after >= folds.before:
+            return told
+        by_chance = worst.by.low is None or worst.by.low <= 0
+        why = "which may be chance" if by_chance else "which chance alone seldom does"
+        return f"Have it judged on more rows: the gap falls out of fold, and one grew on the judged rows, {why}."
     return "" if found.sure else UNSURE
 
 
@@ -193,7 +187,15 @@ def _nothing_gained(case: Case, by_group: GroupThresholds) -> Finding:
         f"No thresholds by the groups of {names} have a smaller gap in equalised odds out of fold at the price that is allowed,"
         " so all groups are called from the same one on."
     )
-    action = "Allow a higher price, such as `--max-accuracy-loss 0.03`."
+    action, folds = "Allow a higher price, such as `--max-accuracy-loss 0.03`.", _out_of_fold(case)
+    if folds is not None:
+        closed = figures_text(max(0.0, folds.before - folds.after))
+        sentence = (
+            f"Thresholds by the groups of {names} close {closed} of a gap in equalised odds of {figures_text(folds.before)} on"
+            " out-of-fold rows that they were not chosen on, which is too little to take them: all groups are called from the"
+            " same one on."
+        )
+        action = "More rows of the groups would help; or allow a higher price, such as `--max-accuracy-loss 0.03`."
     return Finding("AML414", TITLE, Severity.TIP, Section.FAILURES, sentence, "evaluated", action=action)
 
 

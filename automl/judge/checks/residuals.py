@@ -80,13 +80,13 @@ def run(case: Case) -> list[Finding]:
 def _too_even(case: Case) -> str:
     """What to make of errors that grow with the prediction, where the intervals do not grow as much."""
     conformal = None if case.evidence is None else case.evidence.readout.conformal
-    if conformal is None:
+    if conformal is None or f"{LEVEL:.2f}" not in conformal.quantiles:
         return "Expect larger errors for larger predictions: one error for all rows would mislead."
     if conformal.knots:
         return "Expect larger errors for larger predictions than the intervals (`--interval 0.9`) say."
     return (
-        "Expect larger errors for larger predictions: the intervals (`--interval 0.9`) are equally wide for all rows, as wider"
-        " ones there held no more of the out-of-fold rows beyond chance."
+        "Expect larger errors for larger predictions: the intervals (`--interval 0.9`) are equally wide for all rows, as"
+        " those that follow the prediction were no better out of fold beyond chance, or the rows too few to tell."
     )
 
 

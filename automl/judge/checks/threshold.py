@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from automl.judge.scoring import is_nested, judged_on, not_applicable
 from automl.judge.wording import count_text, number, percent_text
 
 TITLE = "Decision threshold"
-MOST_NAMED = 4
+MOST_NAMED, OF_OTHERS = 4, "_cross_fitted"
 Array = np.ndarray[Any, Any]
 
 
@@ -39,14 +40,15 @@ def run(case: Case) -> list[Finding]:
     if by_group is not None and by_group.own:
         sentence += f", {_groups_text(by_group)}"
         numbers |= {f"threshold_{', '.join(each.groups)}": number(each.value) for each in by_group.own}
-    sentence += ", as the more probable class" if chosen is None else f": {chosen.rule}, chosen on out-of-fold predictions"
+    sentence += ", as the more probable class" if chosen is None else f": {chosen.rule}"
+    sentence += ", chosen on out-of-fold predictions" if chosen is not None and (chosen.met or by_group is None) else ""
     said = f"; on {judged_on(case)} it finds {percent_text(hits / actual)} of them" if actual else ""
     said += f" and is right in {percent_text(hits / calls)} of its calls" if calls else " and never calls it"
     action, severity = "", Severity.PASSED
     if chosen is None:
         action = "Choose another by `--cost-fp 1 --cost-fn 5`, `--min-recall 0.8`, `--min-precision 0.8` or `--metric f1`."
     else:
-        numbers |= {f"expected_{name}": number(each) for name, each in chosen.expected.items()}
+        numbers |= _expected(chosen.expected)
         if not chosen.met and by_group is None:
             severity, action = Severity.ISSUE, "Lower the floor: no threshold reaches it, and the one nearest to it was taken."
         elif is_nested(case):
@@ -55,6 +57,13 @@ def run(case: Case) -> list[Finding]:
     return [
         Finding("AML305", TITLE, severity, Section.TRUST, f"{sentence}{said}.", "evaluated", numbers, (figure,), action=action)
     ]
+
+
+def _expected(reached: Mapping[str, float]) -> dict[str, Number]:
+    """What was reached out of fold; where other rows than those that chose the thresholds told it, that stands for it."""
+    of_others = {name.removesuffix(OF_OTHERS): each for name, each in reached.items() if name.endswith(OF_OTHERS)}
+    own = {name: each for name, each in reached.items() if not name.endswith(OF_OTHERS)}
+    return {f"expected_{name}": number(each) for name, each in (own | of_others).items()}
 
 
 def _groups_text(groups: GroupThresholds) -> str:
