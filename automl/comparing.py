@@ -157,8 +157,10 @@ def _shared(first: Run, second: Run) -> tuple[tuple[dict[str, Array], dict[str, 
 
 
 def _paired(first: Run, second: Run, ours: dict[str, Array], theirs: dict[str, Array]) -> tuple[Paired, ...]:
-    """The metric that each run was chosen by."""
+    """The metric that each run was chosen by; where they call classes by thresholds, also how often they are right."""
     names = dict.fromkeys((first.plan.metric, second.plan.metric))
+    if any(run.evidence.readout.threshold is not None for run in (first, second)):
+        names |= dict.fromkeys(("accuracy", "balanced_accuracy"))
     return tuple(each for name in names if (each := _difference(name, (first, second), (ours, theirs))) is not None)
 
 

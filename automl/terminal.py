@@ -317,7 +317,9 @@ def _describe_explanation(each: RowExplanation, found: Explanations) -> Iterator
     from automl.report.explanation import unlike
     from automl.report.numbers import number, percent
 
-    from_on = "" if each.called_from is None else f'; "{each.about}" is called from {percent(each.called_from)} on'
+    from_on = ""
+    if each.called_from is not None:
+        from_on = f'; "{each.about}", at {percent(each.output_probability)}, is called from {percent(each.called_from)} on'
     said = f" ({percent(each.probability)}{from_on})" if each.probability is not None else ""
     told = number(each.prediction) if isinstance(each.prediction, float) else each.prediction
     yield f"row {each.row}: {found.target} = {told}{said}"

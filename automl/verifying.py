@@ -183,6 +183,8 @@ class _Kept:
     record: dict[str, Any]
     given: Any
     given_test: Any
+    findings: list[dict[str, Any]] | None = None
+    """Those that were made again, once that is done and they differ from those of the folder."""
     _words: dict[str, Any] = field(default_factory=dict)
 
     def word(self, name: str) -> Any:
@@ -517,7 +519,9 @@ def _findings(kept: _Kept) -> Part:
     noted = [each for each in noted if each.code in NOTED_WHILE_RUNNING]
     again = encode([*noted, *judge(kept.case, clocks=clocks)])
     said = "every check made again on the rows, predictions and folds of the folder"
-    return _compared("findings", said, "findings.json", _named(kept.word("findings.json")), _named(again))
+    found = _compared("findings", said, "findings.json", _named(kept.word("findings.json")), _named(again))
+    kept.findings = kept.word("findings.json") if found.holds else again
+    return found
 
 
 def _named(findings: list[dict[str, Any]]) -> dict[str, Any]:
@@ -530,7 +534,8 @@ def _named(findings: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _report(kept: _Kept) -> Part:
-    """report.json put together again from the profile, the plan, the evidence and the findings of the folder."""
+    """report.json put together again from the profile, the plan, the evidence and the findings, made again where those of the
+    folder were changed."""
     content, again = kept.word("report.json"), _report_again(kept)
     values = _count({**again, "facts": _facts(kept)})
     said = "verdict, headline, ladder, actions and every word in it made again from the other files"
@@ -540,7 +545,7 @@ def _report(kept: _Kept) -> Part:
 def _report_again(kept: _Kept) -> dict[str, Any]:
     from automl.report import report
 
-    findings = [decode(Finding, each) for each in kept.word("findings.json")]
+    findings = [decode(Finding, each) for each in kept.findings or kept.word("findings.json")]
     again: dict[str, Any] = encode(report(kept.profile, kept.plan, kept.evidence, findings, {**kept.facts, **_facts(kept)}))
     return again
 

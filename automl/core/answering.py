@@ -30,7 +30,8 @@ REVIEWED_SHARE, FEWEST_REVIEWED = 0.01, 10
 
 
 class Answer(NamedTuple):
-    """cells: further columns of the prediction file, by name. replaced: row to what stands in place of its prediction.
+    """cells: further columns of the prediction file, by name. replaced: row to what stands in place of its prediction; where that
+    is a fallback, the columns `blank` say nothing of it.
 
     reasons: row to why it is flagged, left without an answer or put before a human. queue: rows for review, the first first.
     """
@@ -40,6 +41,7 @@ class Answer(NamedTuple):
     reasons: dict[int, str]
     queue: tuple[int, ...]
     notes: tuple[str, ...]
+    blank: tuple[str, ...] = ()
 
 
 def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: Array) -> Answer:
@@ -65,10 +67,6 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: 
         unsure = set(np.flatnonzero(unsure_at(contract, prediction, frame, asked.abstain)).tolist())
     replaced = dict.fromkeys(unsure, "") if asked.fallback is None else dict.fromkeys(unsure | set(flagged), asked.fallback)
     reasons = {row: "; ".join([*flagged.get(row, ()), *[UNSURE] * (row in unsure)]) for row in sorted(unsure | set(flagged))}
-    if asked.fallback is not None:
-        for name in ("lower", "upper", "set", "set_size"):
-            for row in replaced if name in cells else ():
-                cells[name][row] = ""
     if asked.abstain is not None or asked.flags or asked.fallback is not None:
         cells["reason"] = [neutral(reasons.get(row, "")) for row in range(len(prediction))]
     queue = list(reasons)
@@ -81,7 +79,8 @@ def answer(predictor: Any, frame: Any, prediction: Array, asked: Asked, labels: 
     told = _told(len(prediction), len(unsure), len(flagged), asked)
     if asked.interval is not None and known is not None and known.holds_for != ANY_ROWS:
         told += (f"the level {asked.interval:g} is promised for {known.holds_for} and for no others",)
-    return Answer(cells, replaced, reasons, tuple(queue), told)
+    blank = () if asked.fallback is None else tuple(name for name in ("lower", "upper", "set", "set_size") if name in cells)
+    return Answer(cells, replaced, reasons, tuple(queue), told, blank)
 
 
 def _is_number(text: str) -> bool:
@@ -171,16 +170,17 @@ def _told(rows: int, unsure: int, flagged: int, asked: Asked) -> tuple[str, ...]
     told = []
     if unsure:
         what = "the fallback" if asked.fallback is not None else "no answer"
-        told.append(f"{unsure:,} of {rows:,} rows have {what}, as the model knows least about them")
+        share = f"{100 * (asked.abstain or 0.0):g} % of rows like those of the training data were asked for"
+        told.append(f"{unsure:,} of {rows:,} rows have {what}, as the model knows least about them ({share})")
     if flagged and asked.fallback is not None:
         told.append(f"{flagged:,} of {rows:,} rows have the fallback, as they are unlike the training data")
     return tuple(told)
 
 
 def write_review(path: Path, frame: Any, cells: Mapping[str, list[str]], found: Answer) -> None:
-    """The review queue as CSV: number of the row from 0, reason, what was predicted, and the row itself.
+    """The review queue as CSV: number of the row from 0, reason, what the model predicts, and the row itself.
 
-    cells: the columns of the prediction file, by name, without those of the row.
+    cells: the columns of the prediction file, by name, without those of the row and before any fallback stands there.
     """
     table = as_table(frame)
     own = {f"{name}_input" if name in ("row", "reason", *cells) else str(name): name for name in table}

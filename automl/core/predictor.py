@@ -614,7 +614,8 @@ class Predictor:
         lacking = list(dict.fromkeys(name for name, _, _, _ in self._inputs if name not in given))
         names = ", ".join(f'"{name}"' for name in lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
         verb = "column {} is" if len(lacking) == 1 else "columns {} are"
-        guess = _nearest(lacking[0], given) if lacking else ""
+        known = {name for name, _, _, _ in self._inputs}
+        guess = _nearest(lacking[0], [name for name in given if name not in known]) if lacking else ""
         return PredictorError(f"{verb.format(names)} missing from the new data" + (f'; is "{guess}" meant?' if guess else ""))
 
     def _labels(self, output: Array) -> Array:
@@ -964,7 +965,7 @@ def notes_on(rows: Any, contract: Mapping[str, Any]) -> list[str]:
         shown = "".join(each if each.isprintable() else " " for each in word)
         shown = shown if len(shown) <= _NOTE_CELL else f"{shown[: _NOTE_CELL - 1]}…"
         others = ", and so do others" if len(words) > 1 else ""
-        told.append(f'"{shown}" in column "{name}" (row {at + 1:,}) is no value there and counts as missing{others}')
+        told.append(f'"{shown}" in column "{name}" (row {at:,}, counted from 0) is no value there and counts as missing{others}')
     if unread[_NOTE_NAMES:]:
         told.append(f"words count as missing in further columns: {_few([name for name, _ in unread[_NOTE_NAMES:]])}")
     if not missing and not unseen and "told" in EXTENSIONS:  # else that is why rows are unlike the training data
@@ -1250,17 +1251,21 @@ def write_predictions(path: str | os.PathLike[str] | None, frame: Any, predictor
         cells = {"prediction": outputs[0].reshape(-1).astype(str).tolist()}
     else:
         cells = {"prediction": [neutral(str(label)) for label in labels]}
-    for row, text in found.replaced.items() if found else ():
-        cells["prediction"][row] = neutral(text)
     cells |= found.cells if found else {}
     if not predictor.is_regression:
         names = [f"probability_{label}" for label in predictor.contract["classes"]]
         cells |= {name: values.astype(str).tolist() for name, values in zip(names, outputs[1].T, strict=True)}
+    known = {name: list(values) for name, values in cells.items()} if asked.review is not None else {}
+    replaced, blank = ({}, ()) if found is None else (found.replaced, found.blank)
+    for row, text in replaced.items():
+        cells["prediction"][row] = neutral(text)
+    for name in blank:
+        cells[name] = ["" if row in replaced else cell for row, cell in enumerate(cells[name])]
     ids = [name for name in predictor.contract.get("id_columns", ()) if name in frame]
     own = {f"{name}_input" if name in cells else name: _id_cells(frame[name]) for name in ids}
     _write_csv(path, {**own, **cells})
     if asked.review is not None:
-        EXTENSIONS["review"](Path(asked.review), frame, cells, found)
+        EXTENSIONS["review"](Path(asked.review), frame, known, found)
     return len(labels)
 
 

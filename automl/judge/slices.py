@@ -36,7 +36,7 @@ ALIKE = 0.5
 MOST_TESTED = 8
 RESAMPLES = 1000
 SIGNIFICANT = 0.05
-OTHERS = "all other rows"
+OTHERS, OUTSIDE = "all other rows", "outside of all of these"
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def outside(case: Case, found: Sequence[Slice]) -> Slice | None:
     rows = ~np.any([each.rows for each in found], axis=0)
     if not (rows & second).any():
         return None
-    return _tested(case, [(OTHERS, rows)], losses(case, case.prediction), second)[0]
+    return _tested(case, [(OUTSIDE, rows)], losses(case, case.prediction), second)[0]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ SUSPICIOUS_R2 = 0.98
 SUSPICIOUS_MISSING_AUC = 0.9
 SUSPICIOUS_INDICATOR_AUC = 0.995
 SUSPICIOUS_RECALL = 0.95
+SUSPICIOUS_PRECISION, MOST_OF_A_CLASS = 0.99, 0.5
+"""Of the filled cells of a column so many are of one class, which so many of all rows are at most."""
 FEWEST_MISSING = 20
 _FEWEST_ROWS = 50
 _MOST_PARTS = 20
@@ -89,8 +91,10 @@ def hidden(
 
     columns: codes (rows,), the last one for missing, and how many codes there are. One suspicion a column.
     """
-    found = hidden_in_missing({column: codes == count - 1 for column, (codes, count) in columns.items()}, task, target, name)
+    missing = {column: codes == count - 1 for column, (codes, count) in columns.items()}
+    found = hidden_in_missing(missing, task, target, name)
     if task.is_classification:
+        found += filled_for_one_class({name: ~each for name, each in missing.items()}, target, classes, name)
         few = {column: codes for column, (codes, count) in columns.items() if count <= len(classes) + 2}
         found += renamed(few, target, classes, name)
     if task is Task.MULTICLASS:
@@ -126,6 +130,30 @@ def hidden_in_missing(columns: Mapping[str, Array], task: Task, target: Array, n
                     " target is known?",
                 )
             )
+    return found
+
+
+def filled_for_one_class(columns: Mapping[str, Array], target: Array, classes: Sequence[str], name: str) -> list[Suspicion]:
+    """Columns that have a value only in rows of one class, though that is no frequent one: written down when it was known.
+
+    columns: (rows,) bool, which cells are filled.
+    """
+    shares = np.bincount(target, minlength=len(classes)) / max(1, len(target))
+    found = []
+    for column, filled in columns.items():
+        count = int(filled.sum())
+        if count < FEWEST_MISSING or count > len(filled) - FEWEST_MISSING:
+            continue
+        of_class = np.bincount(target[filled], minlength=len(classes))
+        code = int(of_class.argmax())
+        precision = float(of_class[code]) / count
+        if precision >= SUSPICIOUS_PRECISION and shares[code] <= MOST_OF_A_CLASS:
+            hits = f'"{name}" is "{classes[code]}" in {int(of_class[code]):,} of them'
+            sentence = (
+                f'"{column}" has a value in {count:,} rows, and {hits}, where it is so in {shares[code]:.1%} of all rows: is it'
+                " written down only after the target is known?"
+            )
+            found.append(Suspicion(column, precision, "precision", sentence))
     return found
 
 

@@ -12,15 +12,17 @@ from automl.report import html, svg
 from automl.report.numbers import is_number, number, percent
 
 MOST_ROWS, MOST_STEPS = 50, 12
+NO_VALUE = " has no readable value, which it always had"
+"""As the guardrail says it; of several columns it is said once."""
 
 
 def unlike(reasons: Sequence[str]) -> str:
     """What is said of a row that the guardrail flags for these reasons; "" without any."""
-    return (
-        f"This row is unlike the training data, so trust neither the prediction nor this: {'; '.join(reasons)}."
-        if reasons
-        else ""
-    )
+    told = "This row is unlike the training data, so trust neither the prediction nor this"
+    empty = [each.removesuffix(NO_VALUE) for each in reasons if each.endswith(NO_VALUE)]
+    said = [each for each in reasons if len(empty) < 2 or not each.endswith(NO_VALUE)]
+    said += [f"{', '.join(empty)} have no readable value, which they always had"] if len(empty) > 1 else []
+    return f"{told}: {'; '.join(said)}." if reasons else ""
 
 
 def page(content: dict[str, Any]) -> str:

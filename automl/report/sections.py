@@ -249,10 +249,10 @@ def _thresholds_by(evidence: Evidence | None) -> list[str]:
     return [column.name for column in groups.columns] if groups is not None and groups.own else []
 
 
-def again(command: str | None, options: str) -> str:
+def again(command: str | None, options: str, without: str = "") -> str:
     """The command of the run with other options; empty where there is none to begin with.
 
-    An option that the command has already is replaced, but for those that may be given several times.
+    An option that the command has already is replaced, but for those that may be given several times. without: one that goes.
     """
     try:
         words, added = shlex.split(command or ""), shlex.split(options)
@@ -260,7 +260,7 @@ def again(command: str | None, options: str) -> str:
         return ""
     if not words:
         return ""
-    replaced = {word for word in added if word.startswith("--")} - {"--drop", "--kind"}
+    replaced = {word for word in added if word.startswith("--")} - {"--drop", "--kind"} | {*without.split()[:1]}
     kept: list[str] = []
     skipping = False
     for word in words:
@@ -278,7 +278,8 @@ def command_of(action: str, facts: dict[str, Any]) -> str:
     option = re.search("`(--[^`]+)`", action)
     if option is None or _PLACEHOLDERS & set(option[1].split()) or (facts.get("reading") or {}).get("format") == "frame":
         return ""
-    return again(facts.get("command"), option[1])
+    instead = re.search("in place of `(--[^`]+)`", action)
+    return again(facts.get("command"), option[1], instead[1] if instead else "")
 
 
 def _actions(findings: Sequence[Finding], facts: dict[str, Any]) -> list[dict[str, str]]:

@@ -656,10 +656,12 @@ def test_words_that_stand_for_no_value_are_told_with_their_row(container: Any) -
     contract = described(age=(NUMBER, None, 0.1), when=(DATE, None, 0.1), c=(CATEGORY, ["red"], 0.0))
     rows = {"age": ["40", "?", "forty", ""], "when": ["1/2/2020", "", "soon", "later"], "c": ["red", "red", "blue", ""]}
     age, when = notes_on(as_columns(container(rows)), contract)
-    assert age == '"forty" in column "age" (row 3) is no value there and counts as missing'
-    assert when == '"soon" in column "when" (row 3) is no value there and counts as missing, and so do others'
+    assert age == '"forty" in column "age" (row 2, counted from 0) is no value there and counts as missing'
+    assert when == '"soon" in column "when" (row 2, counted from 0) is no value there and counts as missing, and so do others'
     frame = pd.DataFrame({"age": pd.Categorical(["40", "forty"]), "when": pd.to_datetime(["2020-01-02"] * 2), "c": "red"})
-    assert notes_on(frame, contract) == ['"forty" in column "age" (row 2) is no value there and counts as missing']
+    assert notes_on(frame, contract) == [
+        '"forty" in column "age" (row 1, counted from 0) is no value there and counts as missing'
+    ]
 
 
 def test_one_value_far_down_is_enough_to_be_silent() -> None:

@@ -56,6 +56,20 @@ def test_what_is_filled_after_the_event_is_suspected_and_other_gaps_are_not(targ
     assert leak.score > 0.9
 
 
+def test_what_has_a_value_for_one_class_only_is_suspected_whatever_share_of_it() -> None:
+    frame, generator = honest().drop(columns="value"), np.random.default_rng(8)
+    seldom = (frame["target"] == "yes") & (generator.random(ROWS) < 0.4)
+    paid = np.where(seldom, generator.lognormal(size=ROWS), np.nan)
+    (leak,) = case_of(frame.assign(paid=paid)).profile.suspected_leaks
+    assert leak.column == "paid"
+    assert f"has a value in {seldom.sum():,} rows" in leak.sentence
+    left = case_of(frame.assign(paid=paid), drop_leaks=True).profile
+    assert "paid" not in [column.name for column in left.features]
+    usual = np.where((frame["target"] == "no") & (generator.random(ROWS) < 0.4), 1.0 + generator.random(ROWS), np.nan)
+    assert (frame["target"] == "no").mean() > 0.5
+    assert not case_of(frame.assign(paid=usual)).profile.suspected_leaks, "of the frequent class it may be chance"
+
+
 def test_one_column_of_a_one_hot_target_is_suspected() -> None:
     frame = honest().drop(columns="value")
     frame["target"] = np.where(frame["d"] > 0.8, "maybe", frame["target"])

@@ -217,6 +217,12 @@ def test_an_action_is_the_command_again_with_its_option(command: str | None, opt
     assert again(command, options) == wanted
 
 
+def test_an_option_that_another_takes_the_place_of_goes() -> None:
+    facts = {"command": "automl fit a.csv --sensitive sex --mitigate thresholds --time 60"}
+    action = "Fit again with `--min-recall 0.8` in place of `--mitigate thresholds`."
+    assert command_of(action, facts) == "automl fit a.csv --sensitive sex --time 60 --min-recall 0.8"
+
+
 def test_actions_with_one_command_are_told_once_by_the_gravest_finding() -> None:
     sample = binary()
     grave = dataclasses.replace(finding("AML102", Severity.ISSUE), action="Ask first: fit again with `--drop-leaks`.")

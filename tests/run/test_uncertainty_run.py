@@ -122,6 +122,11 @@ def test_rows_unlike_the_training_data_are_flagged_replaced_and_queued(
     queue = pd.read_csv(tmp_path / "review.csv")
     assert queue["row"].head(2).tolist() == [3, 7]
     assert queue["size"].iloc[0] == 1000.0
+    own = load(folder).predict(new)
+    assert queue["prediction"].head(2).to_numpy() == pytest.approx(
+        np.asarray(own)[[3, 7]]
+    )  # what the model says, not the fallback
+    assert (queue["lower"] < queue["upper"]).all()
     assert list(load(folder).unusual(new)) == [3, 7]
     assert list(load(folder).unusual({"size": 1000.0, "kind": "a"})) == [0]
     plain = command("predict", folder, tmp_path / "new.csv", "-o", tmp_path / "plain.csv")

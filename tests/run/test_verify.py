@@ -102,6 +102,17 @@ def test_a_forged_finding_is_named_though_the_report_agrees_with_it(copy: Path) 
     assert [(each.file, each.where) for each in found.differences if each.file == "findings.json"] == [
         ("findings.json", "AML202.numbers.log_loss.value")
     ]
+    assert "report.json" in named(found)
+
+
+def test_a_finding_that_alone_was_forged_is_named_alone(copy: Path) -> None:
+    def flatter(path: Path) -> None:
+        content = read(path)
+        next(each for each in content if each["code"] == "AML202")["numbers"]["log_loss"]["value"] -= 0.001
+        write_json(path, content)
+
+    forge(copy, "findings.json", flatter)
+    assert named(verify(copy)) == {"findings.json"}
 
 
 def test_a_forged_model_is_named(copy: Path) -> None:

@@ -15,7 +15,7 @@ from automl.judge.wording import called, count_text, drop_command, names_text, n
 TITLE = "Importance of the columns"
 MOST_BARS = 20
 MOST_ROWS = 300
-ALMOST_ALL = 0.8
+ALMOST_ALL = 0.7
 NEARLY_ALL = 0.95
 
 
@@ -109,7 +109,7 @@ def _concentration(case: Case, found: Importance) -> Finding:
         title=title,
         severity=(Severity.ISSUE if share > NEARLY_ALL else Severity.TIP) if alone else Severity.PASSED,
         section=Section.WHY,
-        sentence=f"{told}: nearly everything rests on it." if alone else f"{told}: the score rests on more than one column.",
+        sentence=f"{told}: {_rests(share) if alone else 'the score rests on more than one column'}.",
         about="evaluated",
         numbers={"share": number(share, unit="fraction")},
         action=(
@@ -119,6 +119,10 @@ def _concentration(case: Case, found: Importance) -> Finding:
             else ""
         ),
     )
+
+
+def _rests(share: float) -> str:
+    return "nearly everything rests on it" if share > NEARLY_ALL else "most rests on it"
 
 
 CHECK = Check("AML501", TITLE, Section.WHY, run, independent=True, turn=Turn.EXTRA, seconds=3.5)

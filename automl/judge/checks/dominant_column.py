@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.core.case import Case, Check
+from automl.core.case import Case, Check, Turn
 from automl.core.finding import Figure, Finding, Section, Series, Severity
 from automl.judge.probe import Sample, affordable, lacking, sample_of
 from automl.judge.scoring import not_applicable
@@ -152,4 +152,4 @@ def _figure(measure: str, found: list[Compared]) -> Figure:
     return Figure("dominant_column", "interval", TITLE, how, series, "column", measure)
 
 
-CHECK = Check("AML118", TITLE, Section.DATA, run, needs_model=False, independent=True, seconds=1)
+CHECK = Check("AML118", TITLE, Section.DATA, run, needs_model=False, independent=True, turn=Turn.VERDICT, seconds=1)

@@ -16,7 +16,7 @@ from automl.judge.scoring import headline_metric, not_run, score_on
 from automl.judge.wording import called, count_text, figures_text, number, percent_text, score_text, unit_of
 
 TITLE = "Duplicate rows"
-WORTH_MEASURING = 0.01
+WORTH_MEASURING, WORTH_ASKING = 0.01, 0.05
 _NOT_COMPARED = "the rows of the test file were not compared with them"
 LEAST_SECONDS = 0.5
 """Comparing every row by its hash takes less, but for the largest tables."""
@@ -88,7 +88,10 @@ def _across(case: Case, shared: int) -> tuple[str, Severity, str]:
     if _keeps_alike_together(case):
         return "; rows of one origin, such as near-duplicates, were kept on one side of every split", Severity.PASSED, ""
     if split.keep_together:
-        return "; equal rows were kept on one side of every split, so they do not flatter the scores", Severity.PASSED, ""
+        told = "; equal rows were kept on one side of every split, so they do not flatter the scores"
+        if duplicates.fraction < WORTH_ASKING:
+            return told, Severity.PASSED, ""
+        return told, Severity.TIP, "Ask why so many rows are there again; copies by mistake weigh twice and should go."
     if not duplicates.distinctive:
         return "; the rows are too plain to call them copies, so nothing was done", Severity.PASSED, ""
     severity = Severity.ISSUE if duplicates.straddling_fraction > WORTH_MEASURING else Severity.TIP

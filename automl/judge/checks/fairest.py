@@ -7,7 +7,7 @@ from automl.core.evidence import FairTrial
 from automl.core.finding import Finding, Section, Severity
 from automl.core.options import FAIREST, GROUP_THRESHOLDS
 from automl.judge.scoring import headline_metric, not_applicable, title_of
-from automl.judge.wording import called, figures_text, names_text, number, quoted_list, score_text, unit_of
+from automl.judge.wording import called, figures_text, number, quoted_list, score_text, unit_of
 
 TITLE = "The fairest of the best"
 SMALLER_BY = 0.01
@@ -25,7 +25,8 @@ def run(case: Case) -> list[Finding]:
     least = min(trials, key=lambda each: each.fair_gap)
     best = chosen or trials[0]
     taken = case.plan.mitigate == GROUP_THRESHOLDS
-    between = f"gap in equalised odds between the groups of {names_text(case.plan.sensitive)}"
+    by = " or ".join(f'"{name}"' for name in case.plan.sensitive)
+    between = f"gap in equalised odds by {by}"
     if len(trials) == 1:
         told = f"No other trial is within one standard error of the best out of fold, {_name(case, best)}; its {between} is"
         told += f" {figures_text(best.gap)}"

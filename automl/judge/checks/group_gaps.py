@@ -120,11 +120,11 @@ def _sentence(case: Case, found: dict[Key, Gap], issues: list[Key], tips: list[K
         f" {high} and {figures_text(float(gap.rates[gap.lowest]))} for {low}, a gap of"
         f" {figures_text(gap.interval.value)} (95 % interval {figures_text(gap.interval.low)} to"
     )
-    told += f" {figures_text(gap.interval.high)}{'' if gap.p is None else f'; {p_text(gap.p)}'})"
+    told += f" {figures_text(gap.interval.high)}{'' if gap.p is None else f'; that all groups are alike: {p_text(gap.p)}'})"
     more = len(issues) + len(tips) - 1
     if not more:
         return told
-    which = "large, or uneven by the four-fifths rule, and more than chance"
+    which = "large, or of demographic parity and uneven by the four-fifths rule, and more than chance"
     return f"{told}; {count_text(more, 'more gap')} in the table {'is' if more == 1 else 'are'} {which}"
 
 
@@ -163,8 +163,18 @@ def _table(found: dict[Key, Gap], real: set[Key]) -> dict[str, Any]:
                 finite(gap.interval.high), finite(gap.ratio), gap.p,
             ]
         )  # fmt: skip
-    columns = ["column", "measure", "class", "difference", "more than chance", "highest", "its rate", "lowest", "its rate "]
-    return {"columns": [*columns, "low", "high", "ratio", "p"], "rows": rows}
+    columns = [
+        "column",
+        "measure",
+        "class",
+        "difference",
+        "more than chance, corrected",
+        "highest",
+        "its rate",
+        "lowest",
+        "its rate ",
+    ]
+    return {"columns": [*columns, "low", "high", "ratio", "p that all groups are alike"], "rows": rows}
 
 
 def _action(case: Case, notable: list[Key]) -> str:
@@ -172,8 +182,11 @@ def _action(case: Case, notable: list[Key]) -> str:
     if case.profile.task is Task.REGRESSION:
         return "Look at how the rows of the worse group came about; more rows of it would help most."
     if case.plan.mitigate:
-        return "Mitigation left a gap: look for the reason in the data, and for more rows of the groups that lose."
-    odds = any(measure != "selection" for _, measure in notable)
+        return "There is a gap after mitigation: look for the reason in the data, and for more rows of the groups that lose."
+    measures = {measure for _, measure in notable}
+    if measures <= {"error"}:
+        return "No mitigation aims at error rates: look why the rows of the worse group are harder, and for more of them."
+    odds = measures != {"selection"}
     aim, how = "give the groups thresholds of their own", GROUP_THRESHOLDS
     if not odds or case.profile.task is not Task.BINARY:
         how, aim = ("reweigh", "the target does not depend on the groups")

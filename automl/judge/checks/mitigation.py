@@ -69,7 +69,7 @@ def run(case: Case) -> list[Finding]:
             section=Section.FAILURES,
             sentence=f"{told}.",
             about="evaluated",
-            numbers={each.label: each.by for each in (*changes, found.out_of_fold) if each is not None},
+            numbers={f"change of {each.label}": each.by for each in (*changes, found.out_of_fold) if each is not None},
             figures=(_figure(changes),),
             table={
                 "columns": ["measure", "without", "with", "change", "low", "high"],
@@ -109,18 +109,20 @@ def _sentence(case: Case, plain: Case, found: _Found) -> str:
     price = next(each for each in found.scores if each.label == METRICS["accuracy"].title)
     done = "weighing the rows" if by_group is None else "a threshold for each group"
     told = f"On {judged_on(case)} {done} changed accuracy {_from_to(price)}"
-    best = min(found.aim, key=lambda each: each.after - each.before, default=None)
+    balance = next((each for each in found.scores if each.label == METRICS["balanced_accuracy"].title), None)
+    told += "" if balance is None else f", balanced accuracy {_from_to(balance)}"
+    best = min(found.sure or found.aim, key=lambda each: each.after - each.before, default=None)
     if best is not None and best.after < best.before:
         told += f", and the gap in {best.label} {_from_to(best)}"
     if found.grown:
         told += f"; the gap in {found.grown[-1].label} grew {_from_to(found.grown[-1])}"
     if found.gaps:
-        told += f"; {len(found.helped)} of {len(found.gaps)} gaps got smaller"
+        told += f"; of the gaps in demographic parity and equalised odds {len(found.helped)} of {len(found.gaps)} got smaller"
         told += f", {len(found.sure) or 'none'} of them beyond chance" if found.helped else ""
     if found.out_of_fold is not None:
         rows = int(np.isfinite(case.out_of_fold).all(axis=1).sum())
         told += f"; on {rows:,} out-of-fold rows, by thresholds that others of them call for, the gap in equalised odds between"
-        told += f" all groups goes {_from_to(found.out_of_fold)}"
+        told += f" the groups that have thresholds of their own goes {_from_to(found.out_of_fold)}"
     return told if by_group is None else f"{told}; {_otherwise(case, plain)}{_inputs_text(case, by_group)}"
 
 
@@ -155,7 +157,8 @@ def _action(found: _Found) -> str:
             return told
         by_chance = worst.by.low is None or worst.by.low <= 0
         why = "which may be chance" if by_chance else "which chance alone seldom does"
-        return f"Have it judged on more rows: the gap falls out of fold, and one grew on the judged rows, {why}."
+        some = "one grew" if len(found.grown) == 1 else f"{len(found.grown)} grew"
+        return f"Have it judged on more rows: the gap falls out of fold, and {some} on the judged rows, {why}."
     return "" if found.sure else UNSURE
 
 
@@ -219,8 +222,9 @@ def _inputs_text(case: Case, by_group: GroupThresholds) -> str:
 
 
 def _metrics(case: Case) -> list[Metric]:
-    headline, accuracy = METRICS[headline_metric(case).name], METRICS["accuracy"]
-    return [accuracy] if headline.name == accuracy.name else [headline, accuracy]
+    """The headline, and what calling a class costs."""
+    names = dict.fromkeys([headline_metric(case).name, "accuracy", "balanced_accuracy"])
+    return [METRICS[name] for name in names]
 
 
 def _score(case: Case, plain: Case, metric: Metric) -> Change:
