@@ -60,7 +60,7 @@ def test_every_number_of_a_slice_comes_with_the_rows_that_it_rests_on() -> None:
     assert mean == pytest.approx(loss[planted & tested].mean())
     assert f"on the {measured:,} of its {rows:,} judged rows that were not used to find it" in found.sentence
     (series,) = found.figures[0].series
-    assert series.x[-1] == "all other rows"
+    assert series.x[-1] == "outside of all of these"
     assert series.counts[-1] == (~planted & tested).sum()
     assert series.y[-1] == pytest.approx(loss[~planted & tested].mean())
     assert series.low[-1] <= series.y[-1] <= series.high[-1]

@@ -233,7 +233,7 @@ def test_sensitive_columns_are_judged_by_but_not_seen_and_mitigation_is_told(tmp
     assert not {"plan", "member"} & {column["name"] for column in read(run.folder / "model" / "contract.json")["columns"]}
     found = {each.code: each for each in run.findings}
     assert {"AML410", "AML411", "AML412", "AML117", "AML414"} <= set(found)
-    assert found["AML414"].numbers["Accuracy"].low is not None
+    assert found["AML414"].numbers["change of Accuracy"].low is not None
     assert "basic, yes" in found["AML410"].figures[0].series[0].x
     again = options_of(run.plan)
     assert (again.sensitive, again.exclude_sensitive, again.mitigate) == tuple(options.values())
