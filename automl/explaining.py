@@ -92,13 +92,17 @@ class RowExplanation:
 
 @dataclass(frozen=True)
 class Explanations:
-    """The rows explained, what they were compared with (background_rows), and which columns no counterfactual changes."""
+    """The rows explained, what they were compared with (background_rows), and which columns no counterfactual changes.
+
+    goal: of a regression the value that counterfactuals are to reach or pass: the wanted one, or the mean of training rows.
+    """
 
     run: str
     target: str
     classification: bool
     background_rows: int
     held: tuple[str, ...]
+    goal: float | None
     rows: tuple[RowExplanation, ...]
     attribution: Attribution = field(repr=False, compare=False)
     frame: pd.DataFrame = field(repr=False, compare=False)
@@ -114,7 +118,7 @@ class Explanations:
         return start_name(self.classification)
 
     def as_json(self) -> dict[str, Any]:
-        names = ("run", "target", "scale", "start_name", "background_rows", "held", "rows")
+        names = ("run", "target", "scale", "start_name", "background_rows", "held", "goal", "rows")
         return {name: encode(getattr(self, name)) for name in names}
 
     def html(self) -> str:
@@ -257,7 +261,8 @@ class _Explainer:
             row = replace(row, unusual=tuple(unusual.get(at, ())))
             rows.append(row if limits is None else replace(row, called_from=float(limits[at])))
         compared_rows = len(next(iter(compared.values()), ()))
-        facts = (str(self.folder), str(self.contract["target"]), bool(self.classes), compared_rows, self.held)
+        goal = None if self.classes else self._target()
+        facts = (str(self.folder), str(self.contract["target"]), bool(self.classes), compared_rows, self.held, goal)
         return Explanations(*facts, tuple(rows), found, frame)
 
     def _row(
@@ -344,7 +349,7 @@ class _Explainer:
         def judge(cells: Cells) -> tuple[Array, Array]:
             outputs = self.predictor.run_feeds(cells)
             if not self.classes:
-                values, target = outputs[0].reshape(-1).astype(np.float64), self._target(prediction)
+                values, target = outputs[0].reshape(-1).astype(np.float64), self._target()
                 upwards = target > float(prediction)
                 return (values >= target) if upwards else (values <= target), values if upwards else -values
             labels = np.array([canonical(label) for label in self.predictor._labels(outputs[0])], dtype=object)
@@ -355,7 +360,7 @@ class _Explainer:
 
         return Goal(judge)
 
-    def _target(self, prediction: Any) -> float:
+    def _target(self) -> float:
         """The value to reach: the wanted one, or the mean of the background."""
         if self.want is not None:
             return float(self.want)
@@ -363,7 +368,7 @@ class _Explainer:
 
     def _reached(self, before: Any, after: Any) -> bool:
         if not self.classes:
-            target = self._target(before)
+            target = self._target()
             return bool(after >= target if target > before else after <= target)
         return bool(canonical(after) == self.want if self.want is not None else canonical(after) != canonical(before))
 

@@ -300,6 +300,8 @@ MOST_ROWS_SHOWN, MOST_CONTRIBUTIONS, BAR = 20, 10, 12
 
 def describe_explanations(found: Explanations) -> str:
     """Rows explained for reading: the prediction, what adds up to it, what would change it."""
+    from automl.report.numbers import number
+
     lines = []
     for each in found.rows[:MOST_ROWS_SHOWN]:
         lines += [*_describe_explanation(each, found), ""]
@@ -308,6 +310,8 @@ def describe_explanations(found: Explanations) -> str:
     how = f"Compared with {found.background_rows} training rows"
     how += f"; held: {', '.join(found.held)}" if found.held else ""
     how += ". What a column adds is no cause: changing it in the world need not have this effect."
+    if found.goal is not None:
+        how += f" What would change it takes {found.target} to {number(found.goal)} or past it (--want names another value)."
     if found.classification:
         how += " The share at the start belongs to the mean of the log-odds; it is not how frequent the class is."
     return "\n".join([*lines, _wrapped(how, 0)])

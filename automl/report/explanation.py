@@ -55,6 +55,8 @@ def _view(content: dict[str, Any]) -> dict[str, Any]:
         how += " The mean is taken of the log-odds, so the share at the start is not the mean of the probabilities, nor how"
         how += " frequent the class is."
         how += " 1 more in log-odds multiplies the odds by 2.7, which takes 50 % to 73 % and 90 % to 96 %."
+    if content["goal"] is not None:
+        how += f" What would change it takes “{content['target']}” to {number(content['goal'])} or past it."
     return {
         "run": content["run"],
         "target": content["target"],

@@ -15,6 +15,7 @@ from automl.core.errors import InputError
 from automl.core.predictor import canonical
 from automl.explaining import explain
 from automl.judge import background
+from automl.report.numbers import number
 from automl.run import Run
 from tests.run.made_up import fit, with_outcome
 
@@ -90,7 +91,12 @@ def test_a_wanted_value_is_reached(tmp_path: Path) -> None:
     run = fit(table, tmp_path / "run")
     predicted = run.predict(table.head(3))
     wanted = float(predicted.max() + 5)
-    for each in run.explain(table.head(3), want=wanted).rows:
+    found = run.explain(table.head(3), want=wanted)
+    assert found.goal == found.as_json()["goal"] == wanted
+    assert f"takes “outcome” to {number(wanted)}" in found.html()
+    kept = background.kept(run.folder)
+    assert run.explain(table.head(1)).goal == pytest.approx(run.predict(kept).mean(), rel=1e-5)
+    for each in found.rows:
         assert all(answer.prediction >= wanted for answer in each.counterfactuals)
         assert each.counterfactuals or each.note
         assert each.probability is None and each.about == "outcome"
