@@ -13,7 +13,7 @@ from automl.core.evidence import FairTrial, Trial
 from automl.core.options import MOST_LOST
 from automl.search.context import Context
 from automl.search.crossing import groups_of, parts_of
-from automl.search.group_thresholds import FEWEST_IN_A_PART, FEWEST_ROWS, GroupedRows, fit_group_thresholds
+from automl.search.group_thresholds import FEWEST_ROWS, GroupedRows, fit_group_thresholds
 from automl.search.trial import Outcome
 from automl.splitting import seeds
 
@@ -57,7 +57,7 @@ class Fairness:
     def gap(self, outcome: Outcome) -> float:
         """In equalised odds, the largest over the columns, out of fold, where the more probable class is called."""
         rows, probability, happened = self._known(outcome)
-        return _gap(self._compared(rows, happened), np.arange(len(rows)), probability >= 0.5, FEWEST_ROWS)
+        return _gap(self._compared(rows, happened), probability >= 0.5)
 
     def measured(self, outcomes: Sequence[Outcome]) -> tuple[FairTrial, ...]:
         """Those that are as good as the best, without and with thresholds by group that were chosen on other rows."""
@@ -71,14 +71,15 @@ class Fairness:
         part = parts_of(groups_of(self.context, rows), np.random.default_rng(seeds(plan.seed)("thresholds by group")))
         _, crossed = fit_group_thresholds(self.by, rows, probability, happened, weight, 0.5, lost, part)
         trial, usual, compared = outcome.trial, probability >= 0.5, self._compared(rows, happened)
+        gap = _gap(compared, usual)
         return FairTrial(
             trial.architecture,
             trial.number,
             float(trial.score or 0.0),
             float(np.average(usual == happened, weights=weight)),
-            _gap(compared, np.arange(len(rows)), usual, FEWEST_ROWS),
+            gap,
             float(np.average(crossed.fair == happened, weights=weight)),
-            crossed.gap(lambda chosen, called: _gap(compared, chosen, called, FEWEST_IN_A_PART)),
+            max(0.0, gap - crossed.closes(compared, weight)),
         )
 
     def _known(self, outcome: Outcome) -> tuple[Array, Array, Array]:
@@ -100,11 +101,7 @@ class Fairness:
         return found
 
 
-def _gap(compared: Sequence[Sequence[Array]], rows: Array, called: Array, fewest: int) -> float:
-    """The largest gap, over columns and classes, of how often these rows (positions) are called; groups of fewer are left out."""
-    gaps = [0.0]
-    for masks in compared:
-        held = [rows[mask[rows]] for mask in masks]
-        rates = [float(called[each].mean()) for each in held if len(each) >= fewest]
-        gaps.append(float(np.ptp(rates)) if len(rates) > 1 else 0.0)
-    return max(gaps)
+def _gap(compared: Sequence[Sequence[Array]], called: Array) -> float:
+    """The largest gap, over columns and classes, of how often the rows of groups are called."""
+    rates = [[float(called[mask].mean()) for mask in masks] for masks in compared]
+    return max((float(np.ptp(each)) for each in rates if len(each) > 1), default=0.0)

@@ -6,7 +6,7 @@ group, of all that cost at most so much accuracy those with the smallest gap of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,11 +30,11 @@ instead of none, the gap of adult by sex and race together falls from .157 to .1
 CHANGED = 3.0
 """About so many rows are called otherwise for each that is lost, which tells how uncertain a loss of accuracy is: two standard
 errors of it are kept back, so that the price is kept on other rows too."""
-WORTH = 0.01
-"""Thresholds that close less of the gap, told on other rows, are not taken."""
+WORTH, ALPHA = 0.01, 0.05
+"""Thresholds that close less of the gap, told on other rows, are not taken, nor where no gap is beyond chance."""
 FEWEST_IN_A_PART = 5
-"""The same within a part of the rows, whose gaps are averaged; thresholds that are chosen for a part ask for half as many as
-those for all rows, so that no group with thresholds lacks them there."""
+"""Rows of a group and class in a part, below which the part says nothing of it; thresholds that are chosen for a part ask for
+half as many rows as those for all, so that no group with thresholds lacks them there."""
 PLACES = 200
 """Thresholds of a group that are tried lie at so many quantiles of either class."""
 
@@ -76,22 +76,46 @@ def limits_of(readout: Readout, frame: pd.DataFrame, profile: Profile) -> float 
 class CrossFitted:
     """How rows are called by thresholds that were chosen on others.
 
-    usual, fair: (rows,) whether each is called from the overall threshold on, and by those of the other parts. part: (rows,).
+    usual: (rows,) whether each is called from the overall threshold on; by_part: (parts, rows) by the thresholds that all parts
+    but one call for; part: (rows,) the part of each row, a place in by_part.
     """
 
     usual: Array
-    fair: Array
+    by_part: Array
     part: Array
 
-    def gap(self, gap_of: Callable[[Array, Array], float]) -> float:
-        """The gap of all rows, less what thresholds of other parts close of it in each part, on average.
+    @property
+    def fair(self) -> Array:
+        """(rows,) whether each row is called by the thresholds of the other parts."""
+        return np.asarray(self.by_part[self.part, np.arange(len(self.part))])
 
-        gap_of: the gap of rows (positions) that are called so (rows of `usual`,). That of all rows called by the thresholds of
-        other parts would be too small: what a part has by chance, the others lack.
+    def closes(self, compared: Sequence[Sequence[Array]], weight: Array) -> float:
+        """What thresholds close of the largest gap between groups, on rows that they were not chosen on.
+
+        compared: (rows,) bool of each group, in sets that are held against each other. Which two groups are furthest apart is
+        told by the rows of the other parts, before and after, and how far they are by those of the part: a gap by chance, which
+        is another one there, is none then, and none that could be closed.
         """
-        parts = [np.flatnonzero(self.part == number) for number in np.unique(self.part)]
-        closed = [gap_of(rows, self.usual) - gap_of(rows, self.fair) for rows in parts]
-        return max(0.0, gap_of(np.arange(len(self.part)), self.usual) - float(np.mean(closed)))
+        usual = np.broadcast_to(self.usual, self.by_part.shape)
+        before, after = (
+            max((self._apart(masks, calls, weight) for masks in compared), default=0.0) for calls in (usual, self.by_part)
+        )
+        return before - max(0.0, after)
+
+    def _apart(self, masks: Sequence[Array], calls: Array, weight: Array) -> float:
+        """The mean over the parts of how much more often the one group is called than the other."""
+        found = []
+        for number, called in enumerate(calls):
+            held = (self.part == number) & (weight > 0)
+            rates = []
+            for mask in masks:
+                here, elsewhere = mask & held, mask & ~held & (weight > 0)
+                if here.sum() >= FEWEST_IN_A_PART and elsewhere.any():
+                    rates.append([float(np.average(called[rows], weights=weight[rows])) for rows in (elsewhere, here)])
+            if len(rates) > 1:
+                order = np.argsort([elsewhere for elsewhere, _ in rates], kind="stable")
+                found.append(rates[order[-1]][1] - rates[order[0]][1])
+        return float(np.mean(found)) if found else 0.0
 
 
 def fit_group_thresholds(
@@ -106,8 +130,8 @@ def fit_group_thresholds(
 ) -> tuple[Threshold, CrossFitted]:
     """The threshold by group that these rows call for, and how each row is called by thresholds that other rows call for.
 
-    The second tells what such thresholds bring on rows that they were not chosen on. Where that is hardly a smaller gap, the
-    threshold has no groups of its own and all rows are called from the overall one on.
+    The second tells what such thresholds bring on rows that they were not chosen on. Where that is hardly a smaller gap, or
+    there is none beyond chance, the threshold has no groups of its own and all rows are called from the overall one on.
 
     rows: positions in the table; probability, happened, weight: (rows,) of the positive class. overall: the threshold of all
     that have none of their own. most_lost: accuracy that may be given up against calling all groups from `overall` on. part:
@@ -117,26 +141,44 @@ def fit_group_thresholds(
     found, usual = _fitted(by, scored, overall, most_lost, FEWEST_ROWS), probability >= overall
     assert found.groups is not None
     if not found.groups.own:
-        return found, CrossFitted(usual, usual, part)
-    limits, parts = np.full(len(rows), overall), np.unique(part)
-    for number in parts:
-        held = part == number
-        elsewhere = _fitted(by, scored.take(~held), overall, most_lost, FEWEST_ROWS // 2)
+        return found, _unchanged(usual, part)
+    by_part = []
+    for number in range(int(part.max()) + 1):
+        elsewhere = _fitted(by, scored.take(part != number), overall, most_lost, FEWEST_ROWS // 2)
         assert elsewhere.groups is not None
-        limits[held] = elsewhere.groups.table(overall)[scored.codes[held]]
-    crossed = CrossFitted(usual, probability >= limits, part)
-    codes = [by.code(each.groups) for each in found.groups.own]
+        by_part.append(probability >= elsewhere.groups.table(overall)[scored.codes])
+    crossed = CrossFitted(usual, np.stack(by_part), part)
+    groups = [scored.codes == by.code(each.groups) for each in found.groups.own]
     before = found.expected["gap_before"]
-    gap = crossed.gap(lambda chosen, called: _gap_between(scored, codes, chosen, called))
-    if gap > before - WORTH:
-        closed = f"close {max(0.0, before - gap):.3f} of a gap of {before:.3f} on rows that they were not chosen on"
+    closed = crossed.closes([[mask & (happened == truth) for mask in groups] for truth in (False, True)], weight)
+    gap = max(0.0, before - closed)
+    p_value = min(1.0, 2 * min(_alike(usual, groups, happened == truth) for truth in (False, True)))
+    if closed < WORTH or p_value >= ALPHA:
+        told = f"close {max(0.0, closed):.3f} of a gap of {before:.3f} on rows that they were not chosen on"
+        told = told if p_value < ALPHA else f"have a gap of {before:.3f} to close that may be chance"
         kept = {"gap_before": before, "accuracy_before": found.expected["accuracy_before"], "gap_cross_fitted": gap}
-        nothing = replace(
-            found, rule=f"one for all, as those by group {closed}", expected=kept, met=False, groups=replace(found.groups, own=())
-        )
-        return nothing, CrossFitted(usual, usual, part)
-    told = {"gap_cross_fitted": gap, "accuracy_cross_fitted": float(np.average(crossed.fair == happened, weights=weight))}
-    return replace(found, expected=found.expected | told), crossed
+        nobody = replace(found.groups, own=())
+        nothing = replace(found, rule=f"one for all, as those by group {told}", expected=kept, met=False, groups=nobody)
+        return nothing, _unchanged(usual, part)
+    accuracy = float(np.average(crossed.fair == happened, weights=weight))
+    reached = {"gap_cross_fitted": gap, "accuracy_cross_fitted": accuracy}
+    return replace(found, expected=found.expected | reached), crossed
+
+
+def _alike(called: Array, groups: Sequence[Array], base: Array) -> float:
+    """p that the rows of all groups are called equally often where `base`: Pearson's chi-squared test."""
+    from scipy.special import chdtrc
+
+    held = [called[mask & base] for mask in groups]
+    share = float(np.concatenate(held).mean())
+    if not 0 < share < 1:
+        return 1.0
+    statistic = sum(len(each) * (float(each.mean()) - share) ** 2 for each in held if len(each)) / (share * (1 - share))
+    return float(chdtrc(max(1, len(held) - 1), statistic))
+
+
+def _unchanged(usual: Array, part: Array) -> CrossFitted:
+    return CrossFitted(usual, np.tile(usual, (int(part.max(initial=0)) + 1, 1)), part)
 
 
 @dataclass(frozen=True)
@@ -193,18 +235,6 @@ def _fitted(by: GroupedRows, scored: _Scored, overall: float, most_lost: float, 
 def _counts(happened: Array, weight: Array) -> tuple[int, int]:
     """Rows of the negative and of the positive class that have a weight."""
     return int((~happened & (weight > 0)).sum()), int((happened & (weight > 0)).sum())
-
-
-def _gap_between(scored: _Scored, codes: Sequence[int], rows: Array, called: Array) -> float:
-    """The larger of the gaps of both rates between these combinations of groups, as far as they have rows enough there."""
-    rates = []
-    for code in codes:
-        held = rows[scored.codes[rows] == code]
-        if min(_counts(scored.happened[held], scored.weight[held])) < FEWEST_IN_A_PART:
-            continue
-        of = [held[scored.happened[held] == truth] for truth in (False, True)]
-        rates.append([float(np.average(called[part], weights=scored.weight[part])) for part in of])
-    return float(np.ptp(rates, axis=0).max()) if len(rates) > 1 else 0.0
 
 
 @dataclass(frozen=True)

@@ -195,8 +195,8 @@ def _nothing_gained(case: Case, by_group: GroupThresholds) -> Finding:
         closed = figures_text(max(0.0, folds.before - folds.after))
         sentence = (
             f"Thresholds by the groups of {names} close {closed} of a gap in equalised odds of {figures_text(folds.before)} on"
-            " out-of-fold rows that they were not chosen on, which is too little to take them: all groups are called from the"
-            " same one on."
+            " out-of-fold rows that they were not chosen on, which is too little, or a gap that may be chance: all groups are"
+            " called from the same one on."
         )
         action = "More rows of the groups would help; or allow a higher price, such as `--max-accuracy-loss 0.03`."
     return Finding("AML414", TITLE, Severity.TIP, Section.FAILURES, sentence, "evaluated", action=action)
