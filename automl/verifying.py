@@ -184,7 +184,7 @@ class _Kept:
     given: Any
     given_test: Any
     findings: list[dict[str, Any]] | None = None
-    """Those that were made again, once that is done and they differ from those of the folder."""
+    """Those that were made again, where they differ from those of the folder."""
     _words: dict[str, Any] = field(default_factory=dict)
 
     def word(self, name: str) -> Any:
@@ -520,7 +520,8 @@ def _findings(kept: _Kept) -> Part:
     again = encode([*noted, *judge(kept.case, clocks=clocks)])
     said = "every check made again on the rows, predictions and folds of the folder"
     found = _compared("findings", said, "findings.json", _named(kept.word("findings.json")), _named(again))
-    kept.findings = kept.word("findings.json") if found.holds else again
+    if not found.holds:
+        kept.findings = again
     return found
 
 
@@ -567,12 +568,13 @@ def _pages(kept: _Kept) -> Part:
     from automl.report import card, render
 
     pages: dict[str, Callable[[dict[str, Any]], str]] = {"report.html": render, "MODEL_CARD.md": card}
+    reports: tuple[Callable[[], dict[str, Any]], ...] = (lambda: kept.word("report.json"), lambda: _report_again(kept))
     differences = []
     for name, made in pages.items():
         held = (kept.folder / name).read_bytes() if (kept.folder / name).is_file() else None
         if held is None:
             differences.append(Difference(name, "is missing"))
-        elif held != made(kept.word("report.json")).encode() and held != made(_report_again(kept)).encode():
+        elif all(held != made(each()).encode("utf-8", "replace") for each in reports):
             differences.append(Difference(name, "does not say what report.json says: one of the two was changed"))
     return Part("pages", "report.html and MODEL_CARD.md made again", len(pages), tuple(differences))
 
