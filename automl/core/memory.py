@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from automl.core.errors import InputError
 
@@ -92,6 +96,19 @@ def resident_bytes(process: int | str = "self") -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _page_bytes()
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def give_back() -> None:
+    """Return what is free on the heap to the system, which glibc keeps for later: a compiler leaves hundreds of megabytes."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Any:
+    """glibc's malloc_trim; None on systems without it."""
+    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 def _page_bytes() -> int:

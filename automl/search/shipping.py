@@ -16,6 +16,7 @@ from automl.core.dataset import Dataset
 from automl.core.errors import AutomlError, OutOfTimeError, ParityError, TrainingError, in_one_line
 from automl.core.evidence import Refusal, Trial
 from automl.core.files import encode
+from automl.core.memory import give_back
 from automl.core.parsers import Predictor
 from automl.core.plan import Plan
 from automl.core.readout import Readout
@@ -110,6 +111,7 @@ def _export(
             limits = limits_of(readout, prepared.parity_frame, context.profile)
             facts["parity"] = check_parity(folder, prepared.parity_frame, context.profile.root, limits)
             facts["milliseconds_a_row"] = latency(folder, prepared)
+    give_back()
     _check_limits(facts, context.plan)
     facts["export_seconds"] += time.monotonic() - exported
     facts["architecture"] = trial.architecture

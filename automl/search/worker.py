@@ -22,7 +22,7 @@ from automl.core.clock import INNER_FRACTION, Deadline
 from automl.core.errors import AutomlError, BeyondMemoryError, OutOfTimeError, TrainingError
 from automl.core.evidence import Trial
 from automl.core.files import decode, dump_json
-from automl.core.memory import GIB, resident_bytes
+from automl.core.memory import GIB, give_back, resident_bytes
 from automl.core.openmp import wait_briefly
 
 if TYPE_CHECKING:
@@ -264,6 +264,7 @@ def main() -> None:
 
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}", "out_of_time": False}
+        give_back()
         try:
             answers.write((dump_json(answer, indent=None) + "\n").encode())
         except BrokenPipeError:

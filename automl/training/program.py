@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from automl.core.architecture import Arrays
+from automl.core.memory import give_back
 from automl.training.backend import tensorflow
 from automl.training.losses import CLASSIFICATION_LOSSES, row_losses
 from automl.training.optimizers import PER_STEP, slots, update
@@ -75,6 +76,8 @@ class Compiled:
         if len(self.seconds) < 2:
             tensorflow().nest.map_structure(lambda tensor: tensor.numpy(), outputs)  # waits until it is computed
             self.seconds.append(time.monotonic() - started)
+            if len(self.seconds) == 1:
+                give_back()  # what compiling has left
         return outputs
 
     def _called(self, arguments: tuple[Any, ...]) -> Any:

@@ -43,7 +43,7 @@ LABEL_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1"})
 """Metrics that look at labels only: elsewhere label smoothing would bend the probabilities that are scored."""
 PACK_VALUES = 1 << 28
 """Values that the rows of all nets may have together; beyond that each net gets a sample of its rows."""
-START_ROWS, START_VALUES = 4096, 1 << 25
+START_ROWS, START_VALUES = 4096, 1 << 23
 """Training rows of each net that choose its weights at the start; fewer where the table is wide."""
 FEWEST_COMPILED_STEPS = 400
 """A fit of fewer steps is done by the plain graph before XLA has compiled it."""
