@@ -52,6 +52,10 @@ class BeyondMemoryError(TrainingError):
     """An architecture needed more memory than the user allows."""
 
 
+class HopelessError(TrainingError):
+    """Training was ended early: a trial that is far behind the best one so far will not catch up."""
+
+
 class OutOfTimeError(TrainingError):
     """An architecture was left out because the budget leaves too little time for it."""
 

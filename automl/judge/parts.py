@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,13 @@ def parts_grouped(case: Case) -> list[tuple[str, Array]]:
     return [(text, rows) for text, rows in found if rows.sum() >= FEWEST_ROWS]
 
 
-def parts_sliced(case: Case) -> list[tuple[str, Array]]:
-    """(text, rows) by single columns."""
+def parts_sliced(case: Case, known: Sequence[tuple[str, Array]] = ()) -> list[tuple[str, Array]]:
+    """(text, rows) by single columns, without those that hold the rows of a known part."""
     if len(case.judged) != len(case.truth):
         return []
-    return [
-        (each.text, each.rows) for each in conditions(case) if FEWEST_ROWS <= each.rows.sum() <= len(case.truth) - FEWEST_ROWS
-    ]
+    most = len(case.truth) - FEWEST_ROWS
+    found = [(each.text, each.rows) for each in conditions(case) if FEWEST_ROWS <= each.rows.sum() <= most]
+    return [(text, rows) for text, rows in found if not any(np.array_equal(rows, other) for _, other in known)]
 
 
 def shares(case: Case, held: Array, parts: list[tuple[str, Array]]) -> list[Share]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.architecture import Architecture, Cost, FoldsResult
+from automl.core.architecture import Architecture, Cost, FoldsResult, Incumbent
 from automl.core.clock import Deadline
-from automl.core.errors import AutomlError, OutOfTimeError, TrainingError, in_one_line
+from automl.core.errors import AutomlError, HopelessError, OutOfTimeError, TrainingError, in_one_line
 from automl.core.evidence import Trial
 from automl.core.files import decode, write_json, write_text
 from automl.core.forecasting import STATE_FILE
@@ -94,7 +94,8 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error.
 
     trial: its number, settings, seed and rows; the outcome has its result.
-    best: of the rung's trials before; one whose settings do clearly worse on the first fold is stopped there.
+    best: of the rung's trials before; one whose settings do clearly worse on the first fold, or half way through its epochs,
+    is stopped there.
     """
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
@@ -103,8 +104,8 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     try:
         if best is not None and _worth_a_look(context, architecture, trial, best):
             _look_at_first_fold(context, architecture, trial, best, deadline)
-        trial, predictions, result = _train(context, architecture, trial, deadline)
-    except _Hopeless as error:
+        trial, predictions, result = _train(context, architecture, trial, deadline, best)
+    except HopelessError as error:
         trial = replace(trial, status="stopped", message=str(error))
     except OutOfTimeError as error:
         trial = replace(trial, status="out of time", message=str(error))
@@ -126,10 +127,6 @@ STOPPING_MARGIN = 0.25
 """How far behind the best trial's score on the first fold one may be, in standard deviations of its scores over the folds."""
 
 
-class _Hopeless(Exception):
-    """The first fold says that the other ones need not be trained."""
-
-
 def _worth_a_look(context: Context, architecture: Architecture, trial: Trial, best: Trial) -> bool:
     """Only where a fold costs a share of the folds: packed nets train all of them together."""
     enough = len(context.search_folds) > 2 and len(best.fold_scores) == len(context.search_folds)
@@ -142,7 +139,7 @@ def _look_at_first_fold(context: Context, architecture: Architecture, trial: Tri
     """Successive halving over folds (Jamieson and Talwalkar, 2016) with one step: the first fold, then all.
 
     The stopping round is that fold's own, which flatters the trial a little and so never stops a good one for it.
-    Raises _Hopeless where the score is behind the best trial's by more than the margin.
+    Raises HopelessError where the score is behind the best trial's by more than the margin.
     """
     rows = context.searched(trial.rows)[0]
     encoded = encode_folds(context, architecture, trial.settings, [rows])
@@ -152,7 +149,7 @@ def _look_at_first_fold(context: Context, architecture: Architecture, trial: Tri
     margin = STOPPING_MARGIN * float(np.nanstd(best.fold_scores))
     if context.metric.gain(score, best.fold_scores[0]) < -margin:
         told = f"{context.metric.title} {score:.4g} on the first fold, where the best trial has {best.fold_scores[0]:.4g}"
-        raise _Hopeless(told)
+        raise HopelessError(told)
 
 
 def named(error: Exception) -> str:
@@ -171,11 +168,22 @@ def failing_as_training_error() -> Iterator[None]:
         raise TrainingError(named(error)) from error
 
 
-def _train(context: Context, architecture: Architecture, trial: Trial, deadline: Deadline) -> tuple[Trial, Array, FoldsResult]:
+def _incumbent(trial: Trial, best: Trial | None) -> Incumbent | None:
+    """The curve of the best trial by shares of its schedule; None where their losses are not of the same rows and target."""
+    if best is None or not best.curve or best.rows != trial.rows or _kept(best.settings) != _kept(trial.settings):
+        return None
+    epochs = float(best.settings.get("epochs", best.curve[-1][0]))
+    return Incumbent(tuple((epoch / epochs, loss) for epoch, loss in best.curve))
+
+
+def _train(
+    context: Context, architecture: Architecture, trial: Trial, deadline: Deadline, best: Trial | None = None
+) -> tuple[Trial, Array, FoldsResult]:
     rows = list(context.searched(trial.rows))
     encoded = encode_folds(context, architecture, trial.settings, rows)
     learner = learner_of(context, architecture)
-    result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline)
+    further = {"to_beat": _incumbent(trial, best)} if getattr(learner, "halves", False) else {}
+    result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline, **further)
     used = result.settings
     settings = trial.settings if used is None else {**used, **_kept(trial.settings)}
     predictions = [as_prediction(part, scale) for part, scale in zip(result.predictions, encoded.scales, strict=True)]

@@ -129,10 +129,10 @@ class Workshop:
         return None if settings is None else run_trial(self.context, declared, number, settings, deadline, best)
 
     def _news(self, architecture: str, recorded: list[Trial]) -> list[Trial]:
-        """The trials that the worker has not heard of, without what its oracle does not ask for."""
+        """The trials that the worker has not heard of, without what neither its oracle nor a trial to be stopped asks for."""
         known = self.heard.get(architecture, 0)
         self.heard[architecture] = len(recorded)
-        return [replace(trial, curve=(), training_scores=(), resampled=()) for trial in recorded[known:]]
+        return [replace(trial, training_scores=(), resampled=()) for trial in recorded[known:]]
 
     def fresh(self, trial: Trial, fold: int, deadline: Deadline) -> tuple[float, tuple[float, ...]]:
         """The score of a trial's settings on one fresh fold, and on resamples of it where it is the only one."""

@@ -6,6 +6,7 @@
 DATA holds a folder a data set (data.csv or data.parquet) and catalog.json, or --catalog FILE. Each cell (system, data, split,
 budget) is a fresh process on the same cores; it appends one line to benchmarks/results/versus.jsonl, and a cell that has one
 is not measured again. Nothing else may run on these cores meanwhile. The environments of the peers are made by the script.
+With --folds 10 the rows are divided as in cross-validation, and the lines are in folds.jsonl: see benchmarks/anchors.py.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from benchmarks.versus.environments import python_of
 from benchmarks.versus.measuring import watch, yardstick_seconds
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "versus.jsonl"
+RESULTS, RESULTS_OF_FOLDS = (ROOT / "benchmarks" / "results" / name for name in ("versus.jsonl", "folds.jsonl"))
 KILL_FACTOR, KILL_FLOOR_SECONDS = 3.0, 180.0
 """A cell is ended at three times its budget, predictions and latency included, but not before three minutes."""
 
@@ -64,7 +65,7 @@ def environment_variables() -> dict[str, str]:
 
 def prepare(cell: cells.Cell, table: cells.Table, data: Path, cores: int, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, Any]:
     """Write the parts and job.json. Returns training rows, test rows and the job."""
-    train, test = cells.split_rows(cells.read_rows(data, table, cell.duplicates), table, cell.split)
+    train, test = cells.split_rows(cells.read_rows(data, table, cell.duplicates), table, cell.split, cell.folds)
     train.to_csv(folder / "train.csv", index=False)
     test.drop(columns=table.target).to_csv(folder / "test.csv", index=False)
     job = {
@@ -143,16 +144,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--systems", default=",".join(RANKED), help=f"of {', '.join(SYSTEMS)}")
     parser.add_argument("--sets", help="names of data sets; by default all tables of the catalog, small ones first")
     parser.add_argument("--splits", default="all", help="how many, or 'all': 10 below 3,000 rows, else 3")
+    parser.add_argument("--folds", type=int, default=0, help="cross-validation of so many parts; --splits: how many of them")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds")
     parser.add_argument("--duplicates", choices=["across", "removed"], default="across")
     parser.add_argument("--renew", action="store_true", help="measure ours again where automl/ has changed since")
     parser.add_argument("--retry-failed", action="store_true")
     parser.add_argument("--cores", help="which ones, such as 0,1; by default all that this process may use")
     parser.add_argument("--environments", "--venvs", type=Path, default=Path.home() / ".cache" / "automl-benchmarks")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, help="by default in benchmarks/results/")
     parser.add_argument("--keep", type=Path, help="keep the run folders of our cells in here, for benchmarks/regret.py")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be measured")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.results = options.results or (RESULTS_OF_FOLDS if options.folds else RESULTS)
+    return options
 
 
 def chosen_tables(options: argparse.Namespace) -> list[cells.Table]:
@@ -172,6 +176,7 @@ def chosen_tables(options: argparse.Namespace) -> list[cells.Table]:
 def keep_run(cell: cells.Cell, folder: Path, place: Path | None) -> None:
     if place is not None and (folder / "run").exists():
         name = f"{cell.data}-{cell.system}-{cell.split}-{cell.budget_seconds:.0f}-{cell.duplicates}"
+        name += f"-of-{cell.folds}" * bool(cell.folds)
         shutil.copytree(folder / "run", place / name, dirs_exist_ok=True)
 
 
@@ -182,7 +187,7 @@ def main() -> None:
         sys.exit(f"versus: there is no system {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
     tables = chosen_tables(options)
     splits = None if options.splits == "all" else range(int(options.splits))
-    planned = cells.plan(systems, tables, splits, options.budget, options.duplicates)
+    planned = cells.plan(systems, tables, splits, options.budget, options.duplicates, options.folds)
 
     def outdated(line: dict[str, Any]) -> bool:
         old = options.renew and SYSTEMS[line["system"]].module == "ours" and not same_code(line["code"])

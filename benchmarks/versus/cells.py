@@ -40,18 +40,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Cell:
-    """duplicates: "across" leaves the rows as they are; "removed" keeps the first of equal rows before the split."""
+    """duplicates: "across" leaves the rows as they are; "removed" keeps the first of equal rows before the split.
+
+    folds: into how many parts the rows are divided, of which part `split` is the test; 0: 75/25 at random, seeded by `split`.
+    """
 
     system: str
     data: str
     split: int
     budget_seconds: float
     duplicates: str = "across"
+    folds: int = 0
 
 
 def key(line: dict[str, Any]) -> Cell:
     """The cell that a line of results is about."""
-    return Cell(line["system"], line["data"], line["split"], line["budget_seconds"], line["duplicates"])
+    return Cell(line["system"], line["data"], line["split"], line["budget_seconds"], line["duplicates"], line.get("folds", 0))
 
 
 def read_catalog(path: Path) -> list[Table]:
@@ -78,10 +82,15 @@ def read_rows(data: Path, table: Table, duplicates: str = "across") -> pd.DataFr
     return frame.reset_index(drop=True)
 
 
-def split_rows(frame: pd.DataFrame, table: Table, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """75/25, stratified by class; a class of a single row stays in training."""
-    from sklearn.model_selection import train_test_split
+def split_rows(frame: pd.DataFrame, table: Table, seed: int, folds: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """75/25, stratified by class; a class of a single row stays in training. With folds, part `seed` of them is the test."""
+    from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
+    if folds:
+        kind = KFold if table.task == "regression" else StratifiedKFold
+        parts = kind(folds, shuffle=True, random_state=0).split(frame, frame[table.target])
+        learned, tested = list(parts)[seed]
+        return frame.iloc[learned], frame.iloc[tested]
     if table.task == "regression":
         train, test = train_test_split(frame, test_size=TEST_FRACTION, random_state=seed)
         return train, test
@@ -146,17 +155,22 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
 
 
 def plan(
-    systems: Sequence[str], tables: Iterable[Table], splits: Sequence[int] | None, budget_seconds: float, duplicates: str
+    systems: Sequence[str],
+    tables: Iterable[Table],
+    splits: Sequence[int] | None,
+    budget_seconds: float,
+    duplicates: str,
+    folds: int = 0,
 ) -> list[Cell]:
     """All cells in the order in which they are measured: systems side by side on a split, all tables before the next split.
 
-    splits: which ones; None: as many as each table needs.
+    splits: which ones; None: as many as each table needs, or all folds.
     """
     tables = list(tables)
-    wanted = {table.name: range(table.splits) if splits is None else splits for table in tables}
+    wanted = {table.name: range(folds or table.splits) if splits is None else splits for table in tables}
     numbers = sorted({number for chosen in wanted.values() for number in chosen})
     return [
-        Cell(system, table.name, number, budget_seconds, duplicates)
+        Cell(system, table.name, number, budget_seconds, duplicates, folds)
         for number in numbers
         for table in tables
         if number in wanted[table.name]

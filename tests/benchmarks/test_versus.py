@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks import anchors
 from benchmarks.peers import RANKED, SYSTEMS
 from benchmarks.regret import regret_of, summary
 from benchmarks.versus import cells, ranks
@@ -275,3 +276,27 @@ def test_regret_is_what_a_higher_rung_promised_and_what_it_would_have_cost():
     assert (told["runs"], told["stopped_early"], told["took_too_high_a_rung"], told["median_saved_bytes"]) == (3, 1, 1, 90.0)
     alone = evidence | {"finals": finals[:1], "decisions": [], "champion": "baseline"}
     assert regret_of("run", alone) is None
+
+
+def test_folds_test_every_row_once_and_are_cells_of_their_own(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40).astype(str), "y": ["a"] * 30 + ["b"] * 10})
+    table = cells.Table("t", "binary", "y", 40)
+    parts = [cells.split_rows(frame, table, number, folds=5) for number in range(5)]
+    assert sorted(row for _, test in parts for row in test.index) == list(range(40))
+    assert all(set(train.index).isdisjoint(test.index) and (test["y"] == "b").sum() == 2 for train, test in parts)
+    path = tmp_path / "folds.jsonl"
+    cells.append_line(path, result("ours-best", "small", 0, 0.7, folds=5))
+    planned = cells.plan(["ours-best"], TABLES[:1], None, 60.0, "across", folds=5)
+    assert [cell.split for cell in cells.still_to_do(planned, cells.read_lines(path))] == [1, 2, 3, 4]
+    assert len(cells.still_to_do(cells.plan(["ours-best"], TABLES[:1], None, 60.0, "across"), cells.read_lines(path))) == 10
+
+
+def test_an_anchor_is_reached_by_the_mean_of_the_folds_in_the_direction_of_its_metric(tmp_path):
+    lines = [result("ours-best", "adult", fold, score, folds=10) for fold, score in enumerate((0.92, 0.94))]
+    lines += [result("ours-best", "california-housing", 0, 44_000.0, "rmse", folds=10)]
+    lines += [result("ours-best", "car", 0, 0.5, "log_loss"), result("flaml", "car", 0, 0.5, "log_loss", folds=10)]
+    found = {each.data: each for each in anchors.reached(lines, "ours-best")}
+    assert found.keys() == {"adult", "california-housing"}
+    assert found["adult"].mean == pytest.approx(0.93) and found["adult"].folds == 2 and found["adult"].within
+    assert found["california-housing"].mean == pytest.approx(0.44) and not found["california-housing"].within

@@ -19,6 +19,7 @@ from automl.core.statistics import wilson_interval
 from automl.core.tasks import Task
 from automl.judge import judge, run_check
 from automl.judge.bootstrap import intervals
+from automl.judge.parts import parts_grouped, parts_sliced
 from tests.judge.made_up import case_of, evidence_of
 
 
@@ -60,6 +61,15 @@ def test_a_part_below_the_promise_is_told_and_no_issue_as_the_promise_is_for_all
     few = finding(with_rare_class(5, 0.0), "AML330")
     assert few.severity is Severity.PASSED  # five rows prove nothing, but are shown
     assert [row[1:3] for row in few.table["rows"] if "yes" in row[0]] == [[5, 0.0]]
+
+
+def test_a_group_is_not_shown_again_as_a_slice_of_its_column() -> None:
+    case = case_of(Task.BINARY)
+    case = replace(case, plan=replace(case.plan, sensitive=("color",)))
+    groups = parts_grouped(case)
+    told = [rows.tobytes() for _, rows in groups]
+    assert set(told) & {rows.tobytes() for _, rows in parts_sliced(case)}
+    assert not set(told) & {rows.tobytes() for _, rows in parts_sliced(case, groups)}
 
 
 def test_the_interval_of_a_share_holds_it_as_often_as_it_says() -> None:

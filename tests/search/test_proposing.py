@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from automl.core.space import Choice, Float, Int, Space
 from automl.search import Prepared, Workshop, trial
 from automl.search.parity import MOST_CELLS, parity_rows
 from automl.search.proposing import next_number, propose
+from automl.search.target import SETTING
 from automl.search.trial import learner_of, run_trial, space_of
 from tests.search.made_up import frame_of, prepared_of
 
 SPACE = Space({"depth": Int(1, 8, 2), "rate": Float(0.01, 1.0, 0.1, log=True)}, ({}, {"depth": 5}))
 ROC_AUC = metric("roc_auc")
+NET = Trial("realmlp", 1, {}, 0)
 SMALL = Space({"kind": Choice(("a", "b"), "a")})
 
 
@@ -120,3 +123,16 @@ def test_a_trial_that_is_hopeless_on_the_first_fold_is_stopped_there(prepared: P
     assert again.trial.status == "ok"
     assert run_trial(context, declared, 1, stump, Deadline(None), good).trial.status == "ok"  # a start is always run
     assert fitted == [1, 1, 5, 5]
+
+
+def test_what_a_net_is_measured_against_is_of_the_same_rows_and_target(prepared: Prepared, tmp_path: Path) -> None:
+    known = replace(NET, curve=((2.0, 0.5), (8.0, 0.3)), settings={"epochs": 16})
+    found = trial._incumbent(NET, known)
+    assert found is not None
+    assert found.curve == ((0.125, 0.5), (0.5, 0.3))
+    assert trial._incumbent(NET, None) is None
+    assert trial._incumbent(NET, replace(known, curve=())) is None
+    assert trial._incumbent(NET, replace(known, rows=100)) is None
+    assert trial._incumbent(replace(NET, settings={SETTING: "log"}), known) is None
+    news = Workshop(prepared.context, tmp_path / "context", None)._news("realmlp", [known])
+    assert news[0].curve == known.curve, "the training worker needs it"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.core.architecture import Fold, Problem, Training
+from automl.core.architecture import HALF_WAY, Fold, Incumbent, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import HopelessError, TrainingError
 from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.modalities.tabular.ladder import realmlp, tabm
@@ -139,6 +139,35 @@ def test_a_scalar_reaches_the_compiled_program(learner: PackedLearner, name: str
     training = rows(80)
     low, high = (learner.fit(training, BINARY, {**PLAIN, name: value}, 2, 1).net.get_weights() for value in (0.01, 0.5))
     assert max(float(np.abs(one - other).max()) for one, other in zip(low, high, strict=True)) > 1e-6
+
+
+def test_a_trial_far_behind_the_best_one_half_way_ends_there_and_another_is_as_it_was(
+    learner: PackedLearner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, settings = folds(rows(400)), {**PLAIN, "epochs": 24}
+    good = learner.fit_folds(parts, BINARY, settings, 0, Deadline(None))
+    best = Incumbent(tuple((epoch / 24, loss) for epoch, loss in good.curve))
+    again = learner.fit_folds(parts, BINARY, settings, 0, Deadline(None), best)
+    assert again.curve == good.curve
+    trained: list[int] = []
+    epoch = _PackedTrainer.epoch
+    monkeypatch.setattr(_PackedTrainer, "epoch", lambda self, last: (trained.append(self.done + 1), epoch(self, last))[1])
+    with pytest.raises(HopelessError, match="half way"):
+        learner.fit_folds(
+            parts, BINARY, {**settings, "learning_rate": 1e-6}, 0, Deadline(None), Incumbent(((0.4, 0.2), (1.0, 0.19)))
+        )
+    assert trained[-1] == HALF_WAY * 24
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 1.0])
+def test_who_is_as_good_as_the_best_trial_was_is_never_outdone_and_who_is_outdone_stays_so_when_worse(share: float) -> None:
+    best = Incumbent(((0.1, 0.9), (0.5, 0.5), (0.6, 0.45), (0.9, 0.47)))
+    assert (best.loss_at(0.05), best.loss_at(1.0)) == (np.inf, 0.45)
+    assert not best.outdoes(share, best.loss_at(share))
+    limits = [loss for loss in np.linspace(0.4, 1.0, 601) if best.outdoes(share, loss)]
+    assert min(limits) == pytest.approx({0.5: 0.45 + 3 * 0.05}.get(share, 0.45 * 1.006), abs=1e-3)
+    assert len(limits) == sum(loss >= min(limits) for loss in np.linspace(0.4, 1.0, 601))
+    assert not Incumbent(()).outdoes(share, 1e9)
 
 
 def test_labels_are_smoothed_only_where_labels_are_scored(learner: PackedLearner) -> None:

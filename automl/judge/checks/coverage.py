@@ -73,7 +73,7 @@ def _parts(case: Case, held: Array, level: float) -> tuple[list[Share], list[Sha
     """The slices in which it holds too rarely beyond chance, and the parts that are always shown."""
     fixed = [*parts_of_target(case), *parts_grouped(case)]
     hurried = case.deadline.lacks(0.3 * HURRY_SECONDS)
-    tested = [part for part in (fixed, [] if hurried else parts_sliced(case)) if part]
+    tested = [part for part in (fixed, [] if hurried else parts_sliced(case, fixed)) if part]
     found = sorted((each for part in tested for each in below(case, held, level, part)), key=lambda each: each[0])[:MOST_SLICES]
     lacking = shares(case, held, [(text, rows) for _, text, rows in found]) if found else []
     lacking = [

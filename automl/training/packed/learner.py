@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.core.architecture import Arrays, Fold, FoldsResult, Problem, Training
+from automl.core.architecture import HALF_WAY, Arrays, Fold, FoldsResult, Incumbent, Problem, Training
 from automl.core.clock import Deadline
-from automl.core.errors import TrainingError
+from automl.core.errors import HopelessError, TrainingError
 from automl.core.space import Settings
 from automl.training.backend import tensorflow
 from automl.training.learner import (
@@ -112,6 +112,9 @@ class PackedLearner:
     before anything is built.
     """
 
+    halves = True
+    """Takes `to_beat` of fit_folds, and ends a hopeless trial half way."""
+
     def __init__(
         self,
         build: PackedBuild,
@@ -125,11 +128,20 @@ class PackedLearner:
         self.programs: dict[tuple[Any, ...], PackedProgram] = {}
         self.made: list[PackedProgram] = []
 
-    def fit_folds(self, folds: list[Fold], problem: Problem, settings: Settings, seed: int, deadline: Deadline) -> FoldsResult:
+    def fit_folds(
+        self,
+        folds: list[Fold],
+        problem: Problem,
+        settings: Settings,
+        seed: int,
+        deadline: Deadline,
+        to_beat: Incumbent | None = None,
+    ) -> FoldsResult:
         """Train all folds at once; the stopping epoch is the best of the mean validation curve.
 
         Where the schedule does not fit into the deadline it is compressed: fewer epochs, then fewer rows.
-        `FoldsResult.settings` are those that were used. Raises as NetLearner.fit_folds does.
+        `FoldsResult.settings` are those that were used. Raises as NetLearner.fit_folds does, and HopelessError half way where
+        the trial to beat is far ahead.
         """
         self.made = []
         allowed = deadline.left_seconds()
@@ -142,7 +154,7 @@ class PackedLearner:
         if rows > most:
             used["most_rows"] = min(most, int(used.get("most_rows", most)))
         pace = Pace(deadline, 1, int(used["epochs"]), follows=True)
-        result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace))
+        result, used = within(pace, used, rows, lambda now: self._fit_folds(folds, shapes, problem, now, seed, pace, to_beat))
         taken = ("epochs", "batch_size", "most_rows", "nets", "label_smoothing")
         settings = {**settings, **{name: used[name] for name in taken if name in used}}
         compiling = sum(each.compile_seconds for each in self.made)
@@ -190,7 +202,14 @@ class PackedLearner:
         return NetFitted(whole, problem, Together(trainer.program, bounds, sharpness), sample)
 
     def _fit_folds(
-        self, folds: list[Fold], shapes: Shapes, problem: Problem, used: Settings, seed: int, pace: Pace
+        self,
+        folds: list[Fold],
+        shapes: Shapes,
+        problem: Problem,
+        used: Settings,
+        seed: int,
+        pace: Pace,
+        to_beat: Incumbent | None = None,
     ) -> FoldsResult:
         nets = int(used["nets"])
         parts = [fold.training for fold in folds for _ in range(nets)]
@@ -215,6 +234,9 @@ class PackedLearner:
                 curve.append((float(done), loss))
                 if loss <= best[1]:
                     best, place, weights, groups = (done, loss), trainer.place, trainer.program.state(), found
+                if to_beat is not None and trainer.share >= HALF_WAY:
+                    _check_hope(to_beat, trainer.share, best[1])
+                    to_beat = None
             marks.append(time.monotonic())
             if done > float(used["patience_factor"]) * best[0] + int(used["patience_epochs"]):
                 break
@@ -315,6 +337,11 @@ class _PackedTrainer:
         self.done += 1
 
     @property
+    def share(self) -> float:
+        """Of the schedule that is done."""
+        return self.place / len(self.per_step)
+
+    @property
     def finished(self) -> bool:
         """Whether the schedule has ended, however many epochs it took."""
         return self.place > len(self.per_step) - 0.5
@@ -335,6 +362,12 @@ class _PackedTrainer:
 
     def _train(self, now: Array, orders: list[Array], seed: int) -> Array:
         return self.program.epoch(self.data, orders, now, self.constants, self.rates, self.factors, seed)
+
+
+def _check_hope(to_beat: Incumbent, share: float, loss: float) -> None:
+    """Successive halving over epochs (Jamieson and Talwalkar, 2016) with one step: half of the schedule, then all of it."""
+    if to_beat.outdoes(share, loss):
+        raise HopelessError(f"a loss of {loss:.4g} half way, where the best trial had {to_beat.loss_at(share):.4g}")
 
 
 def _apart(program: PackedProgram, parts: list[Training], nets: int) -> list[Array]:
