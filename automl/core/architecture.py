@@ -34,10 +34,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Fold:
-    """The training rows of a fold and the rows that are predicted and stopped on."""
+    """The training rows of a fold and the rows that are predicted and stopped on.
+
+    kept: what a learner has made of their inputs for whatever settings, and finds again in the next trial on the same ones.
+    """
 
     training: Training
     validation: Training
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 HALF_WAY, CATCHING_UP, LEAST_GAIN_LEFT = 0.5, 3.0, 0.002
@@ -47,23 +51,22 @@ HALF_WAY, CATCHING_UP, LEAST_GAIN_LEFT = 0.5, 3.0, 0.002
 class Incumbent:
     """The best trial of a rung so far, which further ones are measured against half way through their schedule.
 
-    curve: the best mean validation loss after a share of its schedule, as (share, loss), ascending.
+    curve: mean validation losses after shares of its schedule, as (share, loss), ascending. catching_up: a trial is hopeless
+    where it would have to gain more than so many times what this one still gained, or so many times LEAST_GAIN_LEFT of its loss.
     """
 
     curve: tuple[tuple[float, float], ...]
+    catching_up: float = CATCHING_UP
 
     def loss_at(self, share: float) -> float:
         """The best loss up to that share; infinite before the first one."""
         return min((loss for place, loss in self.curve if place <= share + 1e-9), default=math.inf)
 
     def outdoes(self, share: float, loss: float) -> bool:
-        """Whether a trial with this loss there would have to gain more than CATCHING_UP times what this one still gained, or
-        LEAST_GAIN_LEFT of its loss. Of 124 trials of nets in 66 runs it stopped 82, none of which became the best one, and 2 of
-        the 16 that an ensemble took in the end.
-        """
+        """Whether a trial with this loss at that share of its schedule is hopeless (benchmarks/halving.py)."""
         last = self.loss_at(1.0)
         left = max(self.loss_at(share) - last, LEAST_GAIN_LEFT * abs(last))
-        return math.isfinite(left) and loss - last > CATCHING_UP * left
+        return math.isfinite(left) and loss - last > self.catching_up * left
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,9 @@ def _unwarned() -> Iterator[None]:
 
 
 def _fit(training: Training, problem: Problem, settings: Settings, rounds: int, seed: int, workers: int = 1) -> FittedTrees:
-    dataset, threads = _dataset_and_threads(training, problem, settings, workers)
-    booster = _booster(dataset, problem, settings, seed, threads)
+    threads = _threads_of(training, problem, workers)
+    dataset = _dataset(training, problem, settings, threads)
+    booster = _booster(dataset, problem, settings, seed, _quicker(dataset, problem, settings, threads, workers))
     _grow(booster, max(1, rounds))
     return FittedTrees(booster, problem)
 
@@ -170,16 +171,16 @@ def _grow(booster: Any, rounds: int) -> None:
             break
 
 
-def _dataset_and_threads(training: Training, problem: Problem, settings: Settings, workers: int) -> tuple[Any, int]:
-    """The rows in bins, and the threads inside one of `workers` boosters that grow side by side; trees do not depend on these.
+def _threads_of(training: Training, problem: Problem, workers: int) -> int:
+    """The most threads inside one of `workers` boosters that grow side by side; trees do not depend on these."""
+    return max(1, problem.jobs // workers) if len(training.target) >= ROWS_FOR_THREADS else 1
 
-    A booster that grows alone is tried with all threads and with one: on a busy machine threads wait for each other.
-    """
-    threads = max(1, problem.jobs // workers) if len(training.target) >= ROWS_FOR_THREADS else 1
-    dataset = _dataset(training, problem, settings, threads)
+
+def _quicker(dataset: Any, problem: Problem, settings: Settings, threads: int, workers: int) -> int:
+    """A booster that grows alone is tried with all threads and with one: on a busy machine threads wait for each other."""
     if workers > 1 or threads == 1:
-        return dataset, threads
-    return dataset, min((1, threads), key=lambda count: _seconds_a_round(dataset, problem, settings, count))
+        return threads
+    return min((1, threads), key=lambda count: _seconds_a_round(dataset, problem, settings, count))
 
 
 def _seconds_a_round(dataset: Any, problem: Problem, settings: Settings, threads: int) -> float:
@@ -195,9 +196,10 @@ class _Race:
 
     def __init__(self, fold: Fold, problem: Problem, settings: Settings, seed: int, workers: int) -> None:
         self._problem = problem
-        training, threads = _dataset_and_threads(fold.training, problem, settings, workers)
-        self._booster = _booster(training, problem, settings, seed, threads)
-        self._booster.add_valid(_dataset(fold.validation, problem, settings, threads, training), "validation")
+        threads = _threads_of(fold.training, problem, workers)
+        training, validation = _binned(fold, problem, settings, threads)
+        self._booster = _booster(training, problem, settings, seed, _quicker(training, problem, settings, threads, workers))
+        self._booster.add_valid(validation, "validation")
         self.losses: list[float] = []
         self._stuck = False
 
@@ -308,14 +310,34 @@ def _silence() -> None:
     _library().Dataset(np.zeros((2, 1)), params={"verbosity": -1}).construct()
 
 
+def _binned(fold: Fold, problem: Problem, settings: Settings, threads: int) -> tuple[Any, Any]:
+    """Both parts of a fold in bins, which the settings do not change: made once, with target and weights of this trial."""
+    key = "bins", threads
+    if key not in fold.kept:
+        training = _dataset(fold.training, problem, settings, threads)
+        fold.kept[key] = training.construct(), _dataset(fold.validation, problem, settings, threads, training).construct()
+    training, validation = fold.kept[key]
+    for dataset, part, judges in ((training, fold.training, False), (validation, fold.validation, True)):
+        target, weight = _target_and_weight(part, problem, settings, judges)
+        dataset.set_label(target)
+        dataset.set_weight(weight)
+    return training, validation
+
+
+def _target_and_weight(part: Training, problem: Problem, settings: Settings, judges: bool) -> tuple[Array, Array | None]:
+    """judges: rows that are only predicted, which weigh what they weigh in the score."""
+    balanced = settings.get("class_weight") == "balanced" and not judges
+    return np.asarray(part.target, np.float64), row_weights(part, problem, balanced)
+
+
 def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:
     lightgbm = _library()
     matrix, plain = joined(training.inputs)
-    balanced = settings.get("class_weight") == "balanced" and reference is None
+    target, weight = _target_and_weight(training, problem, settings, reference is not None)
     return lightgbm.Dataset(
         matrix,
-        label=np.asarray(training.target, np.float64),
-        weight=row_weights(training, problem, balanced),
+        label=target,
+        weight=weight,
         reference=reference,
         categorical_feature=list(range(plain, matrix.shape[1])),
         params=_dataset_parameters(matrix.shape[1], threads),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,8 @@ def encode_fold(
     encoded = _encoded(context, architecture, settings, rows.training, np.concatenate([rows.training, rows.validation]))
     scale = _target_scale(context, settings, rows.training)
     training, validation = (_training(context, encoded, scale, part) for part in (rows.training, rows.validation))
-    return Fold(training, validation), scale
+    kept = encoded.kept.setdefault((hash(rows.training.tobytes()), hash(rows.validation.tobytes())), {})
+    return Fold(training, validation, kept), scale
 
 
 def encode_folds(context: Context, architecture: Architecture, settings: Settings, rows: list[FoldRows]) -> EncodedFolds:
@@ -196,11 +197,13 @@ class Encoded:
     """A fitted encoder and what it made of rows of the table.
 
     blocks: of these rows. rows: their positions in the table, ascending; None where they are all of it.
+    kept: by the rows of a fold, what learners keep of it for further trials; see Fold.
     """
 
     encoder: Any
     blocks: dict[str, Array]
     rows: Array | None = None
+    kept: dict[tuple[int, int], dict[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def holds(self, rows: Array) -> bool:
         return self.rows is None or bool(np.isin(rows, self.rows).all())
@@ -275,11 +278,13 @@ def _supervised(context: Context, unfitted: Any, rows: Array, wanted: Array | No
 
 SPARE_ROWS = 10_000
 """A sample may be larger by the rows of rare classes."""
+WITH_BINS = 1.25
+"""Of the bytes of an encoded table: trees keep the number of its bin beside each value, in a byte."""
 
 
 def _forget_beyond(cache: dict[Any, Any], limit: int) -> None:
-    """Encoded tables of one context may take so many bytes; the oldest go first."""
-    while len(cache) > 1 and sum(_bytes(block) for each in cache.values() for block in each.blocks.values()) > limit:
+    """Encoded tables of one context may take so many bytes, with what learners keep of them; the oldest go first."""
+    while len(cache) > 1 and WITH_BINS * sum(_bytes(block) for each in cache.values() for block in each.blocks.values()) > limit:
         cache.pop(next(iter(cache)))
 
 
