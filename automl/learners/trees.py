@@ -310,24 +310,29 @@ def _silence() -> None:
     _library().Dataset(np.zeros((2, 1)), params={"verbosity": -1}).construct()
 
 
+BINS = "bins"
+"""Under which a fold keeps them for further trials."""
+
+
 def _binned(fold: Fold, problem: Problem, settings: Settings, threads: int) -> tuple[Any, Any]:
     """Both parts of a fold in bins, which the settings do not change: made once, with target and weights of this trial."""
-    key = "bins", threads
-    if key not in fold.kept:
+    if BINS not in fold.kept:
         training = _dataset(fold.training, problem, settings, threads)
-        fold.kept[key] = training.construct(), _dataset(fold.validation, problem, settings, threads, training).construct()
-    training, validation = fold.kept[key]
+        fold.kept[BINS] = training.construct(), _dataset(fold.validation, problem, settings, threads, training).construct()
+    training, validation = fold.kept[BINS]
     for dataset, part, judges in ((training, fold.training, False), (validation, fold.validation, True)):
         target, weight = _target_and_weight(part, problem, settings, judges)
         dataset.set_label(target)
-        dataset.set_weight(weight)
+        dataset.set_field("weight", weight)  # set_weight would leave those of another trial where there are none
     return training, validation
 
 
 def _target_and_weight(part: Training, problem: Problem, settings: Settings, judges: bool) -> tuple[Array, Array | None]:
-    """judges: rows that are only predicted, which weigh what they weigh in the score."""
-    balanced = settings.get("class_weight") == "balanced" and not judges
-    return np.asarray(part.target, np.float64), row_weights(part, problem, balanced)
+    """judges: rows that are only predicted, which weigh what they weigh in the score. Without weights where all are 1."""
+    weight = row_weights(part, problem, settings.get("class_weight") == "balanced" and not judges)
+    if weight is not None:
+        weight = None if (weight == 1).all() else weight.astype(np.float32)
+    return np.asarray(part.target, np.float64), weight
 
 
 def _dataset(training: Training, problem: Problem, settings: Settings, threads: int, reference: Any = None) -> Any:
