@@ -62,7 +62,7 @@ class Reached:
         return self.mean >= self.bar if GREATER_IS_BETTER[self.metric] else self.mean <= self.bar
 
 
-def reached(lines: Sequence[dict[str, Any]], system: str, budget_seconds: float | None = None) -> list[Reached]:
+def reached(lines: Sequence[dict[str, Any]], system: str, budget_seconds: float) -> list[Reached]:
     """Of every table with a bar and a measured fold of this system, in the order of BARS."""
     found = []
     for data, (bar, _) in BARS.items():
@@ -70,7 +70,7 @@ def reached(lines: Sequence[dict[str, Any]], system: str, budget_seconds: float 
             line
             for line in lines
             if (line["data"], line["system"], line.get("folds"), line["status"]) == (data, system, FOLDS, "ok")
-            and budget_seconds in (None, line["budget_seconds"])
+            and (line["duplicates"], line["budget_seconds"]) == ("across", budget_seconds)
         ]
         if told:
             scores = np.array([line["score"] for line in told]) / UNITS.get(data, 1.0)

@@ -44,15 +44,16 @@ class Fold:
     kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-HALF_WAY, CATCHING_UP, LEAST_GAIN_LEFT = 0.5, 3.0, 0.002
+HALF_WAY, CATCHING_UP, LEAST_GAIN_LEFT = 0.5, 3.0, 0.004
+"""Share of a schedule, factor and share of the loss of the rule of `Incumbent`, which benchmarks/halving.py replays."""
 
 
 @dataclass(frozen=True)
 class Incumbent:
     """The best trial of a rung so far, which further ones are measured against half way through their schedule.
 
-    curve: mean validation losses after shares of its schedule, as (share, loss), ascending. catching_up: a trial is hopeless
-    where it would have to gain more than so many times what this one still gained, or so many times LEAST_GAIN_LEFT of its loss.
+    curve: mean validation losses after shares of its schedule, at an even pace, as (share, loss), ascending. catching_up: a trial
+    is hopeless where it would have to gain more than so many times what this one still gained, or LEAST_GAIN_LEFT of its loss.
     """
 
     curve: tuple[tuple[float, float], ...]
@@ -63,7 +64,7 @@ class Incumbent:
         return min((loss for place, loss in self.curve if place <= share + 1e-9), default=math.inf)
 
     def outdoes(self, share: float, loss: float) -> bool:
-        """Whether a trial with this loss at that share of its schedule is hopeless (benchmarks/halving.py)."""
+        """Whether a trial with this loss at that share of its schedule is hopeless."""
         last = self.loss_at(1.0)
         left = max(self.loss_at(share) - last, LEAST_GAIN_LEFT * abs(last))
         return math.isfinite(left) and loss - last > self.catching_up * left
@@ -81,7 +82,7 @@ class FoldsResult:
     settings: as used, where the learner changed or completed them (a schedule compressed to fit the deadline);
         `fit` with these repeats the training.
     once_seconds: what the same training would not take again, without looking at validation rows: compiling, rounds past
-        the best one.
+        the best one; less what it would take besides, as it found something that was made before.
     fit_seconds: what `fit` on the rows of all folds will take, where the learner can tell from this training.
     thrift: settings whose `fit` takes less, and its seconds, where there are such: what is scored is the same.
     """

@@ -50,7 +50,7 @@ class Trial:
     curve: mean validation score after each evaluated round, as [round, score] pairs.
     resampled: with one holdout instead of folds, the scores of its bootstrap resamples, the same ones for every trial.
     rows: the most training rows that each fit learned from, a sample of the fold's; None where it learned from all.
-    status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold, or half way through its epochs); message: why
+    status: "ok", "failed", "out of time" or "stopped" (hopeless on the first fold, or half way through the epochs); message: why
         there is no score.
     members: of an ensemble: the trials whose predictions are put together; then `settings` are their weights by id, `score` and
         `fold_scores` come from members and weights that were found on the other folds. Of another trial: its fits with

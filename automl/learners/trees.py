@@ -115,6 +115,7 @@ class TreesLearner:
         workers = max(1, min(problem.jobs, len(folds)))
         with _threads(workers) as pool:
             races = list(pool.map(lambda fold: _Race(fold, problem, settings, seed, workers), folds))
+            spared = sum(race.spared_seconds for race in races) / workers
             hastened = _hastened(races, settings, deadline, pool.map)
             if hastened != settings:
                 settings = hastened
@@ -132,7 +133,7 @@ class TreesLearner:
             rounds=best,
             curve=tuple((float(number), float(curve[number - 1])) for number in points),
             settings=settings,
-            once_seconds=growing * (1 - best / len(curve)) + reading,
+            once_seconds=growing * (1 - best / len(curve)) + reading - spared,
             fit_seconds=growing * best / len(curve) * workers / len(folds) * MORE_ROWS,
         )
 
@@ -197,7 +198,7 @@ class _Race:
     def __init__(self, fold: Fold, problem: Problem, settings: Settings, seed: int, workers: int) -> None:
         self._problem = problem
         threads = _threads_of(fold.training, problem, workers)
-        training, validation = _binned(fold, problem, settings, threads)
+        training, validation, self.spared_seconds = _binned(fold, problem, settings, threads)
         self._booster = _booster(training, problem, settings, seed, _quicker(training, problem, settings, threads, workers))
         self._booster.add_valid(validation, "validation")
         self.losses: list[float] = []
@@ -314,17 +315,22 @@ BINS = "bins"
 """Under which a fold keeps them for further trials."""
 
 
-def _binned(fold: Fold, problem: Problem, settings: Settings, threads: int) -> tuple[Any, Any]:
-    """Both parts of a fold in bins, which the settings do not change: made once, with target and weights of this trial."""
+def _binned(fold: Fold, problem: Problem, settings: Settings, threads: int) -> tuple[Any, Any, float]:
+    """Both parts of a fold in bins, which the settings do not change, with target and weights of this trial; and the seconds that
+    it spares that they are there: fresh folds will need bins of their own.
+    """
     if BINS not in fold.kept:
-        training = _dataset(fold.training, problem, settings, threads)
-        fold.kept[BINS] = training.construct(), _dataset(fold.validation, problem, settings, threads, training).construct()
-    training, validation = fold.kept[BINS]
+        started = time.monotonic()
+        training = _dataset(fold.training, problem, settings, threads).construct()
+        validation = _dataset(fold.validation, problem, settings, threads, training).construct()
+        fold.kept[BINS] = training, validation, time.monotonic() - started
+        return training, validation, 0.0
+    training, validation, seconds = fold.kept[BINS]
     for dataset, part, judges in ((training, fold.training, False), (validation, fold.validation, True)):
         target, weight = _target_and_weight(part, problem, settings, judges)
         dataset.set_label(target)
         dataset.set_field("weight", weight)  # set_weight would leave those of another trial where there are none
-    return training, validation
+    return training, validation, seconds
 
 
 def _target_and_weight(part: Training, problem: Problem, settings: Settings, judges: bool) -> tuple[Array, Array | None]:

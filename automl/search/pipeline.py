@@ -205,6 +205,11 @@ class Encoded:
     rows: Array | None = None
     kept: dict[tuple[int, int], dict[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def held_bytes(self) -> int:
+        """Of the blocks, and of what learners keep beside them."""
+        return round((WITH_BINS if any(self.kept.values()) else 1.0) * sum(_bytes(block) for block in self.blocks.values()))
+
     def holds(self, rows: Array) -> bool:
         return self.rows is None or bool(np.isin(rows, self.rows).all())
 
@@ -284,7 +289,7 @@ WITH_BINS = 1.25
 
 def _forget_beyond(cache: dict[Any, Any], limit: int) -> None:
     """Encoded tables of one context may take so many bytes, with what learners keep of them; the oldest go first."""
-    while len(cache) > 1 and WITH_BINS * sum(_bytes(block) for each in cache.values() for block in each.blocks.values()) > limit:
+    while len(cache) > 1 and sum(each.held_bytes for each in cache.values()) > limit:
         cache.pop(next(iter(cache)))
 
 

@@ -94,8 +94,8 @@ def run_again(context: Context, trial: Trial, deadline: Deadline, best: Trial | 
     """Train on the search folds with shared stopping. An architecture that fails gives a failed trial, not an error.
 
     trial: its number, settings, seed and rows; the outcome has its result.
-    best: of the rung's trials before; one whose settings do clearly worse on the first fold, or half way through its epochs,
-    is stopped there.
+    best: of the rung's trials before; one whose settings do clearly worse on the first fold, or, where the learner halves, half
+    way through its epochs, is stopped there.
     """
     started = time.monotonic()
     architecture = context.architecture(trial.architecture)
@@ -168,7 +168,7 @@ def failing_as_training_error() -> Iterator[None]:
         raise TrainingError(named(error)) from error
 
 
-def _incumbent(trial: Trial, best: Trial | None) -> Incumbent | None:
+def incumbent(trial: Trial, best: Trial | None) -> Incumbent | None:
     """The curve of the best trial by shares of its schedule; None where their losses are not of the same rows and target."""
     if best is None or not best.curve or best.rows != trial.rows or _kept(best.settings) != _kept(trial.settings):
         return None
@@ -182,7 +182,7 @@ def _train(
     rows = list(context.searched(trial.rows))
     encoded = encode_folds(context, architecture, trial.settings, rows)
     learner = learner_of(context, architecture)
-    further = {"to_beat": _incumbent(trial, best)} if getattr(learner, "halves", False) else {}
+    further = {"to_beat": incumbent(trial, best)} if getattr(learner, "halves", False) else {}
     result = learner.fit_folds(encoded.folds, context.problem, trial.settings, trial.seed, deadline, **further)
     used = result.settings
     settings = trial.settings if used is None else {**used, **_kept(trial.settings)}

@@ -155,6 +155,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, help="keep the run folders of our cells in here, for benchmarks/regret.py")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be measured")
     options = parser.parse_args()
+    if options.folds and options.splits != "all" and int(options.splits) > options.folds:
+        parser.error(f"there are {options.folds} folds, not {options.splits}")
     options.results = options.results or (RESULTS_OF_FOLDS if options.folds else RESULTS)
     return options
 

@@ -296,7 +296,7 @@ def test_an_anchor_is_reached_by_the_mean_of_the_folds_in_the_direction_of_its_m
     lines = [result("ours-best", "adult", fold, score, folds=10) for fold, score in enumerate((0.92, 0.94))]
     lines += [result("ours-best", "california-housing", 0, 44_000.0, "rmse", folds=10)]
     lines += [result("ours-best", "car", 0, 0.5, "log_loss"), result("flaml", "car", 0, 0.5, "log_loss", folds=10)]
-    found = {each.data: each for each in anchors.reached(lines, "ours-best")}
+    found = {each.data: each for each in anchors.reached(lines, "ours-best", 60.0)}
     assert found.keys() == {"adult", "california-housing"}
     assert found["adult"].mean == pytest.approx(0.93) and found["adult"].folds == 2 and found["adult"].within
     assert found["california-housing"].mean == pytest.approx(0.44) and not found["california-housing"].within

@@ -13,6 +13,8 @@ from automl.core.space import Settings
 from automl.core.tasks import Task
 from automl.learners import trees
 from automl.learners.trees import TreesLearner
+from automl.search.trial import run_trial, space_of
+from tests.search.made_up import frame_of, prepared_of
 
 BINARY = Problem(Task.BINARY, 2, "balanced_accuracy", jobs=2)
 VALUE = Problem(Task.REGRESSION, 1, "rmse", jobs=2)
@@ -68,14 +70,22 @@ def test_a_trial_on_bins_of_an_earlier_one_is_what_it_would_be_alone(
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_rows_that_are_encoded_once_are_put_into_bins_once() -> None:
-    from automl.search.pipeline import encode_folds
-    from tests.search.made_up import frame_of, prepared_of
+def test_one_fold_first_and_then_all_are_trained_on_the_same_bins_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "ROWS_FOR_THREADS", 0)
+    alone, parts = predicted(folds(), BINARY, {}), folds()
+    predicted(parts[:1], BINARY, {"num_leaves": 9})
+    for ours, theirs in zip(predicted(parts, BINARY, {}), alone, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
+
+def test_rows_that_are_encoded_once_are_put_into_bins_once(monkeypatch: pytest.MonkeyPatch) -> None:
     context = prepared_of(frame_of(300), time=20)[1].context
-    rows, declared = list(context.search_folds), context.architecture("boosting")
-    one, two = (encode_folds(context, declared, {"features": "plain"}, rows).folds for _ in range(2))
-    assert all(ours.kept is theirs.kept for ours, theirs in zip(one, two, strict=True))
-    assert len({id(each.kept) for each in one}) == len(rows)
-    other = encode_folds(context, declared, {"features": "crossed"}, rows).folds
-    assert not {id(each.kept) for each in one} & {id(each.kept) for each in other}
+    declared, made, make = context.architecture("boosting"), [], trees._dataset
+    monkeypatch.setattr(trees, "_dataset", lambda part, *rest: (made.append(len(part.target)), make(part, *rest))[1])
+    counts = []
+    for number, features in enumerate(("plain", "plain", "crossed")):
+        settings = {**space_of(context, declared).start(number), "features": features, "most_rounds": 2}
+        assert run_trial(context, declared, number, settings, Deadline(None)).trial.score is not None
+        counts.append(len(made))
+    parts = 2 * len(context.search_folds)
+    assert counts == [parts, parts, 2 * parts]

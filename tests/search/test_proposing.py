@@ -127,12 +127,22 @@ def test_a_trial_that_is_hopeless_on_the_first_fold_is_stopped_there(prepared: P
 
 def test_what_a_net_is_measured_against_is_of_the_same_rows_and_target(prepared: Prepared, tmp_path: Path) -> None:
     known = replace(NET, curve=((2.0, 0.5), (8.0, 0.3)), settings={"epochs": 16})
-    found = trial._incumbent(NET, known)
+    found = trial.incumbent(NET, known)
     assert found is not None
     assert found.curve == ((0.125, 0.5), (0.5, 0.3))
-    assert trial._incumbent(NET, None) is None
-    assert trial._incumbent(NET, replace(known, curve=())) is None
-    assert trial._incumbent(NET, replace(known, rows=100)) is None
-    assert trial._incumbent(replace(NET, settings={SETTING: "log"}), known) is None
+    assert trial.incumbent(NET, None) is None
+    assert trial.incumbent(NET, replace(known, curve=())) is None
+    assert trial.incumbent(NET, replace(known, rows=100)) is None
+    assert trial.incumbent(replace(NET, settings={SETTING: "log"}), known) is None
     news = Workshop(prepared.context, tmp_path / "context", None)._news("realmlp", [known])
     assert news[0].curve == known.curve, "the training worker needs it"
+
+
+def test_a_net_that_is_far_behind_the_best_trial_of_its_rung_is_stopped_half_way(prepared: Prepared) -> None:
+    context, declared = prepared.context, prepared.context.architecture("realmlp")
+    settings = {**space_of(context, declared).default(), "epochs": 6, "nets": 1}
+    best = replace(NET, curve=((1.0, 0.02), (6.0, 0.01)), settings={"epochs": 6})
+    stopped = run_trial(context, declared, 1, settings, Deadline(None), best)
+    assert (stopped.trial.status, stopped.trial.score, stopped.predictions) == ("stopped", None, None)
+    assert "half way" in stopped.trial.message
+    assert run_trial(context, declared, 1, settings, Deadline(None), replace(best, rows=7)).trial.status == "ok"

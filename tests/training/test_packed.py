@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from automl.core.architecture import HALF_WAY, Fold, Incumbent, Problem, Training
+from automl.core.architecture import CATCHING_UP, HALF_WAY, LEAST_GAIN_LEFT, Fold, Incumbent, Problem, Training
 from automl.core.clock import Deadline
 from automl.core.errors import HopelessError, TrainingError
 from automl.core.space import Settings
@@ -165,7 +165,8 @@ def test_who_is_as_good_as_the_best_trial_was_is_never_outdone_and_who_is_outdon
     assert (best.loss_at(0.05), best.loss_at(1.0)) == (np.inf, 0.45)
     assert not best.outdoes(share, best.loss_at(share))
     limits = [loss for loss in np.linspace(0.4, 1.0, 601) if best.outdoes(share, loss)]
-    assert min(limits) == pytest.approx({0.5: 0.45 + 3 * 0.05}.get(share, 0.45 * 1.006), abs=1e-3)
+    gain = 0.05 if share == 0.5 else LEAST_GAIN_LEFT * 0.45
+    assert min(limits) == pytest.approx(0.45 + CATCHING_UP * gain, abs=1e-3)
     assert len(limits) == sum(loss >= min(limits) for loss in np.linspace(0.4, 1.0, 601))
     assert not Incumbent(()).outdoes(share, 1e9)
 

@@ -43,8 +43,10 @@ LABEL_METRICS = frozenset({"accuracy", "balanced_accuracy", "f1"})
 """Metrics that look at labels only: elsewhere label smoothing would bend the probabilities that are scored."""
 PACK_VALUES = 1 << 28
 """Values that the rows of all nets may have together; beyond that each net gets a sample of its rows."""
-START_ROWS, START_VALUES = 4096, 1 << 23
-"""Training rows of each net that choose its weights at the start; fewer where the table is wide."""
+START_ROWS, FEWER_ROWS, FEWEST_ROWS = 4096, 1024, 256
+START_VALUES = 1 << 23
+"""Training rows of each net that choose its weights at the start: as many as make so many values within the net, but FEWER_ROWS
+where these make up to four times as many, and FEWEST_ROWS of any table."""
 FEWEST_COMPILED_STEPS = 400
 """A fit of fewer steps is done by the plain graph before XLA has compiled it."""
 NO_CLIPPING = 1e9
@@ -234,7 +236,7 @@ class PackedLearner:
                 curve.append((float(done), loss))
                 if loss <= best[1]:
                     best, place, weights, groups = (done, loss), trainer.place, trainer.program.state(), found
-                if to_beat is not None and trainer.share >= HALF_WAY:
+                if to_beat is not None and trainer.share >= HALF_WAY and done < pace.limit and not trainer.finished:
                     _check_hope(to_beat, trainer.share, best[1])
                     to_beat = None
             marks.append(time.monotonic())
@@ -367,7 +369,8 @@ class _PackedTrainer:
 def _check_hope(to_beat: Incumbent, share: float, loss: float) -> None:
     """Successive halving over epochs (Jamieson and Talwalkar, 2016) with one step: half of the schedule, then all of it."""
     if to_beat.outdoes(share, loss):
-        raise HopelessError(f"a loss of {loss:.4g} half way, where the best trial had {to_beat.loss_at(share):.4g}")
+        then, last = to_beat.loss_at(share), to_beat.loss_at(1.0)
+        raise HopelessError(f"a loss of {loss:.4g} half way, where the best trial had {then:.4g}, and {last:.4g} in the end")
 
 
 def _apart(program: PackedProgram, parts: list[Training], nets: int) -> list[Array]:
@@ -400,7 +403,8 @@ def _most_rows(shapes: Shapes, nets: int) -> int:
 def _start_rows(parts: list[Training], names: list[str], seeds: list[int]) -> dict[str, Array]:
     """Rows of each net that its weights are chosen by: {block: (nets, rows, columns)}."""
     columns = sum(int(parts[0].inputs[name].shape[1]) for name in names)
-    room = max(256, START_VALUES // (32 * len(parts) * max(1, columns)))
+    values = 32 * len(parts) * max(1, columns)
+    room = max(START_VALUES // values, min(FEWER_ROWS, 4 * START_VALUES // values), FEWEST_ROWS)
     count = min(START_ROWS, room, *(len(part.target) for part in parts))
     kept = [
         np.random.default_rng([seed % 2**32, 1]).permutation(len(part.target))[:count]
