@@ -338,6 +338,8 @@ def test_the_starts_of_boosting_lie_within_its_space_and_differ(task: Task, left
         space = boosting.space(profile)
         starts = [space.start(number) for number in range(len(space.starts))]
         assert len(starts) > 2
+        made = len(boosting.enrichments(profile)) > 1
+        assert (starts[0].get("features", "plain") != "plain") == (made and task is Task.REGRESSION)
         for number, start in enumerate(starts):
             assert start not in starts[:number]
             for name, dimension in space.dimensions.items():
