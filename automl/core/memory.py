@@ -98,11 +98,18 @@ def resident_bytes(process: int | str = "self") -> int:
         return 0
 
 
+LEAST_GROWN = 64 << 20
+"""A process that has grown by less since it gave something back is left alone: to look for free memory takes a while."""
+_held = [0]
+
+
 def give_back() -> None:
     """Return what is free on the heap to the system, which glibc keeps for later: a compiler leaves hundreds of megabytes."""
-    trim = _trim()
-    if trim is not None:
+    trim, holds = _trim(), resident_bytes()
+    if trim is not None and holds > _held[0] + LEAST_GROWN:
         trim(0)
+        _held[0] = resident_bytes()
+    _held[0] = min(_held[0], holds)
 
 
 @cache
