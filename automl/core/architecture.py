@@ -53,7 +53,8 @@ class Incumbent:
     """The best trial of a rung so far, which further ones are measured against half way through their schedule.
 
     curve: mean validation losses after shares of its schedule, at an even pace, as (share, loss), ascending. catching_up: a trial
-    is hopeless where it would have to gain more than so many times what this one still gained, or LEAST_GAIN_LEFT of its loss.
+    is hopeless where it would have to gain more than so many times what this one still gained, or that share of its loss which
+    LEAST_GAIN_LEFT is, where that is more.
     """
 
     curve: tuple[tuple[float, float], ...]
